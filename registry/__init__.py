@@ -1,0 +1,1 @@
+"""Cards as data: the spec, loading with located errors, finding. Imports no torch and does no network."""

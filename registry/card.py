@@ -1,0 +1,523 @@
+"""The card: one model, declared. Every section is a small frozen model; the text under a field is its documentation."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from registry.architectures import Architecture
+from registry.errors import did_you_mean
+from registry.numbers import Number, read_number
+from registry.part import Part, Plugin, Unit
+from registry.vocabulary import CLAIMS, Averaging, Cleaning, DType, Optimizer, Precision, Scheduler, Split
+
+Text = Annotated[str, Field(min_length=1)]
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+def _as_written(value: Any) -> Any:
+    """A number in YAML keeps the text it was written with (`0.8500`); the loader attaches it."""
+    return getattr(value, "text", value)
+
+
+def _plugin(kind: str) -> BeforeValidator:
+    """Validate a section by the plugin that its `type` names; who loads the card says which plugins there are."""
+
+    def resolve(value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, dict):
+            return value
+        table = (info.context or {}).get("plugins", {}).get(kind)
+        if table is None:
+            raise ValueError(f"no {kind} are known here")
+        name = value.get("type")
+        if name not in table:
+            raise ValueError(f"no {name!r} among the {kind}; {did_you_mean(str(name), table)}")
+        return table[name]().model_validate(value)
+
+    return BeforeValidator(resolve)
+
+
+class Source(Part):
+    """Where the claims come from: a README somebody published."""
+
+    repo: Text
+    """Hub id of the model whose README this is."""
+    revision: str | None = None
+    """Commit of that repo, where it is known."""
+    readme: Text
+    """Verbatim copy of the README, relative to the card."""
+    sha256: Sha256
+    """SHA-256 of that copy."""
+
+
+class TrainedTokenizer(Part):
+    """A tokenizer trained on the card's own training rows, for a base without a model."""
+
+    type: Literal["wordpiece"]
+    """Kind of tokenizer."""
+    vocab_size: Annotated[int, Field(ge=100), Unit("tokens")]
+    """Most tokens in the vocabulary."""
+
+
+class Base(Part):
+    """What is fine-tuned."""
+
+    model: str | None = None
+    """A Hub id, or a folder relative to the card or the working directory; null builds `architecture` from scratch."""
+    revision: str | None = None
+    """Branch, tag or commit of the Hub repo; null is its `main`. The commit it resolves to goes into the record."""
+    tokenizer: str | TrainedTokenizer | None = None
+    """Another id or folder where the tokenizer is not the model's; or how to train one."""
+    allow_pickle: bool = False
+    """Consent to load pickled weights (read as weights only) where the base ships no safetensors."""
+    dtype: DType = "float32"
+    """Number type the weights are loaded and trained in."""
+    architecture: Architecture | None = None
+    """Facts of the base's configuration: planning then needs no network."""
+
+    @model_validator(mode="after")
+    def _something_to_build(self) -> Self:
+        if self.model is None and self.architecture is None:
+            raise ValueError("neither `model` nor `architecture`: name a base or describe one")
+        if self.model is None and self.tokenizer is None:
+            raise ValueError("a base without `model` needs `tokenizer`: {type: wordpiece, vocab_size: 4000}")
+        return self
+
+
+class Task(Part):
+    """What the model does."""
+
+    type: Literal["text-classification"]
+    """The Hub's pipeline tag."""
+    labels: Annotated[tuple[Text, ...], Field(min_length=2)]
+    """Names of the classes, in the order of their indices."""
+    positive: str | None = None
+    """The class that precision, recall and F1 are about in a binary task; null is the last label."""
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("`labels` repeats a name")
+        if self.positive is not None and self.positive not in self.labels:
+            raise ValueError(f"`positive` is not among the labels; {did_you_mean(self.positive, self.labels)}")
+        return self
+
+    @property
+    def positive_index(self) -> int:
+        """Index of the positive class."""
+        return len(self.labels) - 1 if self.positive is None else self.labels.index(self.positive)
+
+
+class SplitRows(Part):
+    """A number for each split."""
+
+    train: Positive | None = None
+    """Rows of the training split."""
+    validation: Positive | None = None
+    """Rows of the validation split."""
+    test: Positive | None = None
+    """Rows of the test split."""
+
+
+class Take(Part):
+    """Which of the dataset's splits plays which part."""
+
+    train: Text = "train"
+    """The dataset's split to train on."""
+    validation: str | None = None
+    """The dataset's split to validate on."""
+    test: str | None = None
+    """The dataset's split to test on."""
+
+
+class HoldOut(Part):
+    """A random share of the rows that is held out."""
+
+    validation: Share | None = None
+    """Share of the training rows held out for validation (after `test`, where both are given)."""
+    test: Share | None = None
+    """Share of the rows held out for the test; needs `pool`, or a `take` without a test split."""
+    stratify: bool = False
+    """Whether each label keeps its share on both sides."""
+    seed: Seed = 42
+    """Seed of the shuffle."""
+
+    @model_validator(mode="after")
+    def _holds_something_out(self) -> Self:
+        if self.validation is None and self.test is None:
+            raise ValueError("give `test` or `validation`, a share between 0 and 1")
+        return self
+
+
+class Limit(SplitRows):
+    """Use at most so many rows, drawn at random after the split."""
+
+    seed: Seed = 42
+    """Seed of the draw."""
+
+
+class Tokens(Part):
+    """How texts become tokens."""
+
+    max_length: Annotated[Positive, Unit("tokens")] = 512
+    """Longest sequence, special tokens counted."""
+    truncation: bool = True
+    """Whether longer texts are cut; without it a longer text is an error."""
+    padding: Literal["longest", "max_length"] = "longest"
+    """Pad to the longest of the batch, or always to `max_length`."""
+
+
+class Data(Part):
+    """Rows, and how they become batches."""
+
+    dataset: Text
+    """A Hub id, or a folder relative to the card or the working directory."""
+    config: str | None = None
+    """Configuration (subset) of the dataset, where it has several."""
+    revision: str | None = None
+    """Branch, tag or commit of the Hub repo; null is its `main`."""
+    text: Text = "text"
+    """Column of the text."""
+    label: Text = "label"
+    """Column of the label: an index into `task.labels`, or one of those names."""
+    rows: SplitRows | None = None
+    """Rows of the dataset's own splits, a fact: planning needs no download, and a dataset that differs is refused."""
+    pool: tuple[Text, ...] | None = None
+    """Splits of the dataset that are put together before `split` divides them again."""
+    take: Take = Take()
+    """Which of the dataset's splits plays which part; not used with `pool`."""
+    split: HoldOut | None = None
+    """Random hold-outs."""
+    balanced: bool = False
+    """Cut every split to equally many rows of each label."""
+    limit: Limit | None = None
+    """Use only so many rows."""
+    clean: tuple[Cleaning, ...] = ()
+    """What is removed from the texts, in this order."""
+    tokens: Tokens = Tokens()
+    """How texts become tokens."""
+
+    @field_validator("clean")
+    @classmethod
+    def _order_that_works(cls, clean: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(clean)) < len(clean):
+            raise ValueError("a step is given twice")
+        if {"strip_html", "strip_special_characters"} <= set(clean) and clean.index("strip_html") > clean.index(
+            "strip_special_characters"
+        ):
+            raise ValueError(
+                "strip_special_characters before strip_html leaves a stray `br` of every `<br />`; put strip_html first"
+            )
+        return clean
+
+    @model_validator(mode="after")
+    def _one_way_to_split(self) -> Self:
+        if self.pool is not None:
+            if self.split is None or self.split.test is None:
+                raise ValueError("`pool` needs `split.test`: the share of the pooled rows to test on")
+            if "take" in self.model_fields_set:
+                raise ValueError("`pool` and `take` exclude each other: pooled rows are divided by `split`")
+        elif self.split is not None and self.split.test is not None and self.take.test is not None:
+            raise ValueError("`split.test` and `take.test` both name a test set; keep one")
+        return self
+
+
+class Training(Part):
+    """The recipe."""
+
+    epochs: Annotated[float, Field(gt=0), Unit("epochs")] = 3.0
+    """Passes over the training rows."""
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-5
+    """Peak learning rate."""
+    batch_size: Annotated[Positive, Unit("rows")] = 8
+    """Training rows a device takes at once."""
+    gradient_accumulation_steps: Positive = 1
+    """Batches whose gradients are added up before a step."""
+    eval_batch_size: Annotated[Positive, Unit("rows")] = 8
+    """Rows a device scores at once."""
+    optimizer: Optimizer = "adamw_torch"
+    """Optimizer, by the Trainer's name."""
+    adam_betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.999)
+    """Decay rates of Adam's moment estimates."""
+    adam_epsilon: Annotated[float, Field(gt=0)] = 1e-8
+    """Adam's epsilon."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Decoupled weight decay, not applied to biases and layer norms."""
+    max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
+    """Norm that gradients are clipped to; 0 does not clip."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the target's weight spread over all labels."""
+    scheduler: Scheduler = "linear"
+    """Learning-rate schedule, by the Trainer's name."""
+    warmup_steps: Annotated[int, Field(ge=0), Unit("steps")] | None = None
+    """Steps over which the learning rate rises from 0."""
+    warmup_ratio: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """The same as a share of all steps (rounded up, as the Trainer does)."""
+    precision: Precision = "fp32"
+    """Number type of the products: fp16 and bf16 are mixed precision over weights of `base.dtype`."""
+    seed: Seed = 42
+    """Seed of initialization, dropout and row order."""
+    select: Literal["last", "best"] = "last"
+    """Which epoch's weights are kept."""
+    select_metric: Text = "loss"
+    """What makes an epoch the best: `loss` (lowest) or `accuracy` (highest), on `evaluation.each_epoch`."""
+
+    @model_validator(mode="after")
+    def _warmup_once(self) -> Self:
+        if self.warmup_steps is not None and self.warmup_ratio is not None:
+            raise ValueError("warmup is given twice; keep `warmup_steps` or `warmup_ratio`")
+        return self
+
+    @field_validator("select_metric")
+    @classmethod
+    def _known_metric(cls, name: str) -> str:
+        if name not in ("loss", "accuracy"):
+            raise ValueError(f"an epoch is selected by `loss` or `accuracy`, not {name!r}")
+        return name
+
+
+class Hardware(Part):
+    """What the reported numbers were made on."""
+
+    accelerator: Text | None = None
+    """Device, `cpu` or for example `nvidia-t4`, `nvidia-a100`, `intel-max-1550`."""
+    count: Positive = 1
+    """How many of them."""
+    provider: str | None = None
+    """Cloud provider or service."""
+    region: str | None = None
+    """Compute region."""
+    hours: Annotated[float, Field(gt=0), Unit("hours")] | None = None
+    """Time the training took."""
+
+
+class Software(Part):
+    """Package versions that the source names; notes, not requirements."""
+
+    transformers: str | None = None
+    """Version of transformers."""
+    torch: str | None = None
+    """Version of torch."""
+    datasets: str | None = None
+    """Version of datasets."""
+    tokenizers: str | None = None
+    """Version of tokenizers."""
+    peft: str | None = None
+    """Version of peft."""
+
+
+class Metric(Part):
+    """A metric that is computed."""
+
+    name: Text
+    """A file of `runner/metrics`, or `evaluate:<id or path>` for a metric of the evaluate package."""
+    averaging: Averaging | None = None
+    """How per-class scores become one; null is the positive class in a binary task, else macro."""
+    trust: bool = False
+    """Consent to run the code that `evaluate:…` loads."""
+
+    @model_validator(mode="after")
+    def _consent(self) -> Self:
+        if self.name.startswith("evaluate:") and not self.trust:
+            raise ValueError(f"{self.name} runs code of its own; say `trust: true` to allow it")
+        return self
+
+
+class LengthSlices(Part):
+    """Scores by length of the text in words (white-space separated)."""
+
+    words: Annotated[tuple[Positive, ...], Field(min_length=1), Unit("words")]
+    """Bounds: [50, 200] makes <50, 50-199 and 200+."""
+
+    @field_validator("words")
+    @classmethod
+    def _rising(cls, words: tuple[int, ...]) -> tuple[int, ...]:
+        if list(words) != sorted(set(words)):
+            raise ValueError("bounds must rise")
+        return words
+
+
+def _metric(value: Any) -> Any:
+    """`accuracy` is short for `{name: accuracy}`."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Evaluation(Part):
+    """How the trained model is scored."""
+
+    split: Split = "test"
+    """The split whose scores are the result."""
+    each_epoch: Split | None = None
+    """A split that is scored after every epoch."""
+    metrics: Annotated[tuple[Annotated[Metric, BeforeValidator(_metric)], ...], Field(min_length=1)] = (
+        Metric(name="accuracy"),
+        Metric(name="precision"),
+        Metric(name="recall"),
+        Metric(name="f1"),
+        Metric(name="roc_auc"),
+    )
+    """What is computed, beside the loss and the confusion matrix."""
+    slices: LengthSlices | None = None
+    """Parts of the split that are also scored on their own."""
+    margin: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """Largest difference to a reported value that still counts as the same, fixed before the run."""
+
+
+class Claim(Part):
+    """A number that was reported."""
+
+    metric: Text
+    """What it is a value of."""
+    value: Annotated[Text, BeforeValidator(_as_written)]
+    """The text as written, `85%`, `0.8500`, `e.g., 89.20%`: its digits say how it was rounded."""
+    split: Split | None = None
+    """The split it was measured on, where that is said."""
+    headline: bool = False
+    """Whether it is a main result."""
+    averaging: Averaging | None = None
+    """The averaging, where that is said."""
+    label: str | None = None
+    """The class it is about, where that is not the positive one."""
+    n: Annotated[Positive, Unit("rows")] | None = None
+    """Rows it was measured on, where that is said."""
+    epoch: Annotated[float, Field(gt=0)] | None = None
+    """The epoch after which it was measured."""
+    step: Positive | None = None
+    """The optimizer step after which it was measured."""
+    seeds: Annotated[int, Field(ge=2)] | None = None
+    """Number of seeds that it is the mean of."""
+    sd: Annotated[float, Field(ge=0)] | None = None
+    """Standard deviation over those seeds (n − 1)."""
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in CLAIMS and not name.startswith("evaluate:"):
+            raise ValueError(f"no claim named {name!r}; {did_you_mean(name, CLAIMS)}")
+        return name
+
+    @field_validator("value")
+    @classmethod
+    def _has_a_number(cls, text: str) -> str:
+        read_number(text)
+        return text
+
+    @model_validator(mode="after")
+    def _spread(self) -> Self:
+        if (self.seeds is None) != (self.sd is None):
+            raise ValueError("`seeds` and `sd` belong together: the number of seeds and the SD over them")
+        return self
+
+    @property
+    def number(self) -> Number:
+        """The value with its rounding."""
+        return read_number(self.value)
+
+
+class Example(Part):
+    """A text and the label the source says it gets."""
+
+    text: Text
+    """The text."""
+    label: Text
+    """The label."""
+
+
+class Readme(Part):
+    """What only the README shows."""
+
+    license: str | None = None
+    """The Hub's id of the license."""
+    language: tuple[str, ...] = ()
+    """Languages of the texts, as BCP-47 codes."""
+    tags: tuple[str, ...] = ()
+    """Further tags for the Hub."""
+    description: str | None = None
+    """What the model is."""
+    uses: str | None = None
+    """What it is for."""
+    out_of_scope: str | None = None
+    """What it is not for."""
+    limitations: str | None = None
+    """Biases, risks and limitations."""
+    authors: tuple[str, ...] = ()
+    """Who made it."""
+
+
+def _identifier(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}", text):
+        raise ValueError("use letters, digits, `.`, `_` and `-`, beginning with a letter or digit (it names a folder)")
+    return text
+
+
+class Card(Part):
+    """A model, declared: how it was made and what was reported of it."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    """Version of this format."""
+    id: Annotated[str, AfterValidator(_identifier)]
+    """Name of the card and of its folder of runs."""
+    source: Source | None = None
+    """The README that the claims come from."""
+    base: Base
+    """What is fine-tuned."""
+    task: Task
+    """What the model does."""
+    data: Data
+    """Rows, and how they become batches."""
+    adapter: Annotated[SerializeAsAny[Plugin], _plugin("adapters")] | None = None
+    """Which weights are trained; null trains all."""
+    quantization: Annotated[SerializeAsAny[Plugin], _plugin("quantizers")] | None = None
+    """In how few bits the frozen base is held; null keeps `base.dtype`."""
+    training: Training = Training()
+    """The recipe."""
+    hardware: Hardware = Hardware()
+    """What the reported numbers were made on."""
+    software: Software = Software()
+    """Package versions that the source names."""
+    evaluation: Evaluation = Evaluation()
+    """How the trained model is scored."""
+    reported: tuple[Claim, ...] = ()
+    """Numbers that were reported."""
+    stated: dict[str, Text | tuple[Text, ...]] = {}
+    """Path of a value → the source's own words for it, found verbatim in `source.readme`."""
+    derived: dict[str, Text] = {}
+    """Path of a value → the formula that gives it from stated ones."""
+    assumed: dict[str, Text] = {}
+    """Path of a value that the source does not state → why this value."""
+    underspecified: tuple[Text, ...] = ()
+    """What the source reports but nobody could reproduce, and why."""
+    examples: tuple[Example, ...] = ()
+    """Texts with the label that the source says they get."""
+    readme: Readme = Readme()
+    """What only the README shows."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = []
+        if self.quantization is not None and self.adapter is None:
+            problems.append("`quantization` without `adapter`: quantized weights cannot be trained; add an adapter")
+        if self.training.select == "best" and self.evaluation.each_epoch is None:
+            problems.append("`training.select: best` needs `evaluation.each_epoch`: the split that says what is best")
+        if len(self.task.labels) > 2 and any(m.averaging == "positive" for m in self.evaluation.metrics):
+            problems.append("averaging `positive` is for two labels; use macro, micro or weighted")
+        for number, example in enumerate(self.examples):
+            if example.label not in self.task.labels:
+                hint = did_you_mean(example.label, self.task.labels)
+                problems.append(f"`examples[{number}].label` {example.label!r} is not a label; {hint}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self

@@ -1,0 +1,170 @@
+"""The status of every value of a card: stated, derived, assumed or overridden, and what shows it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel
+
+from registry.errors import did_you_mean
+from registry.yaml import join
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Set
+    from pathlib import Path
+
+    from registry.card import Card
+
+Status = Literal["stated", "derived", "assumed", "overridden"]
+
+SECTIONS = (
+    "base", "task", "data", "adapter", "quantization", "training", "hardware", "software", "evaluation",
+)  # fmt: skip
+"""Sections of which every value of a card with a source needs a status, beside the value of every claim."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Why a value is what it is.
+
+    Attributes:
+        status: Whether the source states it, it follows from stated values, or somebody chose it.
+        words: The source's words, the formula, or the reason.
+        line: Line of the source the words stand on, counted from 1; null unless stated.
+        start: Offset of the words in the source, in characters; null unless stated.
+    """
+
+    status: Status
+    words: str
+    line: int | None = None
+    start: int | None = None
+
+
+def leaves(card: Card) -> dict[str, Any]:
+    """Every value of the card that makes the run, by dotted path, defaults included; null and empty ones too."""
+    found: dict[str, Any] = {}
+    for section in SECTIONS:
+        found.update(_walk(getattr(card, section), section))
+    for index, claim in enumerate(card.reported):
+        found.update(_walk(claim, f"reported[{index}]"))
+    return found
+
+
+def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Models are walked; everything else, lists too, is one value."""
+    if isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _walk(getattr(value, name), join(path, name))
+    elif isinstance(value, tuple) and value and all(isinstance(item, BaseModel) for item in value):
+        for index, item in enumerate(value):
+            yield from _walk(item, join(path, index))
+    else:
+        yield path, value
+
+
+def needs_evidence(path: str, value: Any) -> bool:
+    """Whether a value must have a status: what is null or empty declares nothing, of a claim only the value counts."""
+    if value is None or value == ():
+        return False
+    return not path.startswith("reported[") or path.endswith(".value")
+
+
+def covering(path: str, table: dict[str, Any]) -> str | None:
+    """The longest entry of `table` that names `path` or a section above it."""
+    while path:
+        if path in table:
+            return path
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    return None
+
+
+def check_evidence(
+    card: Card, file: Path, overridden: Set[str]
+) -> tuple[dict[str, Evidence], list[tuple[str, str, str]]]:
+    """Find what shows each value of a card.
+
+    Args:
+        card: The card, overrides applied.
+        file: Its file, which `source.readme` is relative to.
+        overridden: Paths, of values or of whole sections, that the command line brought in.
+
+    Returns:
+        The evidence by path, and the problems as (path to point at, path to name, message).
+    """
+    problems: list[tuple[str, str, str]] = []
+    values = leaves(card)
+    sections = {path[: i] for path in values for i, c in enumerate(path) if c in ".["} | set(SECTIONS)
+    tables: dict[str, dict[str, Any]] = {
+        "stated": dict(card.stated), "derived": dict(card.derived), "assumed": dict(card.assumed),
+    }  # fmt: skip
+    for name, table in tables.items():
+        for path in table:
+            at = f"{name}.{path}"
+            if path not in values and path not in sections:
+                problems.append((at, at, f"no such field; {did_you_mean(path, values)}"))
+            elif sum(path in table for table in tables.values()) > 1:
+                problems.append((at, path, "has two statuses; keep one of stated, derived and assumed"))
+    if card.source is None:
+        problems += [
+            (name, name, "a card without a `source` has nothing to quote or assume from; remove it")
+            for name, table in tables.items()
+            if table and name != "assumed"
+        ]
+        return {path: Evidence("overridden", "command line") for path in overridden}, problems
+
+    text, trouble = _source_text(card, file)
+    problems += trouble
+    evidence: dict[str, Evidence] = {}
+    for path, value in values.items():
+        if covering(path, dict.fromkeys(overridden)):
+            evidence[path] = Evidence("overridden", "command line")
+            continue
+        best = max(
+            ((entry, name) for name, table in tables.items() if (entry := covering(path, table))),
+            key=lambda pair: len(pair[0]),
+            default=None,
+        )
+        if best is None:
+            if needs_evidence(path, value):
+                message = f"{value!r} is neither stated, derived nor assumed; quote the source's words under `stated`"
+                problems.append((path, path, f"{message} or give the reason under `assumed`"))
+            continue
+        entry, status = best
+        given = tables[status][entry]
+        words = " … ".join(given) if isinstance(given, tuple) else str(given)
+        if status == "stated":
+            start = text.find(given[0] if isinstance(given, tuple) else given) if text is not None else -1
+            line = text.count("\n", 0, start) + 1 if text is not None and start >= 0 else None
+            evidence[path] = Evidence("stated", words, line, start if start >= 0 else None)
+        else:
+            evidence[path] = Evidence("derived" if status == "derived" else "assumed", words)
+    if text is not None:
+        for path, given in card.stated.items():
+            for words in given if isinstance(given, tuple) else (given,):
+                if words not in text:
+                    message = f"these words are not in {card.source.readme}: {words!r}; quote them exactly"
+                    problems.append((f"stated.{path}", path, message))
+    return evidence, problems
+
+
+def _source_text(card: Card, file: Path) -> tuple[str | None, list[tuple[str, str, str]]]:
+    """The source README; null where the card travels without it (an installed replicard)."""
+    assert card.source is not None
+    relative = card.source.readme
+    at = "source.readme"
+    root = file.parent.resolve()
+    path = (root / relative).resolve()
+    if not path.is_relative_to(root):
+        return None, [(at, at, "leads out of the card's folder; keep the source beside the card")]
+    if not path.exists():
+        if not path.parent.exists():
+            return None, []
+        return None, [(at, at, f"no such file: {relative}")]
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != card.source.sha256:
+        message = f"is {card.source.sha256}, but {relative} has {digest}"
+        return None, [("source.sha256", "source.sha256", message)]
+    return content.decode("utf-8"), []

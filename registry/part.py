@@ -1,0 +1,36 @@
+"""The base of every section of a card, and the base of a plugin's section."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
+
+
+class Part(BaseModel):
+    """A frozen section of a card: unknown keys and loosely typed values (`"3"` for 3) are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class Plugin(Part):
+    """A section whose fields belong to the plugin that its `type` names (one file under `runner/`)."""
+
+    type: str
+    """Name of the plugin."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The unit of a field, for the JSON Schema and the generated reference."""
+
+    name: str
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The field's schema with its unit."""
+        return {**handler(core), "unit": self.name}

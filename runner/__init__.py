@@ -1,0 +1,1 @@
+"""What is done with a card: plan, data, model, training, evaluation, audit, rendering."""

@@ -1,0 +1,44 @@
+"""4-bit (Dettmers et al. 2023, arXiv:2305.14314) and 8-bit (arXiv:2208.07339) weights, through bitsandbytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from registry.part import Plugin
+from registry.vocabulary import DType
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Config(Plugin):
+    """Quantized weights of the frozen base. Defaults are those of `transformers.BitsAndBytesConfig`."""
+
+    type: Literal["bitsandbytes"]
+    """bitsandbytes."""
+    bits: Literal[4, 8]
+    """Bits of a weight."""
+    quant_type: Literal["fp4", "nf4"] = "fp4"
+    """Number type of the 4-bit weights."""
+    double_quant: bool = False
+    """Whether the scales of 4-bit weights are quantized too."""
+    compute_dtype: DType = "float32"
+    """Number type of the products with 4-bit weights."""
+
+
+def arguments(config: Config, heads: Sequence[str]) -> dict[str, Any]:
+    """Keyword arguments of `from_pretrained`; the heads stay as they are, because PEFT trains them."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if config.bits == 8:
+        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=list(heads))}
+    return {
+        "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type=config.quant_type,
+            bnb_4bit_use_double_quant=config.double_quant,
+            bnb_4bit_compute_dtype=getattr(torch, config.compute_dtype),
+            llm_int8_skip_modules=list(heads),
+        )
+    }
