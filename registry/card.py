@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Any, Literal, Self
 
@@ -19,7 +20,7 @@ from registry.architectures import Architecture
 from registry.errors import did_you_mean
 from registry.numbers import Number, read_number
 from registry.part import Part, Plugin, Unit
-from registry.vocabulary import CLAIMS, Averaging, Cleaning, DType, Optimizer, Precision, Scheduler, Split
+from registry.vocabulary import CLAIMS, SHARES, Averaging, Cleaning, DType, Optimizer, Precision, Scheduler, Split
 
 Text = Annotated[str, Field(min_length=1)]
 Positive = Annotated[int, Field(gt=0)]
@@ -45,7 +46,9 @@ def _plugin(kind: str) -> BeforeValidator:
         name = value.get("type")
         if name not in table:
             raise ValueError(f"no {name!r} among the {kind}; {did_you_mean(str(name), table)}")
-        return table[name]().model_validate(value)
+        plugin = table[name]()
+        # A record holds the section as JSON, where a tuple is a list.
+        return plugin.model_validate_json(json.dumps(value)) if info.mode == "json" else plugin.model_validate(value)
 
     return BeforeValidator(resolve)
 
@@ -423,8 +426,11 @@ class Claim(Part):
 
     @property
     def number(self) -> Number:
-        """The value with its rounding."""
-        return read_number(self.value)
+        """The value with its rounding; a score above 1 is in percent even where the sign is missing."""
+        number = read_number(self.value)
+        if self.metric in SHARES and number.unit == "raw" and 1 < number.value <= 100:
+            return read_number(f"{self.value} %")
+        return number
 
 
 class Example(Part):

@@ -39,20 +39,12 @@ Averaging = Literal["positive", "macro", "micro", "weighted"]
 Split = Literal["train", "validation", "test"]
 Cleaning = Literal["strip_html", "strip_special_characters", "collapse_whitespace"]
 
+SHARES = ("accuracy", "precision", "recall", "f1", "roc_auc", "specificity")
+"""Scores that lie in 0..1."""
+
 CLAIMS = (
-    "accuracy",
-    "precision",
-    "recall",
-    "f1",
-    "roc_auc",
-    "loss",
-    "specificity",
-    "matthews_correlation",
-    "cohen_kappa",
-    "co2_kg",
-    "training_hours",
-    "seconds_per_example",
-)
+    *SHARES, "loss", "matthews_correlation", "cohen_kappa", "co2_kg", "training_hours", "seconds_per_example",
+)  # fmt: skip
 """What a `reported` row may be about: scores, and three facts of the training and use (kg CO2eq, h, s)."""
 
 OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)

@@ -40,6 +40,9 @@ class Metric(Protocol):
     """A file of `runner/metrics`."""
 
     SCORES: bool
+    """Whether it needs probabilities, not just labels."""
+    AVERAGED: bool
+    """Whether an averaging changes it."""
 
     def compute(self, sample: Sample, averaging: str) -> float:
         """The metric of the scored rows."""

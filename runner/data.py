@@ -1,0 +1,270 @@
+"""Rows: load → pool or take → label → hold out → balance → limit → clean → tokens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from registry.errors import InputError, Problem, did_you_mean
+from runner.cleaning import clean
+from runner.record import Rows, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry.card import Card, Data
+    from registry.loading import Loaded
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The rows of a run, by split.
+
+    Attributes:
+        splits: `train`, `validation`, `test` → `datasets.Dataset` with columns `text` (str, cleaned), `label` (int,
+            index into `task.labels`) and `row` (str, `<the dataset's split>:<index in it>`).
+        rows: How many, and what was found about them.
+    """
+
+    splits: Mapping[str, Any]
+    rows: Rows
+
+
+def split_rows(data: Data, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Rows of each split by arithmetic alone, before labels are balanced (which can only take rows away).
+
+    Args:
+        data: The card's section.
+        sizes: Rows of the dataset's own splits.
+    """
+    if data.pool is not None:
+        rows = {"train": sum(sizes[name] for name in data.pool)}
+    else:
+        taken = {"train": data.take.train, "validation": data.take.validation, "test": data.take.test}
+        rows = {part: sizes[name] for part, name in taken.items() if name is not None}
+    for part in ("test", "validation"):
+        share = getattr(data.split, part) if data.split else None
+        if share is not None:
+            # As datasets and scikit-learn round: the held-out side up, the other down.
+            rows[part] = math.ceil(rows["train"] * share)
+            rows["train"] -= rows[part]
+    for part in rows:
+        most = getattr(data.limit, part) if data.limit else None
+        rows[part] = min(rows[part], most or rows[part])
+    return {part: rows.get(part, 0) for part in SPLITS}
+
+
+def load_parts(loaded: Loaded, snapshot: Snapshot) -> Parts:
+    """Load and divide the rows as the card says.
+
+    Raises:
+        InputError: The dataset has not what the card says: splits, columns, labels, rows.
+    """
+    card, data = loaded.card, loaded.card.data
+    tables = _tables(loaded, snapshot)
+    label_map: dict[str, str] = {}
+    tables = {name: _normal(loaded, name, table, label_map) for name, table in tables.items()}
+    parts = _divide(loaded, tables)
+    for part in parts:
+        if data.balanced:
+            parts[part] = _balanced(parts[part], len(card.task.labels), None, 0)
+        most = getattr(data.limit, part) if data.limit else None
+        if data.limit and most is not None and most < len(parts[part]):
+            parts[part] = (
+                _balanced(parts[part], len(card.task.labels), most, data.limit.seed)
+                if data.balanced
+                else parts[part].shuffle(seed=data.limit.seed).select(range(most))
+            )
+        if data.clean:
+            parts[part] = parts[part].map(
+                _clean_batch, batched=True, fn_kwargs={"steps": data.clean}, load_from_cache_file=False
+            )
+    for part in {"train", card.evaluation.split, card.evaluation.each_epoch} - {None}:
+        if not parts.get(part):
+            raise InputError(Problem(loaded.where("data"), "data", f"the {part} split is empty; {_remedy(data, part)}"))
+    shared = len(set(parts["train"]["text"]) & set(parts[card.evaluation.split]["text"]))
+    counts = {part: len(parts[part]) if part in parts else 0 for part in SPLITS}
+    return Parts(parts, Rows(**counts, shared_texts=shared, label_map=label_map))
+
+
+def _remedy(data: Data, part: str | None) -> str:
+    if part == "train":
+        return "`data.pool` or `data.take.train` says where its rows come from"
+    if data.pool is not None:
+        return f"`data.split.{part}` holds rows out for it"
+    return f"`data.take.{part}` or `data.split.{part}` says where its rows come from"
+
+
+def _tables(loaded: Loaded, snapshot: Snapshot) -> dict[str, Any]:
+    """The dataset's own splits that the card uses, checked against the row counts it states."""
+    from datasets import DownloadConfig, load_dataset
+    from datasets.exceptions import DatasetGenerationError, DataFilesNotFoundError
+
+    data = loaded.card.data
+    try:
+        found = load_dataset(snapshot.path, name=data.config, download_config=DownloadConfig(local_files_only=True))
+    except (DatasetGenerationError, DataFilesNotFoundError, ValueError, TypeError) as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        if isinstance(cause, OSError) and cause.errno is not None:
+            raise cause from None
+        message = f"cannot be read: {str(cause).splitlines()[0] if str(cause) else type(cause).__name__}"
+        raise InputError(Problem(loaded.where("data.dataset"), "data.dataset", message)) from None
+    wanted = _wanted(data)
+    problems = []
+    for path, name in wanted.items():
+        if name not in found:
+            message = f"{data.dataset} has no split {name!r}; {did_you_mean(name, found)}"
+            problems.append(Problem(loaded.where(path), path, message))
+    for name, stated in (data.rows.model_dump() if data.rows else {}).items():
+        if stated is not None and name in found and len(found[name]) != stated:
+            path = f"data.rows.{name}"
+            message = f"says {stated:,}, but {data.dataset} has {len(found[name]):,}; another revision?"
+            problems.append(Problem(loaded.where(path), path, message))
+    if problems:
+        raise InputError(problems)
+    return {name: found[name] for name in dict.fromkeys(wanted.values())}
+
+
+def _wanted(data: Data) -> dict[str, str]:
+    """Path of the card → split of the dataset."""
+    if data.pool is not None:
+        return {f"data.pool[{index}]": name for index, name in enumerate(data.pool)}
+    taken = {"train": data.take.train, "validation": data.take.validation, "test": data.take.test}
+    return {f"data.take.{part}": name for part, name in taken.items() if name is not None}
+
+
+def _normal(loaded: Loaded, name: str, table: Any, label_map: dict[str, str]) -> Any:
+    """The table with columns `text`, `label` (index into the card's labels) and `row`."""
+    from datasets import ClassLabel, Dataset, Features, Value
+
+    card, data = loaded.card, loaded.card.data
+    problems = []
+    for path, column in (("data.text", data.text), ("data.label", data.label)):
+        if column not in table.column_names:
+            message = f"{data.dataset} has no column {column!r} in {name}; {did_you_mean(column, table.column_names)}"
+            problems.append(Problem(loaded.where(path), path, message))
+    if problems:
+        raise InputError(problems)
+    texts, labels = table[data.text][:], table[data.label][:]
+    bad = next((index for index, text in enumerate(texts) if not isinstance(text, str)), None)
+    if bad is not None:
+        message = f"row {bad} of {name} holds {type(texts[bad]).__name__}, not a text"
+        raise InputError(Problem(loaded.where("data.text"), "data.text", message))
+    feature = table.features[data.label]
+    index_of = _label_index(loaded, labels, feature.names if isinstance(feature, ClassLabel) else None, label_map)
+    features = Features(
+        {"text": Value("string"), "label": ClassLabel(names=list(card.task.labels)), "row": Value("string")}
+    )
+    columns = {
+        "text": texts,
+        "label": [index_of[label] for label in labels],
+        "row": [f"{name}:{index}" for index in range(len(texts))],
+    }
+    return Dataset.from_dict(columns, features=features)
+
+
+def _label_index(
+    loaded: Loaded, labels: Sequence[Any], names: Sequence[str] | None, label_map: dict[str, str]
+) -> dict[Any, int]:
+    """The dataset's labels → indices into the card's. Named labels go by name, numbered ones by number."""
+    wanted = loaded.card.task.labels
+    by_name = {label.casefold(): index for index, label in enumerate(wanted)}
+    seen = set(labels)
+
+    def refuse(message: str) -> InputError:
+        return InputError(Problem(loaded.where("task.labels"), "task.labels", message))
+
+    if names is not None and {name.casefold() for name in names} == set(by_name):
+        result = {index: by_name[name.casefold()] for index, name in enumerate(names)}
+    elif seen and all(isinstance(label, str) for label in seen):
+        unknown = sorted(label for label in seen if label.casefold() not in by_name)
+        if unknown:
+            raise refuse(f"the dataset's labels are {sorted(seen)[:8]}, the card's {list(wanted)}; name them alike")
+        result = {label: by_name[label.casefold()] for label in seen}
+    elif all(isinstance(label, int) and not isinstance(label, bool) for label in seen):
+        wrong = sorted(label for label in seen if not 0 <= label < len(wanted))
+        if wrong or (names is not None and len(names) != len(wanted)):
+            have = list(names) if names else sorted(seen)[:8]
+            raise refuse(f"the dataset's labels are {have}, the card has {len(wanted)}: {list(wanted)}")
+        for index, name in enumerate(names or ()):
+            # `neg` is the card's `negative`: where such a likeness says another order, a model would look broken.
+            alike = [other for other, label in enumerate(wanted) if label.casefold().startswith(name.casefold())]
+            if len(alike) == 1 and alike[0] != index:
+                raise refuse(f"the dataset's label {index} is {name!r}, the card's is {wanted[index]!r}; reorder them")
+        result = {label: label for label in seen}
+    else:
+        kinds = sorted({type(label).__name__ for label in seen})
+        raise refuse(f"the dataset's labels are of type {', '.join(kinds)}; they must be numbers or names")
+    for label, index in sorted(result.items(), key=lambda item: item[1]):
+        label_map[str(names[label]) if names is not None and isinstance(label, int) else str(label)] = wanted[index]
+    return result
+
+
+def _divide(loaded: Loaded, tables: Mapping[str, Any]) -> dict[str, Any]:
+    """The three splits, random hold-outs drawn by `datasets.Dataset.train_test_split`."""
+    from datasets import concatenate_datasets
+
+    data = loaded.card.data
+    if data.pool is not None:
+        parts = {"train": concatenate_datasets([tables[name] for name in data.pool])}
+    else:
+        taken = {"train": data.take.train, "validation": data.take.validation, "test": data.take.test}
+        parts = {part: tables[name] for part, name in taken.items() if name is not None}
+    for part in ("test", "validation"):
+        share = getattr(data.split, part) if data.split else None
+        if data.split is None or share is None:
+            continue
+        try:
+            halves = parts["train"].train_test_split(
+                test_size=share,
+                seed=data.split.seed,
+                stratify_by_column="label" if data.split.stratify else None,
+                load_from_cache_file=False,
+            )
+        except ValueError as error:
+            path = f"data.split.{part}"
+            raise InputError(Problem(loaded.where(path), path, str(error).splitlines()[0])) from None
+        parts["train"], parts[part] = halves["train"], halves["test"]
+    return parts
+
+
+def _balanced(table: Any, labels: int, most: int | None, seed: int) -> Any:
+    """Equally many rows of each label: the first ones after a shuffle, in their old order."""
+    import numpy as np
+
+    values = np.asarray(table["label"])
+    each = min(int((values == label).sum()) for label in range(labels))
+    if most is not None:
+        each = min(each, most // labels)
+    order = np.random.default_rng(seed).permutation(len(values))
+    kept = [order[values[order] == label][:each] for label in range(labels)]
+    return table.select(sorted(int(index) for group in kept for index in group))
+
+
+def _clean_batch(batch: dict[str, list[str]], steps: Sequence[str]) -> dict[str, list[str]]:
+    return {"text": [clean(text, steps) for text in batch["text"]]}
+
+
+def tokenize(table: Any, tokenizer: Any, card: Card, description: str) -> Any:
+    """Add `input_ids` and `attention_mask` (and what else the tokenizer gives); padding is the collator's.
+
+    Raises:
+        InputError: A text is longer than `max_length` and truncation is off.
+    """
+    tokens = card.data.tokens
+
+    def encode(batch: dict[str, list[str]]) -> Mapping[str, Any]:
+        encoded = tokenizer(batch["text"], truncation=tokens.truncation, max_length=tokens.max_length)
+        longest = max(map(len, encoded["input_ids"]), default=0)
+        if longest > tokens.max_length:
+            message = f"a text has {longest} tokens and truncation is off; raise max_length or truncate"
+            raise InputError(Problem("", "data.tokens.max_length", message))
+        return dict(encoded)
+
+    return table.map(encode, batched=True, load_from_cache_file=False, desc=description)

@@ -1,0 +1,161 @@
+"""Evaluation: scores of the trained model on the declared split, with every row's probabilities kept."""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from registry.errors import InputError, Problem
+from runner import progress, trainer
+from runner.data import tokenize
+from runner.metrics import Sample
+from runner.record import EvaluationResult, ExampleResult, SliceScores
+from runner.runs import write
+from runner.scoring import scores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry.card import Card
+    from runner.record import Plan
+    from runner.runs import Run
+
+ROC_POINTS = 200
+"""The plotted curve is thinned to about so many points."""
+
+
+def evaluate(card: Card, plan: Plan, run: Run, model: Any, tokenizer: Any, rows: Any) -> EvaluationResult:
+    """Score the rows, keep the predictions as `predictions.parquet`, and compute the metrics.
+
+    Args:
+        card: The card.
+        plan: Its plan.
+        run: The run's folder.
+        model: The trained classifier.
+        tokenizer: Its tokenizer.
+        rows: Tokenized rows of `evaluation.split`.
+
+    Raises:
+        InputError: A metric the card names cannot be computed on these rows.
+    """
+    worker = trainer.make_trainer(card, plan, model, tokenizer, run.checkpoints)
+    started = time.monotonic()
+    with progress.stage("evaluate", -(-len(rows) // card.training.eval_batch_size)) as advance:
+        chances = trainer.score(worker, rows, advance)
+    seconds = time.monotonic() - started
+    labels = np.asarray(rows["label"], dtype=np.int64)
+    words = np.asarray([len(text.split()) for text in rows["text"]])
+    predicted = chances.argmax(axis=1)
+    _keep_predictions(card, run, rows["row"], labels, chances, words)
+
+    sample = Sample(labels, predicted, np.ones_like(labels), chances, card.task.positive_index)
+    with progress.stage("score"):
+        found = scores(sample, card.evaluation.metrics)
+        slices = tuple(
+            SliceScores(name=name, rows=int(part.sum()), scores=_part(card, sample, part))
+            for name, part in _slices(card, words)
+        )
+    missing = {metric.name for metric in card.evaluation.metrics} - {score.metric for score in found}
+    if missing:
+        have = sorted({card.task.labels[label] for label in labels})
+        message = f"undefined on {len(labels)} rows with the labels {', '.join(have)}: {', '.join(sorted(missing))}"
+        raise InputError(Problem("", "evaluation.metrics", message))
+    count = len(card.task.labels)
+    confusion = np.zeros((count, count), dtype=int)
+    np.add.at(confusion, (labels, predicted), 1)
+    return EvaluationResult(
+        split=card.evaluation.split,
+        rows=len(labels),
+        scores=found,
+        loss=float(-np.log(np.clip(chances[np.arange(len(labels)), labels], 1e-300, None)).mean()),
+        confusion=tuple(tuple(int(cell) for cell in line) for line in confusion),
+        roc=_roc(labels, chances, card),
+        slices=slices,
+        examples=_examples(card, worker, tokenizer),
+        seconds=seconds,
+    )
+
+
+def predict(card: Card, plan: Plan, run: Run, model: Any, tokenizer: Any, texts: Sequence[str]) -> np.ndarray:
+    """Probabilities of the labels for texts, cleaned and tokenized as in training; shape (texts, labels)."""
+    worker = trainer.make_trainer(card, plan, model, tokenizer, run.checkpoints)
+    return _probabilities_of(card, worker, tokenizer, texts)
+
+
+def _probabilities_of(card: Card, worker: Any, tokenizer: Any, texts: Sequence[str]) -> np.ndarray:
+    from datasets import Dataset
+
+    from runner.cleaning import clean
+
+    table = Dataset.from_dict({"text": [clean(text, card.data.clean) for text in texts]})
+    return trainer.score(worker, tokenize(table, tokenizer, card, "tokenize"), lambda done, note: None)
+
+
+def _part(card: Card, sample: Sample, part: Any) -> tuple[Any, ...]:
+    """Scores on some of the rows."""
+    if not part.any():
+        return ()
+    assert sample.probabilities is not None
+    inside = Sample(
+        sample.labels[part], sample.predicted[part], sample.weights[part], sample.probabilities[part], sample.positive
+    )
+    return scores(inside, card.evaluation.metrics)
+
+
+def _slices(card: Card, words: Any) -> list[tuple[str, Any]]:
+    """Names of the declared parts and which rows are in them."""
+    if card.evaluation.slices is None:
+        return []
+    bounds = [0, *card.evaluation.slices.words]
+    parts = []
+    for low, high in zip(bounds, [*bounds[1:], None], strict=True):
+        if high is None:
+            parts.append((f"{low} words and more", words >= low))
+        else:
+            name = f"under {high} words" if low == 0 else f"{low} to {high - 1} words"
+            parts.append((name, (words >= low) & (words < high)))
+    return parts
+
+
+def _roc(labels: Any, chances: Any, card: Card) -> tuple[tuple[float, float], ...]:
+    """Points of the ROC curve (false positive rate, true positive rate); none unless binary with both labels."""
+    from sklearn.metrics import roc_curve
+
+    if len(card.task.labels) != 2 or len(set(labels.tolist())) < 2:
+        return ()
+    positive = card.task.positive_index
+    false, true, _ = roc_curve(labels == positive, chances[:, positive])
+    kept = sorted({*np.linspace(0, len(false) - 1, min(ROC_POINTS, len(false))).astype(int)})
+    return tuple((float(false[i]), float(true[i])) for i in kept)
+
+
+def _examples(card: Card, worker: Any, tokenizer: Any) -> tuple[ExampleResult, ...]:
+    """The card's examples, run."""
+    if not card.examples:
+        return ()
+    chances = _probabilities_of(card, worker, tokenizer, [example.text for example in card.examples])
+    return tuple(
+        ExampleResult(
+            text=example.text,
+            expected=example.label,
+            predicted=card.task.labels[int(row.argmax())],
+            probability=float(row.max()),
+        )
+        for example, row in zip(card.examples, chances, strict=True)
+    )
+
+
+def _keep_predictions(card: Card, run: Run, names: Sequence[str], labels: Any, chances: Any, words: Any) -> None:
+    """One line a row: where it comes from, its label, each label's probability, its length in words."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"row": pa.array(list(names)), "label": pa.array(labels), "words": pa.array(words)}
+    for index, label in enumerate(card.task.labels):
+        columns[f"probability_{label}"] = pa.array(chances[:, index])
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer, compression="zstd")
+    write(run.predictions, buffer.getvalue())

@@ -1,0 +1,148 @@
+"""Bases and datasets, pinned: a folder, or a commit of the Hub through its cache. The only module that reads the Hub."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.errors import InputError, MissingError, Problem
+from runner.record import Snapshot
+from runner.runs import file_sha256
+
+if TYPE_CHECKING:
+    from registry.loading import Loaded
+
+# Only files at the top of a repo: `onnx/`, `openvino/` and the like hold the same weights again.
+_SMALL = ["*.json", "*.txt", "*.model"]
+_WEIGHTS = ["*.safetensors"]
+_PICKLED = ["pytorch_model*.bin"]
+
+
+def fetch_base(loaded: Loaded) -> Snapshot | None:
+    """The base model's files; null for a base that is built from its architecture.
+
+    Raises:
+        InputError: The base ships only pickled weights and the card does not consent, or does not exist.
+        MissingError: It cannot be reached or may not be read from here.
+    """
+    base = loaded.card.base
+    if base.model is None:
+        return None
+    where = Problem(loaded.where("base.model"), "base.model", "")
+    folder = _local(loaded, base.model, "config.json")
+    if folder is None:
+        folder = _download(base.model, "model", base.revision, [*_SMALL, *_WEIGHTS], where)
+    if not list(folder.glob("*.safetensors")):
+        if not base.allow_pickle:
+            message = f"{base.model} ships no safetensors; `base.allow_pickle: true` consents to its pickled weights"
+            raise InputError(Problem(where.where, where.path, message))
+        if not list(folder.glob("pytorch_model*.bin")):
+            if _local(loaded, base.model, "config.json") is None:
+                folder = _download(base.model, "model", base.revision, [*_SMALL, *_PICKLED], where)
+            if not list(folder.glob("pytorch_model*.bin")):
+                raise InputError(Problem(where.where, where.path, f"{base.model} holds no weights"))
+    return _pin(base.model, folder, [*_SMALL, *(_WEIGHTS if list(folder.glob("*.safetensors")) else _PICKLED)])
+
+
+def fetch_tokenizer(loaded: Loaded) -> Snapshot | None:
+    """The tokenizer's files, where the card names another repo or folder for it."""
+    name = loaded.card.base.tokenizer
+    if not isinstance(name, str):
+        return None
+    where = Problem(loaded.where("base.tokenizer"), "base.tokenizer", "")
+    folder = _local(loaded, name, "tokenizer_config.json", "tokenizer.json", "vocab.txt")
+    return _pin(name, folder or _download(name, "model", None, _SMALL, where), _SMALL)
+
+
+def fetch_dataset(loaded: Loaded) -> Snapshot:
+    """The dataset's files.
+
+    Raises:
+        InputError: It does not exist.
+        MissingError: It cannot be reached or may not be read from here.
+    """
+    data = loaded.card.data
+    where = Problem(loaded.where("data.dataset"), "data.dataset", "")
+    patterns = ["*.parquet", "*.json", "*.jsonl", "*.csv", "*.arrow", "README.md"]
+    folder = _local(loaded, data.dataset, "*.jsonl", "*.parquet", "*.csv", "*.json", "*/*.parquet")
+    if folder is None:
+        folder = _download(data.dataset, "dataset", data.revision, patterns, where)
+    return _pin(data.dataset, folder, [pattern for pattern in patterns if pattern != "README.md"])
+
+
+def _local(loaded: Loaded, name: str, *signs: str) -> Path | None:
+    """A folder named by the card, beside the card or in the working directory, that holds one of `signs`."""
+    for root in (loaded.file.parent, Path()):
+        folder = root / name
+        if folder.is_dir() and any(next(folder.glob(sign), None) for sign in signs):
+            return folder.resolve()
+    if name.startswith((".", "/", "~")):
+        raise InputError(Problem("", name, f"no folder there with {' or '.join(signs)}"))
+    return None
+
+
+def _download(name: str, kind: str, revision: str | None, patterns: list[str], where: Problem) -> Path:
+    """Fetch a repo's files into the Hub's cache, or find them there; its errors in one line each."""
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    def problem(message: str) -> Problem:
+        return Problem(where.where, where.path, message)
+
+    page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{name}"
+    # The client says again in a warning what the error below says once.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    try:
+        return Path(
+            snapshot_download(
+                name, repo_type=kind, revision=revision, allow_patterns=patterns, ignore_patterns=_ignored(kind)
+            )
+        )
+    except GatedRepoError:
+        message = f"{name} is gated; ask for access at {page}, then log in with `hf auth login`"
+        raise MissingError(problem(message)) from None
+    except RevisionNotFoundError:
+        raise InputError(problem(f"{name} has no revision {revision!r}; see {page}")) from None
+    except RepositoryNotFoundError:
+        message = f"no {kind} {name!r} at {constants.ENDPOINT}, or a private one; check the id, or `hf auth login`"
+        raise InputError(problem(message)) from None
+    except HFValidationError:
+        message = f"{name!r} is neither a folder here nor a Hub id (`namespace/name`)"
+        raise InputError(problem(message)) from None
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled):
+        offline = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"{constants.ENDPOINT} cannot be reached"
+        message = f"{name} is not in the cache ({constants.HF_HUB_CACHE}) and {offline}; fetch it where there is network"
+        raise MissingError(problem(message)) from None
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else "?"
+        raise MissingError(problem(f"{constants.ENDPOINT} answered {status} for {name}; try again later")) from None
+    except OSError as error:
+        if error.errno is not None:
+            raise  # the disk's errors are told by the command
+        raise MissingError(problem(f"{name} cannot be fetched: {str(error).splitlines()[0]}")) from None
+
+
+def _ignored(kind: str) -> list[str] | None:
+    return ["*/*"] if kind == "model" else None
+
+
+def _pin(name: str, folder: Path, patterns: list[str]) -> Snapshot:
+    """Hash what is read; a Hub snapshot's folder is named by its commit."""
+    found = sorted({path for pattern in patterns for path in folder.rglob(pattern) if path.is_file()})
+    files = {path.relative_to(folder).as_posix(): file_sha256(path) for path in found}
+    if folder.parent.name == "snapshots" and re.fullmatch("[0-9a-f]{40}", folder.name):
+        revision = folder.name
+    else:
+        revision = "sha256:" + hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
+    return Snapshot(name=name, revision=revision, path=str(folder), files=files)

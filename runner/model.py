@@ -1,0 +1,244 @@
+"""Tokenizer and classifier: built as a card declares, saved, and loaded again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.architectures import Bert, DistilBert, Llama
+from registry.card import TrainedTokenizer
+from registry.errors import InputError, Problem
+from runner import plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry.card import Card
+    from runner.record import Snapshot
+
+HEADS = {family.model_fields["model_type"].annotation.__args__[0]: family.heads for family in (Bert, DistilBert, Llama)}
+"""Names of the modules of the classification head, by model type."""
+
+_SPECIAL = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
+
+
+def quiet() -> None:
+    """Silence what transformers and datasets say of themselves; this project says it once, and in its words."""
+    import datasets
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+
+
+def load_tokenizer(folder: Path, card: Card) -> Any:
+    """The tokenizer in a folder; one that has only a `vocab.txt`, as old repos do, is read as its model type's.
+
+    Raises:
+        InputError: There is none.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, config=_config(folder, card), trust_remote_code=False)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        message = f"{card.base.tokenizer or card.base.model} holds no tokenizer that can be read: {_first_line(error)}"
+        raise InputError(Problem("", "base.tokenizer", message)) from None
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token  # decoders are trained without one; padding is masked anyway
+    return tokenizer
+
+
+def train_tokenizer(texts: Sequence[str], wanted: TrainedTokenizer, max_length: int) -> Any:
+    """A lower-casing WordPiece tokenizer learned from `texts`, the training rows only."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    core = Tokenizer(models.WordPiece(unk_token=_SPECIAL["unk_token"]))
+    core.normalizer = normalizers.BertNormalizer(lowercase=True)
+    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=wanted.vocab_size, special_tokens=list(_SPECIAL.values()), show_progress=False
+    )
+    core.train_from_iterator(texts, trainer)
+    ends = [(token, core.token_to_id(token)) for token in (_SPECIAL["cls_token"], _SPECIAL["sep_token"])]
+    core.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        model_max_length=max_length,
+        model_input_names=["input_ids", "attention_mask"],
+        **_SPECIAL,
+    )
+
+
+def build(card: Card, base: Snapshot | None, tokenizer: Any, scratch: Path) -> Any:
+    """The classifier before training: base, head, quantization, adapter; random parts drawn from `training.seed`.
+
+    Args:
+        card: The card.
+        base: The base's files; null builds it from `base.architecture`.
+        tokenizer: The tokenizer; its size is the vocabulary of a base without weights.
+        scratch: Folder that a base built from its architecture is written to where it is needed as files: it is the
+            frozen part of an adapter.
+
+    Raises:
+        InputError: The base is no such model, or the adapter finds none of its layers.
+    """
+    from transformers import set_seed
+
+    set_seed(card.training.seed)
+    if base is None:
+        model = from_architecture(card, len(tokenizer), tokenizer.pad_token_id)
+        if card.adapter is not None:
+            model.save_pretrained(scratch)
+            model = _from_folder(card, scratch, tokenizer)
+    else:
+        model = _from_folder(card, Path(base.path), tokenizer)
+    return _adapted(card, model)
+
+
+def from_architecture(card: Card, vocab_size: int | None = None, pad_token_id: int | None = None) -> Any:
+    """A classifier of the card's `architecture` with random weights, or with none inside `torch.device("meta")`."""
+    import torch
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    assert card.base.architecture is not None
+    facts = card.base.architecture.model_dump(exclude_none=True)
+    if vocab_size is not None:
+        facts["vocab_size"] = vocab_size
+    config = AutoConfig.for_model(**facts, **_labels(card), pad_token_id=pad_token_id)
+    return AutoModelForSequenceClassification.from_config(config, dtype=getattr(torch, card.base.dtype))
+
+
+def planned(card: Card, base: Snapshot | None) -> Any:
+    """The classifier with its adapter on the meta device: exact sizes, no weights.
+
+    The architecture is the card's, else that of the base's files. A vocabulary that is trained on the spot counts
+    with its largest size.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    wanted = card.base.tokenizer
+    with torch.device("meta"):
+        if card.base.architecture is not None:
+            model = from_architecture(card, wanted.vocab_size if isinstance(wanted, TrainedTokenizer) else None)
+        else:
+            assert base is not None
+            config = _labelled(_config(Path(base.path), card), card)
+            model = AutoModelForSequenceClassification.from_config(config, dtype=getattr(torch, card.base.dtype))
+        return _adapted(card, model, quantized=False)
+
+
+def load(card: Card, base: Snapshot | None, folder: Path, scratch: Path) -> tuple[Any, Any]:
+    """The tokenizer and the trained classifier from a run's `model/`, for scoring."""
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    if card.adapter is None:
+        model = AutoModelForSequenceClassification.from_pretrained(
+            folder, trust_remote_code=False, use_safetensors=True, dtype="auto"
+        )
+    else:
+        from peft import PeftModel
+
+        frozen = _from_folder(card, Path(base.path) if base else scratch, tokenizer)
+        model = PeftModel.from_pretrained(frozen, folder)
+    return tokenizer, model.eval()
+
+
+def save(model: Any, tokenizer: Any, card: Card, base: Snapshot | None, folder: Path) -> None:
+    """Write weights as safetensors and the tokenizer; an adapter names its base as the card does, not a cache folder."""
+    if card.adapter is not None and base is not None:
+        for config in model.peft_config.values():
+            config.base_model_name_or_path = base.name
+            config.revision = base.revision if not base.revision.startswith("sha256:") else None
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _from_folder(card: Card, folder: Path, tokenizer: Any) -> Any:
+    """A pretrained classifier from a folder, with the card's labels, head and quantization."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    config = _labelled(_config(folder, card), card)
+    if getattr(config, "pad_token_id", None) is None:
+        config.pad_token_id = tokenizer.pad_token_id  # a decoder's head reads the last token that is no padding
+    heads = _heads(config.model_type)
+    quantized = {}
+    if card.quantization is not None:
+        quantized = plugins.quantizer(card.quantization.type).arguments(card.quantization, heads)
+    pickled = card.base.allow_pickle and not list(folder.glob("*.safetensors"))
+    try:
+        return AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            config=config,
+            dtype=getattr(torch, card.base.dtype),
+            trust_remote_code=False,
+            use_safetensors=not pickled,
+            weights_only=True,
+            # A head for another number of labels is replaced by a new one.
+            ignore_mismatched_sizes=True,
+            **quantized,
+        )
+    except (ValueError, OSError, KeyError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        message = f"{card.base.model} cannot be loaded as a text classifier: {_first_line(error)}"
+        raise InputError(Problem("", "base.model", message)) from None
+
+
+def _config(folder: Path, card: Card) -> Any:
+    """The base's configuration; one without `model_type`, as old repos have, is read as the card's architecture."""
+    from transformers import AutoConfig
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except (ValueError, OSError, KeyError) as error:
+        if card.base.architecture is None or not (folder / "config.json").exists():
+            message = f"{card.base.model}: no configuration that can be read ({_first_line(error)}); "
+            message += "`base.architecture` can name its `model_type`"
+            raise InputError(Problem("", "base.architecture", message)) from None
+        return CONFIG_MAPPING[card.base.architecture.model_type].from_pretrained(folder)
+
+
+def _labels(card: Card) -> dict[str, Any]:
+    """Number and names of the labels, as a configuration holds them."""
+    return {
+        "id2label": dict(enumerate(card.task.labels)),
+        "label2id": {label: index for index, label in enumerate(card.task.labels)},
+    }
+
+
+def _labelled(config: Any, card: Card) -> Any:
+    """The configuration with the card's labels: they come from the card, never from the base."""
+    for name, value in _labels(card).items():
+        setattr(config, name, value)
+    return config
+
+
+def _heads(model_type: str) -> tuple[str, ...]:
+    """The head's modules; every name in use, for a model type that is not listed."""
+    return HEADS.get(model_type, ("classifier", "score"))
+
+
+def _adapted(card: Card, model: Any, quantized: bool = True) -> Any:
+    """The model with its adapter, where the card has one."""
+    if card.adapter is None:
+        return model
+    if card.quantization is not None and quantized:
+        from peft import prepare_model_for_kbit_training
+
+        # Checkpointing trades time for memory and is no part of any card; the rest of it makes layer norms fp32.
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    try:
+        return plugins.adapter(card.adapter.type).apply(card.adapter, model, _heads(model.config.model_type))
+    except ValueError as error:
+        raise InputError(Problem("", "adapter", _first_line(error))) from None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

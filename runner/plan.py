@@ -1,0 +1,150 @@
+"""The plan: what a run will do, by arithmetic alone. Pure: no network, no clock, no weights."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from registry.errors import InputError, MissingError, Problem
+from runner import model as models
+from runner.data import SPLITS, split_rows
+from runner.machine import actual_precision, deviations
+from runner.record import Plan, Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from registry.card import Card
+    from registry.loading import Loaded
+    from runner.record import Deviation, Machine, Snapshot
+
+_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+
+# Bytes of state per trained parameter: two fp32 moments for Adam and its kin, one for momentum and the rest.
+_STATE = {"adamw": 8, "adam": 8, "ademamix": 12, "lion": 4, "sgd": 0, "adagrad": 4, "rmsprop": 4, "adafactor": 0}
+
+
+def make_plan(
+    loaded: Loaded, machine: Machine, rows: Rows | None = None, base: Snapshot | None = None
+) -> Plan:
+    """Work out what a run of the card will do on a machine.
+
+    Args:
+        loaded: The card.
+        machine: The machine.
+        rows: Rows of each split, where they have been counted; else from the card's `data.rows`.
+        base: The base's files, where they have been fetched: they hold the architecture if the card does not.
+
+    Raises:
+        InputError: The card states too little to plan without fetching something, or leaves no training rows.
+    """
+    card = loaded.card
+    if rows is None:
+        rows = _declared_rows(loaded)
+    if card.base.architecture is None and base is None:
+        message = "planning needs no network when the card states it: `{model_type: bert, hidden_size: …}`"
+        raise InputError(Problem(loaded.where("base"), "base.architecture", f"missing; {message}"))
+    training = card.training
+    batches = math.ceil(rows.train / training.batch_size)
+    # The Trainer takes a last, shorter accumulation at the end of an epoch.
+    steps = math.ceil(training.epochs * math.ceil(batches / training.gradient_accumulation_steps))
+    if training.warmup_ratio is not None:
+        warmup = math.ceil(steps * training.warmup_ratio)
+    else:
+        warmup = training.warmup_steps or 0
+
+    model = models.planned(card, base)
+    parameters = sum(p.numel() for p in model.parameters())
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    quantized, scales = _quantized(card, model)
+    weight = _BYTES[card.base.dtype]
+    tokens = training.epochs * rows.train * card.data.tokens.max_length
+    embedded = sum(m.weight.numel() for m in model.modules() if type(m).__name__ == "Embedding")
+    # 2 for the forward pass and 2 for the gradient of the activations, by every parameter of a product; 2 more by
+    # every trained one, for its own gradient (Kaplan et al. 2020, arXiv:2001.08361, section 2.1).
+    products = parameters - embedded
+    return Plan(
+        rows=rows,
+        batches=batches,
+        steps=steps,
+        warmup_steps=warmup,
+        effective_batch=training.batch_size * training.gradient_accumulation_steps,
+        device=machine.device,
+        precision=actual_precision(card, machine),
+        optimizer=training.optimizer,
+        parameters=parameters,
+        trainable=trainable,
+        weight_bytes=(parameters - quantized) * weight + scales,
+        gradient_bytes=trainable * weight,
+        optimizer_bytes=trainable * _state_bytes(training.optimizer),
+        training_flops=tokens * (4 * products + 2 * min(trainable, products)),
+        deviations=deviations(card, machine, loaded.overrides),
+    )
+
+
+def require_consent(plan_or_deviations: Iterable[Deviation], accepted: bool, card: str) -> None:
+    """Refuse to go on where the machine cannot do what is declared and nobody agreed.
+
+    Raises:
+        MissingError: Naming each such deviation.
+    """
+    unmet = [d for d in plan_or_deviations if d.consent]
+    if unmet and not accepted:
+        raise MissingError(
+            [
+                Problem(card, d.field, f"{d.declared} is declared, this machine would run {d.actual} ({d.cause})")
+                for d in unmet
+            ]
+            + [Problem(card, "run", "--accept-deviations runs it so, and the record and the README will say it")]
+        )
+
+
+def _declared_rows(loaded: Loaded) -> Rows:
+    """Rows of each split by the card's own facts."""
+    data = loaded.card.data
+    if data.rows is None:
+        message = "missing; planning needs no download when the card states the rows of the dataset's splits"
+        raise InputError(Problem(loaded.where("data"), "data.rows", message))
+    stated = {name: value for name in SPLITS if (value := getattr(data.rows, name)) is not None}
+    try:
+        rows = split_rows(data, stated)
+    except KeyError as error:
+        message = f"`data.rows` does not say how many rows {error.args[0]!r} has"
+        raise InputError(Problem(loaded.where("data.rows"), "data.rows", message)) from None
+    if rows["train"] <= 0:
+        raise InputError(Problem(loaded.where("data"), "data", "no training rows are left"))
+    return Rows(**rows)
+
+
+def _quantized(card: Card, model: object) -> tuple[int, int]:
+    """Parameters that are held quantized, and the bytes they take with their scales.
+
+    bitsandbytes quantizes every linear layer but the head; 4-bit weights carry one fp32 scale for 64 of them (with
+    double quantization one 8-bit scale for 64 and one fp32 for 256 of those), 8-bit ones one fp32 scale a row.
+    """
+    import torch
+
+    if card.quantization is None:
+        return 0, 0
+    heads = {name for names in models.HEADS.values() for name in names}
+    count, total = 0, 0.0
+    bits = getattr(card.quantization, "bits", 8)
+    double = getattr(card.quantization, "double_quant", False)
+    assert isinstance(model, torch.nn.Module)
+    for name, module in model.named_modules():
+        parts = set(name.split("."))
+        if not isinstance(module, torch.nn.Linear) or parts & heads or any(p.startswith("lora_") for p in parts):
+            continue
+        count += module.weight.numel()
+        if bits == 4:
+            total += module.weight.numel() * (0.5 + (1 / 64 + 4 / (64 * 256) if double else 4 / 64))
+        else:
+            total += module.weight.numel() + 4 * module.out_features
+    return count, round(total)
+
+
+def _state_bytes(optimizer: str) -> int:
+    """Bytes of optimizer state per trained parameter; 8-bit optimizers hold a quarter."""
+    name = optimizer.removeprefix("paged_")
+    family = next(known for known in ("ademamix", "adamw", "adafactor", "adagrad", "lion", "rmsprop", "sgd") if known in name)
+    return _STATE[family] // 4 if "8bit" in name else _STATE[family]

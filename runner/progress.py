@@ -1,0 +1,47 @@
+"""Progress on standard error: a live bar on a terminal, one line a stage elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Advance = Callable[[int, str], None]
+
+console = Console(stderr=True, highlight=False)
+
+
+@contextlib.contextmanager
+def stage(name: str, total: int | None = None) -> Iterator[Advance]:
+    """Show that a stage is at work and how far it is; yields `advance(done, note)`.
+
+    Args:
+        name: What it does.
+        total: Units of work; null where only the time can be shown.
+    """
+    started = time.monotonic()
+    if console.quiet:
+        yield lambda done, note: None
+        return
+    if not console.is_terminal:
+        yield lambda done, note: None
+        console.print(f"{name}: {time.monotonic() - started:.1f} s", soft_wrap=True)
+        return
+    columns = (
+        TextColumn("{task.description:<22}"),
+        BarColumn(bar_width=30),
+        *((MofNCompleteColumn(),) if total else ()),
+        TimeElapsedColumn(),
+        *((TimeRemainingColumn(),) if total else ()),
+        TextColumn("{task.fields[note]}", style="dim"),
+    )
+    with Progress(*columns, console=console, refresh_per_second=5) as progress:
+        task = progress.add_task(name, total=total, note="")
+        yield lambda done, note: progress.update(task, completed=done, note=note)
+        progress.update(task, completed=total or 1, total=total or 1)

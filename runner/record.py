@@ -1,0 +1,293 @@
+"""The record: everything that happened in a run, as frozen models that travel as `record.json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from registry.vocabulary import Averaging, Split  # noqa: TC001
+
+
+class Item(BaseModel):
+    """A frozen piece of a record; keys it does not know are refused, so that a record says all it holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Deviation(Item):
+    """Something that ran otherwise than the card declares.
+
+    Attributes:
+        field: Dotted path of the card's field.
+        declared: What the card says.
+        actual: What ran.
+        cause: Why.
+        consent: Whether the machine could not do what is declared, so that the user had to agree.
+    """
+
+    field: str
+    declared: str
+    actual: str
+    cause: str
+    consent: bool = False
+
+
+class Machine(Item):
+    """What runs: one device of a kind that torch knows.
+
+    Attributes:
+        device: `cuda`, `xpu`, `mps` or `cpu`.
+        name: Name of the device as the system gives it.
+        count: Devices of that kind that are visible.
+        memory_bytes: Memory of one device; of the machine, for `cpu`.
+        bf16: Whether bf16 products are supported.
+        cpu_threads: Threads torch computes with.
+    """
+
+    device: str
+    name: str
+    count: int
+    memory_bytes: int
+    bf16: bool
+    cpu_threads: int
+
+
+class Snapshot(Item):
+    """A base model or a dataset, pinned.
+
+    Attributes:
+        name: As the card names it.
+        revision: Commit of the Hub repo; `sha256:…` over the files of a local folder.
+        path: Folder the files lie in; not part of a record, since it is of this machine.
+        files: SHA-256 of each file that is read, by name.
+    """
+
+    name: str
+    revision: str
+    path: str
+    files: dict[str, str]
+
+
+class Rows(Item):
+    """Rows that were used, by split.
+
+    Attributes:
+        train: Training rows.
+        validation: Validation rows, 0 if there is no such split.
+        test: Test rows, 0 if there is no such split.
+        shared_texts: Distinct texts of the evaluated split that also stand in the training split.
+        label_map: The dataset's labels → the card's.
+    """
+
+    train: int
+    validation: int
+    test: int
+    shared_texts: int = 0
+    label_map: dict[str, str] = {}
+
+
+class Point(Item):
+    """One line of the training log.
+
+    Attributes:
+        step: Optimizer steps done.
+        epoch: Epochs done.
+        values: `loss`, `learning_rate`, `grad_norm`; `eval_loss`, `eval_accuracy` where a split was scored.
+    """
+
+    step: int
+    epoch: float
+    values: dict[str, float]
+
+
+class Plan(Item):
+    """What a run will do; see `runner.plan`.
+
+    Attributes:
+        rows: Rows by split.
+        batches: Batches of an epoch.
+        steps: Optimizer steps in all.
+        warmup_steps: Steps over which the learning rate rises.
+        effective_batch: Rows per optimizer step.
+        device: Kind of device.
+        precision: Number type of the products, as it will run.
+        optimizer: Optimizer, as it will run.
+        parameters: Parameters of the model, the adapter's included.
+        trainable: Parameters that are trained.
+        weight_bytes: Memory of the weights, quantized where declared.
+        gradient_bytes: Memory of the gradients.
+        optimizer_bytes: Memory of the optimizer's state.
+        training_flops: Products and sums of the matrix products over the training, at full length, upper bound.
+        deviations: What will run otherwise than declared.
+    """
+
+    rows: Rows
+    batches: int
+    steps: int
+    warmup_steps: int
+    effective_batch: int
+    device: str
+    precision: str
+    optimizer: str
+    parameters: int
+    trainable: int
+    weight_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    training_flops: float
+    deviations: tuple[Deviation, ...]
+
+
+class TrainingResult(Item):
+    """What training did.
+
+    Attributes:
+        steps: Optimizer steps done.
+        seconds: Wall time of the training loop in this process.
+        resumed_from: Step of the checkpoint that was resumed; null when trained in one go.
+        loss: Mean training loss.
+        best_step: Step whose weights were kept, with `select: best`.
+        log: Losses and scores along the way.
+        precision: What the accelerator really computed in.
+        optimizer: Class of the optimizer that really ran.
+        files: SHA-256 of each file of the saved model, by path.
+    """
+
+    steps: int
+    seconds: float
+    resumed_from: int | None
+    loss: float
+    best_step: int | None
+    log: tuple[Point, ...]
+    precision: str
+    optimizer: str
+    files: dict[str, str]
+
+
+class Interval(Item):
+    """A confidence interval.
+
+    Attributes:
+        low: Lower end.
+        high: Upper end.
+        level: Confidence level.
+        method: How it was computed.
+    """
+
+    low: float
+    high: float
+    level: float
+    method: str
+
+
+class Score(Item):
+    """A metric's value on a set of rows.
+
+    Attributes:
+        metric: Name of the metric.
+        averaging: How per-class scores became one; null where there is nothing to average.
+        value: The value.
+        interval: Its sampling uncertainty; null where none is known.
+    """
+
+    metric: str
+    averaging: Averaging | None
+    value: float
+    interval: Interval | None
+
+
+class SliceScores(Item):
+    """Scores on a part of the split.
+
+    Attributes:
+        name: Name of the part, for example `words < 50`.
+        rows: Rows in it.
+        scores: Scores on them; empty where the part is empty.
+    """
+
+    name: str
+    rows: int
+    scores: tuple[Score, ...]
+
+
+class ExampleResult(Item):
+    """One of the card's examples, run.
+
+    Attributes:
+        text: The text.
+        expected: The label the source says.
+        predicted: The label the model gives.
+        probability: Its probability.
+    """
+
+    text: str
+    expected: str
+    predicted: str
+    probability: float
+
+
+class EvaluationResult(Item):
+    """What evaluation found.
+
+    Attributes:
+        split: The split that was scored.
+        rows: Rows in it.
+        scores: Metrics with intervals.
+        loss: Mean cross-entropy, natural logarithm.
+        confusion: Rows by true label, columns by predicted label, in the order of `task.labels`.
+        roc: False and true positive rates of the positive class, for the plot; empty unless binary.
+        slices: Scores on parts.
+        examples: The card's examples, run.
+        seconds: Wall time of the scoring.
+    """
+
+    split: Split
+    rows: int
+    scores: tuple[Score, ...]
+    loss: float
+    confusion: tuple[tuple[int, ...], ...]
+    roc: tuple[tuple[float, float], ...]
+    slices: tuple[SliceScores, ...]
+    examples: tuple[ExampleResult, ...]
+    seconds: float
+
+
+class Record(Item):
+    """A run.
+
+    Attributes:
+        format: Version of this format.
+        card_id: The card.
+        card_sha256: Hash of its YAML file.
+        run_id: Hash of everything that can change weights or predictions, the seed left out.
+        seed: The seed.
+        started: UTC time at which the run began, ISO 8601.
+        card: The resolved card, as it was run.
+        base: The base, pinned; null for one built from its architecture.
+        dataset: The dataset, pinned.
+        versions: Versions of Python and of the packages that matter.
+        machine: What it ran on.
+        kernels: `reference`: the plain Trainer.
+        plan: What was planned.
+        deviations: What ran otherwise than declared.
+        training: What training did; null until it is done.
+        evaluation: What evaluation found; null until it is done.
+    """
+
+    format: int = 1
+    card_id: str
+    card_sha256: str
+    run_id: str
+    seed: int
+    started: str
+    card: dict[str, Any]
+    base: Snapshot | None
+    dataset: Snapshot
+    versions: dict[str, str]
+    machine: Machine
+    kernels: str
+    plan: Plan
+    deviations: tuple[Deviation, ...]
+    training: TrainingResult | None = None
+    evaluation: EvaluationResult | None = None

@@ -1,0 +1,196 @@
+"""The road: a card → plan → train → evaluate → audit → render, one flat function a stage, each done only once."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.card import Card, TrainedTokenizer
+from registry.errors import InputError
+from registry.finding import all_cards
+from runner import fetching, plugins, progress
+from runner import model as models
+from runner.data import load_parts, tokenize
+from runner.machine import detect, deviations, versions
+from runner.plan import make_plan, require_consent
+from runner.record import Machine, Record, Snapshot
+from runner.runs import Run, exclusive, file_sha256, read_model, run_id, write_model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry.loading import Loaded
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A card whose inputs are here.
+
+    Attributes:
+        loaded: The card.
+        machine: The machine.
+        base: The base's files; null for one built from its architecture.
+        tokenizer: The tokenizer's files, where they are not the base's.
+        dataset: The dataset's files.
+        run: Where the run's files lie.
+    """
+
+    loaded: Loaded
+    machine: Machine
+    base: Snapshot | None
+    tokenizer: Snapshot | None
+    dataset: Snapshot
+    run: Run
+
+
+def prepare(loaded: Loaded, root: Path, accept_deviations: bool) -> Ready:
+    """See that the machine can do what the card declares, and fetch its inputs.
+
+    Raises:
+        MissingError: The machine cannot and nobody agreed, or an input cannot be had from here.
+        InputError: An input is not what the card says.
+    """
+    models.quiet()
+    machine = detect()
+    require_consent(deviations(loaded.card, machine, loaded.overrides), accept_deviations, loaded.where(""))
+    with progress.stage("fetch"):
+        base = fetching.fetch_base(loaded)
+        tokenizer = fetching.fetch_tokenizer(loaded)
+        dataset = fetching.fetch_dataset(loaded)
+    run = Run(root, loaded.card.id, run_id(loaded.card, base, dataset), loaded.card.training.seed)
+    return Ready(loaded, machine, base, tokenizer, dataset, run)
+
+
+def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: bool = False) -> Record:
+    """Train and evaluate one seed, resuming what was begun; a complete run is only read.
+
+    Args:
+        ready: The card and its inputs.
+        fresh: Do it again even if it is complete.
+        stop_after_training: Leave the evaluation for later.
+    """
+    from runner import evaluation, plotting, training
+
+    card, run = ready.loaded.card, ready.run
+    with exclusive(run):
+        if fresh:
+            _forget(run)
+        record = read_model(run.record, Record) if run.record.exists() else None
+        if record is not None and (record.evaluation is not None or stop_after_training) and _intact(run, record):
+            return record
+        with progress.stage("read"):
+            parts = load_parts(ready.loaded, ready.dataset)
+        if record is not None and _intact(run, record):
+            tokenizer, model = models.load(card, ready.base, run.model, run.base)
+        else:
+            plan = make_plan(ready.loaded, ready.machine, parts.rows, ready.base)
+            record = _begin(ready, plan)
+            tokenizer = _tokenizer(ready, parts.splits["train"]["text"][:])
+            with progress.stage("build"):
+                model = models.build(card, ready.base, tokenizer, run.base)
+            with progress.stage("tokenize"):
+                rows = tokenize(parts.splits["train"], tokenizer, card, "tokenize")
+                scored = parts.splits.get(card.evaluation.each_epoch or "")
+                scored = tokenize(scored, tokenizer, card, "tokenize") if scored is not None else None
+            result = training.train(card, plan, run, ready.base, model, tokenizer, rows, scored)
+            record = record.model_copy(update={"training": result})
+            write_model(run.record, record)
+        shutil.rmtree(run.checkpoints, ignore_errors=True)
+        if stop_after_training:
+            return record
+        rows = tokenize(parts.splits[card.evaluation.split], tokenizer, card, "tokenize")
+        found = evaluation.evaluate(card, record.plan, run, model, tokenizer, rows)
+        record = record.model_copy(update={"evaluation": found})
+        plotting.plot(card, record, run)
+        write_model(run.record, record)
+    return record
+
+
+def reload(run: Run) -> tuple[Card, Record, Any, Any]:
+    """The card, record, tokenizer and trained model of a finished run.
+
+    Raises:
+        InputError: The run was not trained to its end, or its files were changed.
+    """
+    record = read_model(run.record, Record)
+    if record.training is None or not _intact(run, record):
+        raise InputError(f"{run} holds no whole model; `replicard reproduce {run.card}` makes it")
+    models.quiet()
+    card = card_of(record)
+    base = record.base
+    if base is not None and card.adapter is not None and not Path(base.path).is_dir():
+        raise InputError(f"the base of {run} is no longer at {base.path}; `replicard reproduce {run.card}` fetches it")
+    tokenizer, model = models.load(card, base, run.model, run.base)
+    return card, record, tokenizer, model
+
+
+def card_of(record: Record) -> Card:
+    """The card as it was run."""
+    import json
+
+    return Card.model_validate_json(json.dumps(record.card), context={"plugins": plugins.sections()})
+
+
+def current_claims(record: Record) -> Card:
+    """The card as it was run, with what its file now reports: editing a claim does not invalidate a run."""
+    card = card_of(record)
+    file = all_cards().get(card.id)
+    if file is None:
+        return card
+    try:
+        now = plugins.load_card(file).card
+    except InputError:
+        return card
+    margin = card.evaluation.model_copy(update={"margin": now.evaluation.margin})
+    words = ("source", "reported", "stated", "derived", "assumed", "underspecified", "readme")
+    return card.model_copy(update={name: getattr(now, name) for name in words} | {"evaluation": margin})
+
+
+def _begin(ready: Ready, plan: Any) -> Record:
+    """The record of a run that begins now."""
+    loaded = ready.loaded
+    return Record(
+        card_id=loaded.card.id,
+        card_sha256=loaded.sha256,
+        run_id=ready.run.id,
+        seed=ready.run.seed,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        card=loaded.card.model_dump(mode="json", by_alias=True, exclude_unset=False),
+        base=ready.base,
+        dataset=ready.dataset,
+        versions=versions(),
+        machine=ready.machine,
+        kernels="reference",
+        plan=plan,
+        deviations=plan.deviations,
+    )
+
+
+def _tokenizer(ready: Ready, texts: Sequence[str]) -> Any:
+    """The card's tokenizer: its own, the base's, or one trained on the training rows."""
+    card = ready.loaded.card
+    if isinstance(card.base.tokenizer, TrainedTokenizer):
+        return models.train_tokenizer(texts, card.base.tokenizer, card.data.tokens.max_length)
+    files = ready.tokenizer or ready.base
+    assert files is not None
+    return models.load_tokenizer(Path(files.path), card)
+
+
+def _intact(run: Run, record: Record) -> bool:
+    """Whether the saved model is the one the record names."""
+    if record.training is None:
+        return False
+    files = record.training.files
+    return all((run.folder / name).is_file() and file_sha256(run.folder / name) == sha for name, sha in files.items())
+
+
+def _forget(run: Run) -> None:
+    """Remove what a run made, its lock left."""
+    for path in run.folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != ".lock":
+            path.unlink()

@@ -1,0 +1,212 @@
+"""The folders of runs: `runs/<card>/<run id>/seed<k>/`, written atomically, one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from registry.errors import InputError, MissingError, Problem, did_you_mean
+from runner.record import Record, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.card import Card
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a card with one seed, and where its files lie.
+
+    Attributes:
+        root: Folder of all runs.
+        card: Id of the card.
+        id: Hash of what can change weights or predictions.
+        seed: The seed.
+    """
+
+    root: Path
+    card: str
+    id: str
+    seed: int
+
+    def __str__(self) -> str:
+        """As a RUN argument names it."""
+        return f"{self.card}/{self.id}/seed{self.seed}"
+
+    @property
+    def over_seeds(self) -> Path:
+        """Folder of the results over all seeds: `audit.json`, `README.md`."""
+        return self.root / self.card / self.id
+
+    @property
+    def folder(self) -> Path:
+        """Folder of this seed."""
+        return self.over_seeds / f"seed{self.seed}"
+
+    @property
+    def record(self) -> Path:
+        """The record."""
+        return self.folder / "record.json"
+
+    @property
+    def model(self) -> Path:
+        """The saved model: all weights, or the adapter and the head."""
+        return self.folder / "model"
+
+    @property
+    def base(self) -> Path:
+        """A base built from its architecture, where the saved model is an adapter on it."""
+        return self.folder / "base"
+
+    @property
+    def predictions(self) -> Path:
+        """Labels and probabilities of every scored row."""
+        return self.folder / "predictions.parquet"
+
+    @property
+    def plots(self) -> Path:
+        """Plots as PNG."""
+        return self.folder / "plots"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints of a training that is not done."""
+        return self.folder / "checkpoints"
+
+
+def run_id(card: Card, base: Snapshot | None, dataset: Snapshot) -> str:
+    """Hash of everything that can change weights or predictions, in 12 hexadecimal digits.
+
+    The card's sections base, task, data, adapter, quantization, training and evaluation, and what they resolve to;
+    not the seed, and not the margin, which only judges.
+    """
+    sections = {
+        name: getattr(card, name).model_dump(mode="json") if getattr(card, name) is not None else None
+        for name in ("base", "task", "data", "adapter", "quantization", "training", "evaluation")
+    }
+    del sections["training"]["seed"], sections["evaluation"]["margin"]
+    resolved = [base.revision if base else None, dataset.revision]
+    text = json.dumps([sections, resolved], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def write(path: Path, content: bytes | str) -> None:
+    """Write a file so that a reader, now or after a crash, sees all of it or the one before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_model(path: Path, model: BaseModel) -> None:
+    """Write a frozen model as JSON that people can read."""
+    write(path, model.model_dump_json(indent=2, by_alias=True) + "\n")
+
+
+def read_model(path: Path, kind: type[M]) -> M:
+    """Read what `write_model` wrote.
+
+    Raises:
+        InputError: It is not there, or not of this version of replicard.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(Problem(str(path), "", "no such file")) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        message = f"not a {kind.__name__.lower()} this version reads ({place}: {first['msg']}); run the card again"
+        raise InputError(Problem(str(path), "", message)) from None
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def exclusive(run: Run) -> Iterator[None]:
+    """Hold the run's folder; the system lets go of it when the process ends, however it ends.
+
+    Raises:
+        MissingError: Another process is at work on the same run.
+    """
+    run.folder.mkdir(parents=True, exist_ok=True)
+    with (run.folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = "another process is at work on this run; wait for it, or end it"
+            raise MissingError(Problem(str(run.folder), "", message)) from None
+        yield
+
+
+def seeds_of(run: Run) -> list[Run]:
+    """The runs of the same card and run id that are complete, by seed."""
+    runs = []
+    for folder in run.over_seeds.glob("seed*"):
+        if folder.name.removeprefix("seed").isdigit():
+            found = Run(run.root, run.card, run.id, int(folder.name.removeprefix("seed")))
+            if is_complete(found):
+                runs.append(found)
+    return sorted(runs, key=lambda found: found.seed)
+
+
+def is_complete(run: Run) -> bool:
+    """Whether the run was trained and evaluated."""
+    return run.record.exists() and read_model(run.record, Record).evaluation is not None
+
+
+def find_run(root: Path, name: str) -> Run:
+    """The run that a RUN argument means; the newest complete one where several fit.
+
+    Args:
+        root: Folder of all runs.
+        name: `<card>`, `<card>/<run id>` or `<card>/<run id>/seed<k>`, with or without the root before it.
+
+    Raises:
+        InputError: There is none.
+    """
+    given = name.removesuffix("/")
+    with contextlib.suppress(ValueError):
+        given = str(Path(given).resolve().relative_to(root.resolve())) if Path(given).exists() else given
+    parts = given.split("/")
+    if not parts[0] or len(parts) > 3 or ".." in parts:
+        raise InputError(f"{name!r} is no run; write <card>, <card>/<run id> or <card>/<run id>/seed<k>")
+    pattern = "/".join([*parts, *("*", "seed*")[len(parts) - 1 :]])
+    runs = []
+    for record in sorted(root.glob(f"{pattern}/record.json"), key=lambda path: path.stat().st_mtime, reverse=True):
+        card, identifier, seed = record.parts[-4:-1]
+        if re.fullmatch(r"seed\d+", seed):
+            runs.append(Run(root, card, identifier, int(seed.removeprefix("seed"))))
+    complete = next((run for run in runs if is_complete(run)), None)
+    if complete or runs:
+        return complete or runs[0]
+    have = sorted(path.name for path in root.glob("*") if path.is_dir()) if root.is_dir() else []
+    if parts[0] in have:
+        message = f"no finished run of {given!r} in {root}; `replicard reproduce {parts[0]}` makes one"
+    elif have:
+        message = f"no run {given!r} in {root}; {did_you_mean(parts[0], have)}"
+    else:
+        message = f"no runs in {root} yet; `replicard reproduce {parts[0]}` makes one"
+    raise InputError(message)

@@ -1,0 +1,174 @@
+"""The Hugging Face Trainer, configured from a card and its plan: the reference path, as the cards' own scripts use it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from transformers import DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+
+if TYPE_CHECKING:
+    from registry.card import Card
+    from runner.progress import Advance
+    from runner.record import Plan
+
+MARKER = "complete"
+"""File that says that a checkpoint was written to its end."""
+
+LOGGED = 50
+"""About so many points of the training loss are logged."""
+
+
+def make_trainer(
+    card: Card, plan: Plan, model: Any, tokenizer: Any, folder: Path, train: Any = None, scored: Any = None
+) -> Trainer:
+    """The Trainer of a run.
+
+    Args:
+        card: The card.
+        plan: Its plan.
+        model: The classifier.
+        tokenizer: Its tokenizer.
+        folder: Where checkpoints go.
+        train: Tokenized training rows; null where it only scores.
+        scored: Tokenized rows to score after each epoch; null for none.
+    """
+    # transformers 5.23 counts a classification head's loss once per accumulated batch (its issue 47688) unless the
+    # model says that its loss knows nothing of the number of items.
+    unwrapped = model.get_base_model() if hasattr(model, "get_base_model") else model
+    unwrapped.accepts_loss_kwargs = False
+    training, each_epoch = card.training, scored is not None
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=training.batch_size,
+        per_device_eval_batch_size=training.eval_batch_size,
+        gradient_accumulation_steps=training.gradient_accumulation_steps,
+        num_train_epochs=training.epochs,
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=training.scheduler,
+        warmup_steps=plan.warmup_steps,
+        optim=training.optimizer,
+        adam_beta1=training.adam_betas[0],
+        adam_beta2=training.adam_betas[1],
+        adam_epsilon=training.adam_epsilon,
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        label_smoothing_factor=training.label_smoothing,
+        fp16=plan.precision == "fp16",
+        bf16=plan.precision == "bf16",
+        seed=training.seed,
+        use_cpu=plan.device == "cpu",
+        dataloader_pin_memory=plan.device != "cpu",
+        eval_strategy="epoch" if each_epoch else "no",
+        save_strategy="epoch",
+        save_total_limit=2,  # the best one is kept besides
+        load_best_model_at_end=training.select == "best",
+        metric_for_best_model=f"eval_{training.select_metric}" if training.select == "best" else None,
+        greater_is_better=training.select_metric == "accuracy" if training.select == "best" else None,
+        logging_steps=max(1, plan.steps // LOGGED),
+        report_to="none",
+        disable_tqdm=True,
+        label_names=["labels"],
+        remove_unused_columns=False,
+    )
+    # On a machine with several GPUs one process would split every batch over them and so multiply the batch size.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    tokens = card.data.tokens
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=_batchable(train),
+        eval_dataset=_batchable(scored),
+        processing_class=tokenizer,
+        data_collator=DataCollatorWithPadding(
+            tokenizer,
+            padding=tokens.padding,
+            max_length=tokens.max_length if tokens.padding == "max_length" else None,
+        ),
+        compute_metrics=_accuracy,
+        callbacks=[MarkComplete()],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis, in float64.
+
+    Args:
+        logits: Shape (rows, labels).
+    """
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    exponentials = np.exp(shifted)
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+
+
+def score(trainer: Trainer, rows: Any, advance: Advance) -> np.ndarray:
+    """Probabilities of every row, shape (rows, labels), in the order of the rows."""
+    shower = ShowSteps(advance)
+    trainer.add_callback(shower)
+    try:
+        output = trainer.predict(_batchable(rows))
+    finally:
+        trainer.remove_callback(shower)
+    logits = output.predictions[0] if isinstance(output.predictions, tuple) else output.predictions
+    return probabilities(np.asarray(logits))
+
+
+def last_complete(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end."""
+    found = [path.parent for path in folder.glob(f"checkpoint-*/{MARKER}")]
+    return max(found, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
+
+
+class MarkComplete(TrainerCallback):
+    """Mark a checkpoint after it has been written: the Trainer's own saving is not atomic."""
+
+    def on_save(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+        """Flush the newest checkpoint to disk and put the marker in it."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        for path in folder.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        (folder / MARKER).write_text(json.dumps({"step": state.global_step}))
+
+
+class ShowSteps(TrainerCallback):
+    """Move the progress bar."""
+
+    def __init__(self, advance: Advance):
+        self.advance = advance
+        self.scored = 0
+        self.note = ""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """One optimizer step is done."""
+        self.advance(state.global_step, self.note)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+        """Note the newest loss."""
+        if logs and "loss" in logs:
+            self.note = f"epoch {logs.get('epoch', 0):.2f}  loss {logs['loss']:.4f}"
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """One batch is scored; during training the bar counts steps instead."""
+        self.scored += 1
+        if not state.is_world_process_zero or state.global_step == 0 or state.global_step >= state.max_steps:
+            self.advance(self.scored, "")
+
+
+def _batchable(rows: Any) -> Any:
+    """Only what goes into a batch."""
+    if rows is None:
+        return None
+    return rows.remove_columns([name for name in ("text", "row") if name in rows.column_names])
+
+
+def _accuracy(output: Any) -> dict[str, float]:
+    """What is logged after each epoch beside the loss."""
+    logits = output.predictions[0] if isinstance(output.predictions, tuple) else output.predictions
+    return {"accuracy": float((np.asarray(logits).argmax(-1) == output.label_ids).mean())}

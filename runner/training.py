@@ -1,0 +1,81 @@
+"""Training: from rows and a base to a saved model and what happened on the way."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+from runner import progress, trainer
+from runner.record import Point, TrainingResult
+from runner.runs import file_sha256
+
+if TYPE_CHECKING:
+    from registry.card import Card
+    from runner.record import Plan, Snapshot
+    from runner.runs import Run
+
+
+def train(
+    card: Card, plan: Plan, run: Run, base: Snapshot | None, model: Any, tokenizer: Any, rows: Any, scored: Any
+) -> TrainingResult:
+    """Train `model`, resuming from the last complete checkpoint, and save it to `run.model`.
+
+    Args:
+        card: The card.
+        plan: Its plan.
+        run: The run's folder.
+        base: The base's files; null for one built from its architecture.
+        model: The classifier; trained in place.
+        tokenizer: Its tokenizer.
+        rows: Tokenized training rows.
+        scored: Tokenized rows to score after each epoch; null for none.
+    """
+    from runner import model as models
+
+    worker = trainer.make_trainer(card, plan, model, tokenizer, run.checkpoints, rows, scored)
+    checkpoint = trainer.last_complete(run.checkpoints)
+    for stale in run.checkpoints.glob("checkpoint-*"):
+        if not (stale / trainer.MARKER).exists():
+            shutil.rmtree(stale)
+    started = time.monotonic()
+    with progress.stage("train", plan.steps) as advance:
+        worker.add_callback(trainer.ShowSteps(advance))
+        output = worker.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    seconds = time.monotonic() - started
+
+    # A model folder without a record is one that was never finished: it is written anew.
+    shutil.rmtree(run.model, ignore_errors=True)
+    models.save(model, tokenizer, card, base, run.model)
+    best = worker.state.best_model_checkpoint
+    optimizer = getattr(worker.optimizer, "optimizer", worker.optimizer)
+    return TrainingResult(
+        steps=worker.state.global_step,
+        seconds=seconds,
+        resumed_from=int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else None,
+        loss=float(output.training_loss),
+        best_step=int(best.rpartition("-")[2]) if card.training.select == "best" and best else None,
+        log=tuple(_points(worker.state.log_history)),
+        precision={"no": "fp32"}.get(worker.accelerator.mixed_precision, worker.accelerator.mixed_precision),
+        optimizer=type(optimizer).__name__,
+        files={
+            path.relative_to(run.folder).as_posix(): file_sha256(path)
+            for folder in (run.model, run.base)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        },
+    )
+
+
+def _points(history: list[dict[str, Any]]) -> list[Point]:
+    """The Trainer's log, without its closing summary."""
+    kept = ("loss", "learning_rate", "grad_norm", "eval_loss", "eval_accuracy")
+    return [
+        Point(
+            step=int(entry["step"]),
+            epoch=float(entry["epoch"]),
+            values={name: float(entry[name]) for name in kept if name in entry},
+        )
+        for entry in history
+        if "loss" in entry or "eval_loss" in entry
+    ]
