@@ -56,8 +56,8 @@ def _plugin(kind: str) -> BeforeValidator:
 class Source(Part):
     """Where the claims come from: a README somebody published."""
 
-    repo: Text
-    """Hub id of the model whose README this is."""
+    repo: Text | None = None
+    """Hub id of the model whose README this is; null where the README does not name it."""
     revision: str | None = None
     """Commit of that repo, where it is known."""
     readme: Text
@@ -200,8 +200,8 @@ class Data(Part):
     """Rows of the dataset's own splits, a fact: planning needs no download, and a dataset that differs is refused."""
     pool: tuple[Text, ...] | None = None
     """Splits of the dataset that are put together before `split` divides them again."""
-    take: Take = Take()
-    """Which of the dataset's splits plays which part; not used with `pool`."""
+    take: Take | None = None
+    """Which of the dataset's splits plays which part; null, without `pool`, trains on `train` and tests on `test`."""
     split: HoldOut | None = None
     """Random hold-outs."""
     balanced: bool = False
@@ -231,11 +231,20 @@ class Data(Part):
         if self.pool is not None:
             if self.split is None or self.split.test is None:
                 raise ValueError("`pool` needs `split.test`: the share of the pooled rows to test on")
-            if "take" in self.model_fields_set:
+            if self.take is not None:
                 raise ValueError("`pool` and `take` exclude each other: pooled rows are divided by `split`")
-        elif self.split is not None and self.split.test is not None and self.take.test is not None:
-            raise ValueError("`split.test` and `take.test` both name a test set; keep one")
+        elif self.split is not None and self.split.test is not None and "test" in self.taken:
+            raise ValueError("`split.test` and a taken test split both name a test set; `take: {train: train}` keeps one")
         return self
+
+    @property
+    def taken(self) -> dict[Split, str]:
+        """Which of the dataset's splits plays which part, where rows are not pooled."""
+        if self.pool is not None:
+            return {}
+        take = self.take or Take(test="test")
+        parts: dict[Split, str | None] = {"train": take.train, "validation": take.validation, "test": take.test}
+        return {part: name for part, name in parts.items() if name is not None}
 
 
 class Training(Part):
@@ -270,26 +279,19 @@ class Training(Part):
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)] | None = None
     """The same as a share of all steps (rounded up, as the Trainer does)."""
     precision: Precision = "fp32"
-    """Number type of the products: fp16 and bf16 are mixed precision over weights of `base.dtype`."""
+    """fp16 and bf16 compute products in that type by autocast; fp32 computes in the weights' own type, `base.dtype`."""
     seed: Seed = 42
     """Seed of initialization, dropout and row order."""
     select: Literal["last", "best"] = "last"
     """Which epoch's weights are kept."""
-    select_metric: Text = "loss"
-    """What makes an epoch the best: `loss` (lowest) or `accuracy` (highest), on `evaluation.each_epoch`."""
+    select_metric: Literal["loss", "accuracy"] | None = None
+    """What makes an epoch the best on `evaluation.each_epoch`: the lowest loss (null means it) or the highest accuracy."""
 
     @model_validator(mode="after")
     def _warmup_once(self) -> Self:
         if self.warmup_steps is not None and self.warmup_ratio is not None:
             raise ValueError("warmup is given twice; keep `warmup_steps` or `warmup_ratio`")
         return self
-
-    @field_validator("select_metric")
-    @classmethod
-    def _known_metric(cls, name: str) -> str:
-        if name not in ("loss", "accuracy"):
-            raise ValueError(f"an epoch is selected by `loss` or `accuracy`, not {name!r}")
-        return name
 
 
 class Hardware(Part):

@@ -8,7 +8,11 @@ from typing import Literal
 
 Unit = Literal["fraction", "percent", "raw"]
 
-_NUMBER = re.compile(r"[-+]?(?:\d+(?:[.,]\d+)?|\.\d+)(?:[eE][-+]?\d+)?")
+# `1,250` is a number with a separator of thousands, `0,85` one with a decimal comma; the 2 of `CO2` is none.
+_NUMBER = re.compile(
+    r"(?<![A-Za-z\d.,])[-+]?(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?|\.\d+)(?:[eE][-+]?\d+)?(?![\d,.]*\d)"
+)
+_THOUSANDS = re.compile(r",(?=\d{3})")
 _PLACEHOLDER = re.compile(r"\be\.?\s?g\.|\bfor example\b|\bx+\.x+\b|\[more information needed\]|\btbd\b", re.IGNORECASE)
 _APPROXIMATE = re.compile(r"[~≈±]|\b(?:about|approx\w*|around|roughly|nearly)\b", re.IGNORECASE)
 
@@ -61,7 +65,9 @@ def read_number(text: str) -> Number:
     found = list(_NUMBER.finditer(text))
     if len(found) != 1:
         raise ValueError(f"expected one number, found {len(found)} in {text!r}")
-    digits = found[0].group().replace(",", ".")
+    digits = found[0].group()
+    grouped = re.match(r"[-+]?[1-9]\d{0,2},\d{3}", digits)
+    digits = _THOUSANDS.sub("", digits) if grouped else digits.replace(",", ".")
     mantissa, _, exponent = digits.lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
     percent = text[found[0].end() :].lstrip().startswith("%")

@@ -41,11 +41,11 @@ def split_rows(data: Data, sizes: Mapping[str, int]) -> dict[str, int]:
         data: The card's section.
         sizes: Rows of the dataset's own splits.
     """
+    rows: dict[str, int]
     if data.pool is not None:
         rows = {"train": sum(sizes[name] for name in data.pool)}
     else:
-        taken = {"train": data.take.train, "validation": data.take.validation, "test": data.take.test}
-        rows = {part: sizes[name] for part, name in taken.items() if name is not None}
+        rows = {part: sizes[name] for part, name in data.taken.items()}
     for part in ("test", "validation"):
         share = getattr(data.split, part) if data.split else None
         if share is not None:
@@ -135,8 +135,7 @@ def _wanted(data: Data) -> dict[str, str]:
     """Path of the card → split of the dataset."""
     if data.pool is not None:
         return {f"data.pool[{index}]": name for index, name in enumerate(data.pool)}
-    taken = {"train": data.take.train, "validation": data.take.validation, "test": data.take.test}
-    return {f"data.take.{part}": name for part, name in taken.items() if name is not None}
+    return {f"data.take.{part}": name for part, name in data.taken.items()}
 
 
 def _normal(loaded: Loaded, name: str, table: Any, label_map: dict[str, str]) -> Any:
@@ -211,11 +210,11 @@ def _divide(loaded: Loaded, tables: Mapping[str, Any]) -> dict[str, Any]:
     from datasets import concatenate_datasets
 
     data = loaded.card.data
+    parts: dict[str, Any]
     if data.pool is not None:
         parts = {"train": concatenate_datasets([tables[name] for name in data.pool])}
     else:
-        taken = {"train": data.take.train, "validation": data.take.validation, "test": data.take.test}
-        parts = {part: tables[name] for part, name in taken.items() if name is not None}
+        parts = {part: tables[name] for part, name in data.taken.items()}
     for part in ("test", "validation"):
         share = getattr(data.split, part) if data.split else None
         if data.split is None or share is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,10 @@ def quiet() -> None:
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    datasets.logging.set_verbosity_error()
     datasets.disable_progress_bars()
+    # Without the optional `kernels` package it says so at every import.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def load_tokenizer(folder: Path, card: Card) -> Any:

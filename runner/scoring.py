@@ -39,8 +39,11 @@ def averaging_of(metric: Metric, labels: int) -> Averaging:
 
 def bootstrap(sample: Sample, metric: plugins.Metric, averaging: str) -> Interval | None:
     """95% percentile interval over rows drawn with replacement, seeded (Efron 1979, doi:10.1214/aos/1176344552)."""
+    from sklearn import config_context
+
     generator = np.random.default_rng(0)
-    values = [metric.compute(sample.resampled(generator), averaging) for _ in range(RESAMPLES)]
+    with config_context(assume_finite=True, skip_parameter_validation=True):  # our own arrays, a thousand times
+        values = [metric.compute(sample.resampled(generator), averaging) for _ in range(RESAMPLES)]
     finite = [value for value in values if math.isfinite(value)]
     if len(finite) < RESAMPLES / 2:
         return None
@@ -54,12 +57,13 @@ def _built_in(sample: Sample, metric: Metric) -> Score:
     averaging = averaging_of(metric, sample.probabilities.shape[1])
     rows = sample if plugin.SCORES else sample.merged()
     value = plugin.compute(rows, averaging)
-    interval = getattr(plugin, "interval", None)
+    own = getattr(plugin, "interval", None)
+    interval = own(rows, averaging) if own else None
     return Score(
         metric=metric.name,
         averaging=averaging if plugin.AVERAGED else None,
         value=value,
-        interval=interval(rows, averaging) if interval else bootstrap(rows, plugin, averaging),
+        interval=interval or bootstrap(rows, plugin, averaging),
     )
 
 

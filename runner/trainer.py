@@ -41,7 +41,9 @@ def make_trainer(
     # model says that its loss knows nothing of the number of items.
     unwrapped = model.get_base_model() if hasattr(model, "get_base_model") else model
     unwrapped.accepts_loss_kwargs = False
-    training, each_epoch = card.training, scored is not None
+    training = card.training
+    each_epoch, best = scored is not None, training.select == "best"
+    metric = training.select_metric or "loss"
     arguments = TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=training.batch_size,
@@ -66,9 +68,9 @@ def make_trainer(
         eval_strategy="epoch" if each_epoch else "no",
         save_strategy="epoch",
         save_total_limit=2,  # the best one is kept besides
-        load_best_model_at_end=training.select == "best",
-        metric_for_best_model=f"eval_{training.select_metric}" if training.select == "best" else None,
-        greater_is_better=training.select_metric == "accuracy" if training.select == "best" else None,
+        load_best_model_at_end=best,
+        metric_for_best_model=f"eval_{metric}" if best else None,
+        greater_is_better=metric == "accuracy" if best else None,
         logging_steps=max(1, plan.steps // LOGGED),
         report_to="none",
         disable_tqdm=True,

@@ -284,9 +284,10 @@ def test_only_a790227_reports_placeholders(name: str) -> None:
     assert placeholders == (name == "a790227-distilbert")
 
 
-def test_a790227_reports_on_a_validation_set_that_it_does_not_define() -> None:
+def test_a790227s_undefined_validation_set_is_assumed_to_be_the_test_split() -> None:
     card = card_of("a790227-distilbert").card
-    assert card.data.split is None and card.data.take.validation is None
+    assert card.data.taken == {"train": "train", "validation": "test"}
+    assert "never defined" in card.assumed["data.take.validation"]
     assert [c.value for c in card.reported if c.split == "validation"] == ["92.68%", "0.2352"]
     assert "evaluation.split" in card.assumed
     assert any("validation set" in text for text in card.underspecified)

@@ -1,6 +1,6 @@
 """Metrics, one file each: `compute` gives the value; `SCORES` says whether it needs probabilities, not just labels.
 
-A file may also offer `interval(sample, averaging)`; without it the interval is a bootstrap over rows.
+A file may also offer `interval(sample, averaging)`; without it, or where it gives none, the interval is a bootstrap.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from runner.record import Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,3 +58,13 @@ class Sample:
             "zero_division": 0.0,
         }
         return {**arguments, "pos_label": self.positive} if averaging == "positive" else arguments
+
+
+def wilson(successes: int, trials: int) -> Interval | None:
+    """95% score interval of a proportion (Wilson 1927, doi:10.1080/01621459.1927.10502953); none without trials."""
+    from scipy.stats import binomtest
+
+    if trials == 0:
+        return None
+    ends = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
+    return Interval(low=float(ends.low), high=float(ends.high), level=0.95, method="Wilson")

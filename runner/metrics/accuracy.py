@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.record import Interval
+from runner.metrics import wilson
 
 if TYPE_CHECKING:
     from runner.metrics import Sample
+    from runner.record import Interval
 
 SCORES = False
 AVERAGED = False
@@ -20,10 +21,6 @@ def compute(sample: Sample, averaging: str) -> float:
     return float(accuracy_score(sample.labels, sample.predicted, sample_weight=sample.weights))
 
 
-def interval(sample: Sample, averaging: str) -> Interval:
-    """Wilson's score interval (Wilson 1927, doi:10.1080/01621459.1927.10502953), level 95%."""
-    from scipy.stats import binomtest
-
-    right = int(sample.weights[sample.labels == sample.predicted].sum())
-    ends = binomtest(right, int(sample.weights.sum())).proportion_ci(0.95, method="wilson")
-    return Interval(low=float(ends.low), high=float(ends.high), level=0.95, method="wilson")
+def interval(sample: Sample, averaging: str) -> Interval | None:
+    """Wilson's interval for the share of right rows."""
+    return wilson(int(sample.weights[sample.labels == sample.predicted].sum()), int(sample.weights.sum()))

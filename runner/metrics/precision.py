@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.metrics import wilson
+
 if TYPE_CHECKING:
     from runner.metrics import Sample
+    from runner.record import Interval
 
 SCORES = False
 AVERAGED = True
@@ -16,3 +19,12 @@ def compute(sample: Sample, averaging: str) -> float:
     from sklearn.metrics import precision_score
 
     return float(precision_score(**sample.arguments(averaging)))
+
+
+def interval(sample: Sample, averaging: str) -> Interval | None:
+    """Wilson's interval for the right ones among the predicted positives; none (a bootstrap) for other averagings."""
+    if averaging != "positive":
+        return None
+    among = sample.predicted == sample.positive
+    right = among & (sample.labels == sample.predicted)
+    return wilson(int(sample.weights[right].sum()), int(sample.weights[among].sum()))
