@@ -69,9 +69,9 @@ class Source(Part):
 class TrainedTokenizer(Part):
     """A tokenizer trained on the card's own training rows, for a base without a model."""
 
-    type: Literal["wordpiece"]
-    """Kind of tokenizer."""
-    vocab_size: Annotated[int, Field(ge=100), Unit("tokens")]
+    type: Literal["bpe"]
+    """Kind of tokenizer: lower-casing byte-level BPE."""
+    vocab_size: Annotated[int, Field(ge=300), Unit("tokens")]
     """Most tokens in the vocabulary."""
 
 
@@ -96,7 +96,7 @@ class Base(Part):
         if self.model is None and self.architecture is None:
             raise ValueError("neither `model` nor `architecture`: name a base or describe one")
         if self.model is None and self.tokenizer is None:
-            raise ValueError("a base without `model` needs `tokenizer`: {type: wordpiece, vocab_size: 4000}")
+            raise ValueError("a base without `model` needs `tokenizer`: {type: bpe, vocab_size: 4000}")
         return self
 
 

@@ -14,7 +14,7 @@ from runner.data import tokenize
 from runner.metrics import Sample
 from runner.record import EvaluationResult, ExampleResult, SliceScores
 from runner.runs import write
-from runner.scoring import scores
+from runner.scoring import SLICE_RESAMPLES, scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +102,7 @@ def _part(card: Card, sample: Sample, part: Any) -> tuple[Any, ...]:
     inside = Sample(
         sample.labels[part], sample.predicted[part], sample.weights[part], sample.probabilities[part], sample.positive
     )
-    return scores(inside, card.evaluation.metrics)
+    return scores(inside, card.evaluation.metrics, SLICE_RESAMPLES)
 
 
 def _slices(card: Card, words: Any) -> list[tuple[str, Any]]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HEADS = {family.model_fields["model_type"].annotation.__args__[0]: family.heads for family in (Bert, DistilBert, Llama)}
 """Names of the modules of the classification head, by model type."""
 
-_SPECIAL = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
+_SPECIAL = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
 
 
 def quiet() -> None:
@@ -55,15 +55,23 @@ def load_tokenizer(folder: Path, card: Card) -> Any:
 
 
 def train_tokenizer(texts: Sequence[str], wanted: TrainedTokenizer, max_length: int) -> Any:
-    """A lower-casing WordPiece tokenizer learned from `texts`, the training rows only."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    """A lower-casing byte-level BPE tokenizer learned from `texts`, the training rows only.
+
+    Byte-level, because its training is repeatable: that of WordPiece in tokenizers 0.23 numbers the `##` pieces in the
+    order of a randomly seeded hash table, and so gives another vocabulary in every process.
+    """
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
-    core = Tokenizer(models.WordPiece(unk_token=_SPECIAL["unk_token"]))
-    core.normalizer = normalizers.BertNormalizer(lowercase=True)
-    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=wanted.vocab_size, special_tokens=list(_SPECIAL.values()), show_progress=False
+    core = Tokenizer(models.BPE())
+    core.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    core.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=wanted.vocab_size,
+        special_tokens=list(_SPECIAL.values()),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
     )
     core.train_from_iterator(texts, trainer)
     ends = [(token, core.token_to_id(token)) for token in (_SPECIAL["cls_token"], _SPECIAL["sep_token"])]

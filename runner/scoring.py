@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from registry.vocabulary import Averaging
 
 RESAMPLES = 1000
-"""Bootstrap resamples; the standard error of a 2.5% quantile of 1,000 draws is about 7% of the interval's half."""
+"""Bootstrap resamples of a result."""
+
+SLICE_RESAMPLES = 200
+"""Bootstrap resamples of a slice, whose rows are few: the resampling adds little to its uncertainty."""
 
 
-def scores(sample: Sample, metrics: Sequence[Metric]) -> tuple[Score, ...]:
+def scores(sample: Sample, metrics: Sequence[Metric], resamples: int = RESAMPLES) -> tuple[Score, ...]:
     """Each metric with its interval; one that is undefined on these rows is left out."""
     found = []
     for metric in metrics:
-        score = _foreign(sample, metric) if metric.name.startswith("evaluate:") else _built_in(sample, metric)
+        score = _foreign(sample, metric) if metric.name.startswith("evaluate:") else _built_in(sample, metric, resamples)
         if score is not None and math.isfinite(score.value):
             found.append(score)
     return tuple(found)
@@ -37,21 +40,21 @@ def averaging_of(metric: Metric, labels: int) -> Averaging:
     return metric.averaging or ("positive" if labels == 2 else "macro")
 
 
-def bootstrap(sample: Sample, metric: plugins.Metric, averaging: str) -> Interval | None:
+def bootstrap(sample: Sample, metric: plugins.Metric, averaging: str, resamples: int) -> Interval | None:
     """95% percentile interval over rows drawn with replacement, seeded (Efron 1979, doi:10.1214/aos/1176344552)."""
     from sklearn import config_context
 
     generator = np.random.default_rng(0)
     with config_context(assume_finite=True, skip_parameter_validation=True):  # our own arrays, a thousand times
-        values = [metric.compute(sample.resampled(generator), averaging) for _ in range(RESAMPLES)]
+        values = [metric.compute(sample.resampled(generator), averaging) for _ in range(resamples)]
     finite = [value for value in values if math.isfinite(value)]
-    if len(finite) < RESAMPLES / 2:
+    if len(finite) < resamples / 2:
         return None
     low, high = np.quantile(finite, [0.025, 0.975])
-    return Interval(low=float(low), high=float(high), level=0.95, method=f"bootstrap, {RESAMPLES:,} resamples")
+    return Interval(low=float(low), high=float(high), level=0.95, method=f"bootstrap, {resamples:,} resamples")
 
 
-def _built_in(sample: Sample, metric: Metric) -> Score:
+def _built_in(sample: Sample, metric: Metric, resamples: int) -> Score:
     plugin = plugins.metric(metric.name)
     assert sample.probabilities is not None
     averaging = averaging_of(metric, sample.probabilities.shape[1])
@@ -63,7 +66,7 @@ def _built_in(sample: Sample, metric: Metric) -> Score:
         metric=metric.name,
         averaging=averaging if plugin.AVERAGED else None,
         value=value,
-        interval=interval or bootstrap(rows, plugin, averaging),
+        interval=interval or bootstrap(rows, plugin, averaging, resamples),
     )
 
 

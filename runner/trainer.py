@@ -42,7 +42,8 @@ def make_trainer(
     unwrapped = model.get_base_model() if hasattr(model, "get_base_model") else model
     unwrapped.accepts_loss_kwargs = False
     training = card.training
-    each_epoch, best = scored is not None, training.select == "best"
+    each_epoch = scored is not None
+    best = each_epoch and training.select == "best"
     metric = training.select_metric or "loss"
     arguments = TrainingArguments(
         output_dir=str(folder),
