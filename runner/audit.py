@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from registry.errors import InputError
+from registry.vocabulary import Split  # noqa: TC001 (pydantic reads the annotations)
 from runner.judging import BADNESS, Comparison, Verdict, compare, holm, judge, prediction_interval
 from runner.record import Item, Record
 from runner.runs import Run, read_model, seeds_of, write_model
@@ -54,25 +56,53 @@ class Finding(Item):
     reason: str
 
 
+class Summary(Item):
+    """A metric over the seeds.
+
+    Attributes:
+        metric: The metric.
+        averaging: How per-class scores became one; null where there is nothing to average.
+        values: What each seed gave.
+        mean: Their mean.
+        sd: Their standard deviation (n − 1); null for one seed.
+        interval: Sampling interval of the first seed's value, where one is known.
+        findings: Indices of the findings that compare it.
+    """
+
+    metric: str
+    averaging: str | None
+    values: tuple[float, ...]
+    mean: float
+    sd: float | None
+    interval: tuple[float, float] | None
+    findings: tuple[int, ...]
+
+
 class Audit(Item):
-    """All findings of a card's runs.
+    """What the runs of a card give, and what that says of its claims.
 
     Attributes:
         format: Version of this format.
         card_id: The card.
         run_id: The runs.
-        seeds: Their seeds.
+        split: The split that was scored.
+        rows: Rows in it.
+        seeds: Seeds that are complete.
         assumed: Number of values that somebody had to assume because the source does not state them.
         verdict: The worst verdict on a headline claim; null for a card that reports nothing.
+        summaries: One for each metric, and the loss.
         findings: One for each claim.
     """
 
     format: int = 1
     card_id: str
     run_id: str
+    split: Split
+    rows: int
     seeds: tuple[int, ...]
     assumed: int
     verdict: Verdict | None
+    summaries: tuple[Summary, ...]
     findings: tuple[Finding, ...]
 
 
@@ -94,16 +124,47 @@ def audit(card: Card, run: Run) -> Audit:
         for index, found in enumerate(findings)
     )
     judged = [finding for finding in final if finding.headline] or list(final)
+    first = records[0].evaluation
+    assert first is not None
     result = Audit(
         card_id=card.id,
         run_id=run.id,
+        split=first.split,
+        rows=first.rows,
         seeds=tuple(record.seed for record in records),
         assumed=len(card.assumed),
         verdict=max((finding.verdict for finding in judged), key=BADNESS.index, default=None),
+        summaries=_summaries(card, records, final),
         findings=final,
     )
     write_model(run.over_seeds / "audit.json", result)
     return result
+
+
+def _summaries(card: Card, records: Sequence[Record], findings: Sequence[Finding]) -> tuple[Summary, ...]:
+    """Every metric over the seeds."""
+    evaluations = [record.evaluation for record in records if record.evaluation is not None]
+    lines: list[tuple[str, str | None, list[float], tuple[float, float] | None]] = [
+        (score.metric, score.averaging, [e.scores[index].value for e in evaluations], _interval(score))
+        for index, score in enumerate(evaluations[0].scores)
+    ]
+    lines.append(("loss", None, [e.loss for e in evaluations], None))
+    return tuple(
+        Summary(
+            metric=metric,
+            averaging=averaging,
+            values=tuple(values),
+            mean=fmean(values),
+            sd=stdev(values) if len(values) > 1 else None,
+            interval=interval,
+            findings=tuple(
+                index
+                for index, (claim, finding) in enumerate(zip(card.reported, findings, strict=True))
+                if finding.mean is not None and claim.metric == metric and claim.averaging in (None, averaging)
+            ),
+        )
+        for metric, averaging, values, interval in lines
+    )
 
 
 def _look(card: Card, index: int, claim: Claim, records: Sequence[Record]) -> Finding | Comparison:

@@ -259,9 +259,12 @@ def predict(
     from runner.reproducing import reload
     from runner.runs import find_run
 
-    given = texts if texts else [line.rstrip("\n") for line in sys.stdin if line.strip()]
+    given = texts or [line for line in sys.stdin.buffer.read().decode(errors="surrogateescape").splitlines() if line.strip()]
     if not given:
         raise InputError("no text; write it after the run, or one a line on standard input")
+    for number, text in enumerate(given, start=1):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise InputError(f"text {number} is not UTF-8")
     found = find_run(runs, run)
     card, record, tokenizer, model = reload(found)
     from runner.evaluation import predict as classify
@@ -273,7 +276,7 @@ def predict(
             named = dict(zip(card.task.labels, map(float, row), strict=True))
             typer.echo(json.dumps({"text": text, "label": label, "probabilities": named}, ensure_ascii=False))
         else:
-            typer.echo(f"{label}\t{row.max():.4f}\t{text}")
+            typer.echo(f"{label}\t{row.max():.4f}\t{' '.join(text.split())}")
 
 
 @app.command()
@@ -333,29 +336,27 @@ def _reproduce(
 
 
 def _print_audit(record: Record, result: Audit) -> None:
-    """The result table: every score of the run, with the claim about it and the verdict."""
-    assert record.evaluation is not None
-    split = record.evaluation.split
-    claimed = {f.metric: f for f in result.findings if f.split in (None, split) and f.mean is not None}
-    rows = []
-    for score in record.evaluation.scores:
-        found = claimed.get(score.metric)
+    """The result table: every metric over the seeds, with the claim about it and the verdict; then why."""
+    rows, shown = [], set()
+    for line in result.summaries:
+        findings = [result.findings[index] for index in line.findings]
+        shown.update(line.findings)
         rows.append(
             [
-                score.metric,
-                found.reported if found else "–",
-                f"{found.mean if found and found.mean is not None else score.value:.4f}",
-                _span(score.interval),
-                found.verdict if found else "not reported",
+                f"{line.metric} ({line.averaging})" if line.averaging not in (None, "positive") else line.metric,
+                ", ".join(f.reported for f in findings) or "–",
+                f"{line.mean:.4f}" + (f" ± {line.sd:.4f}" if line.sd is not None else ""),
+                f"{line.interval[0]:.4f} to {line.interval[1]:.4f}" if line.interval else "",
+                ", ".join(f.verdict for f in findings) or "not reported",
             ]
         )
     seeds = f"{len(result.seeds)} seeds" if len(result.seeds) > 1 else f"seed {result.seeds[0]}"
-    _table([f"{result.card_id} ({split}, {seeds})", "Reported", "Reproduced", "95% interval", "Verdict"], rows)
-    shown = {id(finding) for finding in claimed.values()}
-    for finding in result.findings:
-        where = f" ({finding.split})" if finding.split else ""
-        if id(finding) not in shown or finding.verdict not in ("reproduced", "exact"):
-            typer.echo(f"{finding.metric}{where} {finding.reported}: {finding.verdict}: {finding.reason}")
+    title = f"{result.card_id} ({result.split}, {result.rows:,} rows, {seeds})"
+    _table([title, "Reported", "Reproduced", "95% interval", "Verdict"], rows)
+    for index, finding in enumerate(result.findings):
+        what = finding.metric + (f" ({finding.split})" if finding.split not in (None, result.split) else "")
+        verdict = "" if index in shown else f"{finding.verdict}: "
+        typer.echo(f"{what} {finding.reported}: {verdict}{finding.reason}")
     for d in record.deviations:
         typer.echo(f"deviation: {d.field}: {d.declared} declared, {d.actual} ran ({d.cause})")
     if result.verdict:
@@ -412,8 +413,8 @@ def _seeded(loaded: Loaded, seeds: str | None) -> list[Loaded]:
         wanted = list(range(int(low), int(high) + 1)) if dots else [int(part) for part in seeds.split(",")]
     except ValueError:
         wanted = []
-    if not wanted or min(wanted) < 0:
-        raise InputError(Problem(f"--seeds {seeds}", "", "write 0..4 or 1,2,3"))
+    if not wanted or min(wanted) < 0 or max(wanted) >= 2**32:
+        raise InputError(Problem(f"--seeds {seeds}", "", "write 0..4 or 1,2,3; a seed is below 2**32"))
     return [
         replace(
             loaded,
@@ -496,29 +497,32 @@ def _disk_problem(error: BaseException) -> str | None:
 def main() -> None:
     """Run the command; the only place where errors become exit codes."""
     try:
+        # Returns the code of a `typer.Exit`, and 130 after Ctrl-C.
         code = app(standalone_mode=False)
     except ReplicardError as error:
         code = _print_problems(error)
-    except typer.Exit as error:
-        code = error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted; the same command goes on from the last checkpoint", err=True)
+    except typer.TyperException as error:
+        # Without a verb the message is the whole help.
+        message = error.format_message().strip()
+        typer.echo(message if "\n" in message else f"{message.removesuffix('.')}; --help lists what there is", err=True)
+        code = 2
+    except typer.Abort:
         code = 130
-    except BrokenPipeError:
+    except SystemExit as error:
+        # So typer and rich leave where nobody reads the output any more.
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:
         code = _fail(error)
+    if code == 130:
+        typer.echo("interrupted; the same command goes on from the last checkpoint", err=True)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(error: Exception) -> int:
     """What is neither the user's nor foreseen."""
-    from click import ClickException
-
-    if isinstance(error, ClickException):
-        error.show()
-        return 2
     disk = _disk_problem(error)
     if disk is not None:
         where = str(getattr(error, "filename", None) or "")

@@ -179,6 +179,9 @@ def _label_index(
     def refuse(message: str) -> InputError:
         return InputError(Problem(loaded.where("task.labels"), "task.labels", message))
 
+    if seen & {None, -1}:  # datasets gives -1 to rows whose label is withheld
+        count = sum(label in (None, -1) for label in labels)
+        raise refuse(f"{count:,} of {len(labels):,} rows have no label (null or -1); take a split whose rows have one")
     if names is not None and {name.casefold() for name in names} == set(by_name):
         result = {index: by_name[name.casefold()] for index, name in enumerate(names)}
     elif seen and all(isinstance(label, str) for label in seen):

@@ -122,7 +122,8 @@ def _download(name: str, kind: str, revision: str | None, patterns: list[str], w
         raise InputError(problem(message)) from None
     except (LocalEntryNotFoundError, OfflineModeIsEnabled):
         offline = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"{constants.ENDPOINT} cannot be reached"
-        message = f"{name} is not in the cache ({constants.HF_HUB_CACHE}) and {offline}; fetch it where there is network"
+        message = f"{name!r} is no folder here and not in the cache ({constants.HF_HUB_CACHE}), and {offline}; "
+        message += "fetch it where there is network"
         raise MissingError(problem(message)) from None
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else "?"

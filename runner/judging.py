@@ -1,7 +1,7 @@
 """Statistics of the run verdicts: does a reported number agree with what the seeds of a run gave?
 
-Every function works on a reported value known only to lie in [low, high], the ends of its rounding, and takes the end that
-is hardest on the conclusion it draws.
+Every function works on a reported value known only to lie in [low, high], the ends of its rounding, and takes the end
+that is hardest on the conclusion it draws.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ def compare(
     se_of_claim = math.sqrt(sd**2 * (share + 1 / count) + extra)
     fixed = share if claimed_seeds is not None else 0.0
     se_of_means = math.sqrt(sd**2 * (fixed + 1 / count) + extra)
-    if nearest == 0.0:
-        p = 1.0
+    if nearest == 0.0 or se_of_claim == 0.0:
+        p = 1.0 if nearest == 0.0 else 0.0
     else:
-        p = float(2 * t.sf(abs(nearest) / se_of_claim, degrees)) if se_of_claim > 0 else 0.0
+        p = float(2 * t.sf(abs(nearest) / se_of_claim, degrees))
     return Comparison(mean, sd, degrees, se_of_claim, se_of_means, nearest, farthest, p)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.evidence import leaves, needs_evidence
+from registry.evidence import covering, leaves, needs_evidence
 from runner.audit import Audit
 from runner.record import Record
 from runner.runs import Run, read_model, seeds_of, write
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from registry.card import Card
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~$])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]#|~$])")
+_RECIPE = ("training", "adapter", "quantization", "data.split", "data.limit", "data.tokens", "data.clean")
 _HUB_COMMIT = re.compile("[0-9a-f]{40}")
 _DATASET_TYPE = re.compile(r"^(?:[\w-]+/)?[\w.-]+$")
 
@@ -57,7 +59,7 @@ def readme(card: Card, run: Run) -> str:
     )
     environment.filters.update(md=escape, prose=prose, percent=percent, span=span, number=number, code=code)
     text = environment.get_template("model_card.md.jinja").render(
-        front_matter=front_matter(card, records, shown, audit),
+        front_matter=front_matter(card, shown),
         card=card,
         record=shown,
         records=records,
@@ -67,7 +69,6 @@ def readme(card: Card, run: Run) -> str:
         model_path=f"{shown_run.folder.name}/model",
         base_path=_base_path(card, shown, shown_run),
         plots=[f"{shown_run.folder.name}/plots/{path.name}" for path in sorted(shown_run.plots.glob("*.png"))],
-        seeds_table=_seeds_table(records),
         deviations=_deviations(records),
         example_text=next(
             (example.text for example in card.examples), "I absolutely loved every minute of this film."
@@ -79,7 +80,7 @@ def readme(card: Card, run: Run) -> str:
 def escape(text: object) -> str:
     """Text as one line of Markdown that shows exactly that text: no markup, no HTML, no table cell ends."""
     line = " ".join(str(text).split())
-    return _MARKUP.sub(r"\\\1", line).replace("&", "&amp;")
+    return _MARKUP.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
 def prose(text: str) -> str:
@@ -95,8 +96,8 @@ def _prose_line(line: str) -> str:
 
 
 def code(text: object) -> str:
-    """A Python string literal."""
-    return repr(str(text))
+    """A Python string literal; JSON's are such literals."""
+    return json.dumps(str(text), ensure_ascii=False)
 
 
 def number(value: float) -> str:
@@ -123,29 +124,34 @@ def span(interval: Any) -> str:
 
 def hyperparameters(card: Card, record: Record) -> list[tuple[str, str, str]]:
     """Every value of the recipe: path, value, and for a card with a source its status."""
-    rows = []
-    for path, value in leaves(card).items():
-        if not path.startswith(("training", "adapter", "quantization", "data.split", "data.limit", "data.tokens", "data.clean")):
-            continue
-        if needs_evidence(path, value):
-            shown = ", ".join(map(str, value)) if isinstance(value, tuple) else number(value) if not isinstance(value, str) else value
-            rows.append((path, shown, _status(card, path, record)))
-    return rows
+    return [
+        (path, _shown(value), _status(card, path, record))
+        for path, value in leaves(card).items()
+        if path.startswith(_RECIPE) and needs_evidence(path, value)
+    ]
+
+
+def _shown(value: Any) -> str:
+    """A value of a card as one line."""
+    if isinstance(value, tuple):
+        return ", ".join(map(_shown, value))
+    return value if isinstance(value, str) else number(value)
 
 
 def _status(card: Card, path: str, record: Record) -> str:
-    from registry.evidence import covering
-
+    """Whether a value is stated, derived, assumed or overridden; empty for a card without a source."""
     if any(d.field == path and d.cause.startswith("overridden") for d in record.deviations):
         return "overridden"
     if card.source is None:
         return ""
-    tables = {"stated": dict(card.stated), "derived": dict(card.derived), "assumed": dict(card.assumed)}
+    tables: dict[str, dict[str, Any]] = {
+        "stated": dict(card.stated), "derived": dict(card.derived), "assumed": dict(card.assumed),
+    }  # fmt: skip
     entries = {name: covering(path, table) or "" for name, table in tables.items()}
     return max(entries, key=lambda name: len(entries[name]))
 
 
-def front_matter(card: Card, records: Sequence[Record], shown: Record, audit: Audit) -> str:
+def front_matter(card: Card, shown: Record) -> str:
     """The YAML front matter that the Hub reads."""
     from ruamel.yaml import YAML
 
@@ -177,7 +183,8 @@ def front_matter(card: Card, records: Sequence[Record], shown: Record, audit: Au
 def model_index(card: Card, shown: Record) -> list[dict[str, Any]]:
     """Reproduced and reported scores as separate results.
 
-    Built directly: huggingface_hub groups results by task, dataset and split and so would merge the two under one source.
+    Built directly: huggingface_hub groups results by task, dataset and split, and so would merge the two under one
+    source.
     """
     assert shown.evaluation is not None
     name = shown.dataset.name
@@ -214,19 +221,6 @@ def _base_path(card: Card, record: Record, run: Run) -> str:
     if record.base is None:
         return f"{run.folder.name}/base"
     return record.base.name if _HUB_COMMIT.fullmatch(record.base.revision) else record.base.path
-
-
-def _seeds_table(records: Sequence[Record]) -> list[tuple[str, list[float], float, float]]:
-    """Metric → values by seed, mean, SD; empty for one seed."""
-    from statistics import fmean, stdev
-
-    if len(records) < 2:
-        return []
-    table = []
-    for index, score in enumerate(records[0].evaluation.scores if records[0].evaluation else ()):
-        values = [record.evaluation.scores[index].value for record in records if record.evaluation]
-        table.append((score.metric, values, fmean(values), stdev(values)))
-    return table
 
 
 def _deviations(records: Sequence[Record]) -> list[Any]:

@@ -149,9 +149,14 @@ def exclusive(run: Run) -> Iterator[None]:
     """Hold the run's folder; the system lets go of it when the process ends, however it ends.
 
     Raises:
+        InputError: There is a file in the way.
         MissingError: Another process is at work on the same run.
     """
-    run.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+    except (NotADirectoryError, FileExistsError) as error:
+        message = "a file is where the folder of runs should be; choose another with --runs DIR"
+        raise InputError(Problem(str(error.filename), "", message)) from None
     with (run.folder / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,216 @@
+"""The README follows from card, records and audit; nothing in a card can break out of its place."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.card import Card
+from runner.audit import audit
+from runner.plugins import load_card
+from runner.record import (
+    Deviation,
+    EvaluationResult,
+    ExampleResult,
+    Interval,
+    Machine,
+    Plan,
+    Point,
+    Record,
+    Rows,
+    Score,
+    SliceScores,
+    Snapshot,
+    TrainingResult,
+)
+from runner.rendering import escape, front_matter, prose, readme, render
+from runner.runs import Run, read_model, write_model
+
+CARDS = Path(__file__).parents[1] / "cards"
+GOLDEN = Path(__file__).parent / "golden"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def score(name: str, value: float, averaging: Any = None) -> Score:
+    around = Interval(low=value - 0.01, high=value + 0.01, level=0.95, method="Wilson")
+    return Score(metric=name, averaging=averaging, value=value, interval=around)
+
+
+def record_of(card: Card, seed: int, accuracy: float, base: Snapshot | None, dataset: Snapshot) -> Record:
+    """A record with fixed numbers: what is rendered is tested here, not what is measured."""
+    count = len(card.task.labels)
+    averaging = "positive" if len(card.task.labels) == 2 else "macro"
+    scores = tuple(
+        score(m.name, accuracy, averaging if m.name in ("precision", "recall", "f1") else None)
+        for m in card.evaluation.metrics
+    )
+    rows = Rows(train=40000, validation=0, test=10000, shared_texts=123)
+    deviation = Deviation(
+        field="training.precision", declared="fp16", actual="fp32", cause="cpu has no fp16 training", consent=True
+    )
+    return Record(
+        card_id=card.id,
+        card_sha256="0" * 64,
+        run_id="abcdefabcdef",
+        seed=seed,
+        started="2026-01-01T00:00:00+00:00",
+        card=card.model_dump(mode="json", by_alias=True),
+        base=base,
+        dataset=dataset,
+        versions={"python": "3.11.7", "torch": "2.13.0"},
+        machine=Machine(device="cpu", name="Some CPU", count=1, memory_bytes=2**34, bf16=True, cpu_threads=2),
+        kernels="reference",
+        plan=Plan(
+            rows=rows,
+            batches=2500,
+            steps=3750,
+            warmup_steps=0,
+            effective_batch=32,
+            device="cpu",
+            precision="fp32",
+            optimizer="adamw_torch",
+            parameters=4_394_628,
+            trainable=8_450,
+            weight_bytes=1,
+            gradient_bytes=1,
+            optimizer_bytes=1,
+            training_flops=1e15,
+            deviations=(deviation,),
+        ),
+        deviations=(deviation,),
+        training=TrainingResult(
+            steps=3750,
+            seconds=1234.0,
+            resumed_from=None,
+            loss=0.4,
+            best_step=None,
+            log=(Point(step=1250, epoch=1.0, values={"loss": 0.5}),),
+            precision="fp32",
+            optimizer="AdamW",
+            files={},
+        ),
+        evaluation=EvaluationResult(
+            split=card.evaluation.split,
+            rows=10000,
+            scores=scores,
+            loss=0.35,
+            confusion=tuple(tuple(10 * (i + 1) + j for j in range(count)) for i in range(count)),
+            roc=((0.0, 0.0), (1.0, 1.0)),
+            slices=(
+                SliceScores(name="under 50 words", rows=0, scores=()),
+                SliceScores(name="50 words and more", rows=10000, scores=scores),
+            ),
+            examples=tuple(
+                ExampleResult(text=e.text, expected=e.label, predicted=e.label, probability=0.9) for e in card.examples
+            ),
+            seconds=10.0,
+        ),
+    )
+
+
+def finished(card: Card, root: Path, accuracies: dict[int, float], hub: bool) -> Run:
+    """A run with complete records and its audit."""
+    revision = COMMIT if hub else "sha256:" + "1" * 64
+    base = Snapshot(name=card.base.model, revision=revision, path="elsewhere", files={}) if card.base.model else None
+    dataset = Snapshot(name=card.data.dataset, revision=revision, path="elsewhere", files={})
+    for seed, accuracy in accuracies.items():
+        run = Run(root, card.id, "abcdefabcdef", seed)
+        write_model(run.record, record_of(card, seed, accuracy, base, dataset))
+    audit(card, run)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "accuracies"),
+    [
+        ("imdb/jamander-project-blockbuster", {42: 0.84}),
+        ("imdb/gq-llama-2-7b-imdb", {0: 0.9, 1: 0.902, 2: 0.899, 3: 0.901, 4: 0.9}),
+        ("quickstart", {42: 0.83}),
+        ("quickstart-topics", {42: 0.9}),
+    ],
+)
+def test_the_readme_is_the_golden_one(name: str, accuracies: dict[int, float], tmp_path: Path) -> None:
+    """REPLICARD_GOLDEN=1 writes the files anew; read them before they are committed."""
+    card = load_card(CARDS / f"{name}.yaml").card
+    text = readme(card, finished(card, tmp_path, accuracies, hub=name.startswith("imdb/")))
+    golden = GOLDEN / f"{card.id}.md"
+    if os.environ.get("REPLICARD_GOLDEN"):
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+
+
+def test_rendering_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    card = load_card(CARDS / "quickstart.yaml").card
+    run = finished(card, tmp_path, {42: 0.83}, hub=False)
+    first = render(card, run).read_bytes()
+    assert render(card, run).read_bytes() == first
+
+
+def test_the_declared_seed_is_shown_not_the_best(tmp_path: Path) -> None:
+    card = load_card(CARDS / "quickstart.yaml").card
+    run = finished(card, tmp_path, {1: 0.95, 42: 0.8, 99: 0.97}, hub=False)
+    assert "1,200 rows" not in readme(card, run)
+    assert "seed 42:" in readme(card, run)
+
+
+def test_reported_and_reproduced_rows_of_the_model_index_stay_apart(tmp_path: Path) -> None:
+    from ruamel.yaml import YAML
+
+    card = load_card(CARDS / "imdb/jamander-project-blockbuster.yaml").card
+    run = finished(card, tmp_path, {42: 0.84}, hub=True)
+    record = read_model(run.record, Record)
+    meta = YAML(typ="safe").load(front_matter(card, record))
+    reproduced, reported = meta["model-index"][0]["results"]
+    assert [m["value"] for m in reproduced["metrics"]] == [0.84] * 4 and "source" not in reproduced
+    assert [m["value"] for m in reported["metrics"]] == [0.85, 0.87, 0.83, 0.85]
+    assert reported["source"]["url"] == "https://huggingface.co/jamander/Project-Blockbuster"
+
+
+def test_the_front_matter_is_what_the_hub_client_reads(tmp_path: Path) -> None:
+    from huggingface_hub import ModelCard
+
+    card = load_card(CARDS / "imdb/jamander-project-blockbuster.yaml").card
+    text = readme(card, finished(card, tmp_path, {42: 0.84}, hub=True))
+    data = ModelCard(text).data
+    assert (data.license, data.base_model, data.library_name) == ("mit", "prajjwal1/bert-tiny", "peft")
+    assert data.to_dict()["base_model_relation"] == "adapter"
+    assert {result.metric_type for result in data.eval_results} == {"accuracy", "precision", "recall", "f1"}
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "<script>alert(1)</script>",
+        "![x](https://example.org/pixel.png)",
+        "{{ 7 * 7 }}{% for i in range(9) %}x{% endfor %}",
+        "a | b\n| --- |\n| new row |",
+        "# heading\n\n---\nlicense: mit\n---",
+        "`code` **bold** [link](https://example.org)",
+    ],
+)
+def test_text_of_a_card_is_shown_as_that_text(attack: str, tmp_path: Path) -> None:
+    plain = load_card(CARDS / "quickstart.yaml").card
+    words = plain.readme.model_copy(update={"description": attack, "limitations": attack, "authors": (attack,)})
+    card = plain.model_copy(update={"readme": words})
+    page = readme(card, finished(card, tmp_path, {42: 0.83}, hub=False))
+    body = page.split("\n---\n", 1)[1]
+    assert "49" not in body.split("## Evaluation")[0].replace("143,", "")
+    assert "<script" not in body and "](https://example.org" not in re.sub(r"\\\]\(", "", body)
+    assert body.count("\n# ") == 1 and "\n| new row" not in body
+
+
+def test_escaping_keeps_every_character_but_line_breaks() -> None:
+    from markdown_it import MarkdownIt
+
+    text = r"a*b_c `d` <e> [f](g) #h |i| ~j~ {k} \l & $m$ 1. n"
+    inline = MarkdownIt("commonmark").renderInline(escape(text))
+    shown = inline.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").replace("&quot;", '"')
+    assert shown == text
+
+
+def test_a_list_in_a_description_stays_a_list_and_a_heading_does_not() -> None:
+    assert prose("- one\n- two\n\n# no heading") == "- one\n- two\n\n\\# no heading"
