@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Discriminator,
     Field,
     SerializeAsAny,
+    Tag,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails
 
 from registry.architectures import Architecture
 from registry.errors import did_you_mean
 from registry.numbers import Number, read_number
 from registry.part import Part, Plugin, Unit
 from registry.vocabulary import CLAIMS, SHARES, Averaging, Cleaning, DType, Optimizer, Precision, Scheduler, Split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Text = Annotated[str, Field(min_length=1)]
 Positive = Annotated[int, Field(gt=0)]
@@ -44,8 +51,14 @@ def _plugin(kind: str) -> BeforeValidator:
         if table is None:
             raise ValueError(f"no {kind} are known here")
         name = value.get("type")
-        if name not in table:
-            raise ValueError(f"no {name!r} among the {kind}; {did_you_mean(str(name), table)}")
+        if not isinstance(name, str) or name not in table:
+            wrong = InitErrorDetails(
+                type="literal_error" if "type" in value else "missing",
+                loc=("type",),
+                input=name,
+                ctx={"expected": ", ".join(map(repr, table))},
+            )
+            raise ValidationError.from_exception_data(kind, [wrong])
         plugin = table[name]()
         # A record holds the section as JSON, where a tuple is a list.
         return plugin.model_validate_json(json.dumps(value)) if info.mode == "json" else plugin.model_validate(value)
@@ -75,6 +88,17 @@ class TrainedTokenizer(Part):
     """Most tokens in the vocabulary."""
 
 
+# Said which it is by the kind of value, so that an error is about that one alone.
+_Tokenizer = Annotated[
+    Annotated[str, Tag("name")] | Annotated[TrainedTokenizer, Tag("section")],
+    Discriminator(lambda value: "section" if isinstance(value, (dict, TrainedTokenizer)) else "name"),
+]
+_Words = Annotated[
+    Annotated[Text, Tag("one")] | Annotated[Annotated[tuple[Text, ...], Field(min_length=1)], Tag("several")],
+    Discriminator(lambda value: "several" if isinstance(value, (tuple, list)) else "one"),
+]
+
+
 class Base(Part):
     """What is fine-tuned."""
 
@@ -82,7 +106,7 @@ class Base(Part):
     """A Hub id, or a folder relative to the card or the working directory; null builds `architecture` from scratch."""
     revision: str | None = None
     """Branch, tag or commit of the Hub repo; null is its `main`. The commit it resolves to goes into the record."""
-    tokenizer: str | TrainedTokenizer | None = None
+    tokenizer: _Tokenizer | None = None
     """Another id or folder where the tokenizer is not the model's; or how to train one."""
     allow_pickle: bool = False
     """Consent to load pickled weights (read as weights only) where the base ships no safetensors."""
@@ -198,7 +222,7 @@ class Data(Part):
     """Column of the label: an index into `task.labels`, or one of those names."""
     rows: SplitRows | None = None
     """Rows of the dataset's own splits, a fact: planning needs no download, and a dataset that differs is refused."""
-    pool: tuple[Text, ...] | None = None
+    pool: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     """Splits of the dataset that are put together before `split` divides them again."""
     take: Take | None = None
     """Which of the dataset's splits plays which part; null, without `pool`, trains on `train` and tests on `test`."""
@@ -229,12 +253,16 @@ class Data(Part):
     @model_validator(mode="after")
     def _one_way_to_split(self) -> Self:
         if self.pool is not None:
+            if len(set(self.pool)) < len(self.pool):
+                raise ValueError("`pool` names a split twice")
             if self.split is None or self.split.test is None:
                 raise ValueError("`pool` needs `split.test`: the share of the pooled rows to test on")
             if self.take is not None:
                 raise ValueError("`pool` and `take` exclude each other: pooled rows are divided by `split`")
         elif self.split is not None and self.split.test is not None and "test" in self.taken:
-            raise ValueError("`split.test` and a taken test split both name a test set; `take: {train: train}` keeps one")
+            raise ValueError(
+                "`split.test` and a taken test split both make a test set; `take: {train: train}` keeps one"
+            )
         return self
 
     @property
@@ -285,7 +313,7 @@ class Training(Part):
     select: Literal["last", "best"] = "last"
     """Which epoch's weights are kept."""
     select_metric: Literal["loss", "accuracy"] | None = None
-    """What makes an epoch the best on `evaluation.each_epoch`: the lowest loss (null means it) or the highest accuracy."""
+    """What makes an epoch the best on `evaluation.each_epoch`: the lowest loss (or null) or the highest accuracy."""
 
     @model_validator(mode="after")
     def _warmup_once(self) -> Self:
@@ -500,7 +528,7 @@ class Card(Part):
     """How the trained model is scored."""
     reported: tuple[Claim, ...] = ()
     """Numbers that were reported."""
-    stated: dict[str, Text | tuple[Text, ...]] = {}
+    stated: dict[str, _Words] = {}
     """Path of a value → the source's own words for it, found verbatim in `source.readme`."""
     derived: dict[str, Text] = {}
     """Path of a value → the formula that gives it from stated ones."""
@@ -513,19 +541,17 @@ class Card(Part):
     readme: Readme = Readme()
     """What only the README shows."""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        problems = []
-        if self.quantization is not None and self.adapter is None:
-            problems.append("`quantization` without `adapter`: quantized weights cannot be trained; add an adapter")
-        if self.training.select == "best" and self.evaluation.each_epoch is None:
-            problems.append("`training.select: best` needs `evaluation.each_epoch`: the split that says what is best")
-        if len(self.task.labels) > 2 and any(m.averaging == "positive" for m in self.evaluation.metrics):
-            problems.append("averaging `positive` is for two labels; use macro, micro or weighted")
-        for number, example in enumerate(self.examples):
-            if example.label not in self.task.labels:
-                hint = did_you_mean(example.label, self.task.labels)
-                problems.append(f"`examples[{number}].label` {example.label!r} is not a label; {hint}")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
+
+def inconsistencies(card: Card) -> Iterator[tuple[str, str]]:
+    """What its sections say against each other, as (path, message)."""
+    if card.quantization is not None and card.adapter is None:
+        yield "quantization", "without `adapter`: quantized weights cannot be trained; add an adapter"
+    if card.training.select == "best" and card.evaluation.each_epoch is None:
+        yield "training.select", "`best` needs `evaluation.each_epoch`: the split that says what is best"
+    for index, metric in enumerate(card.evaluation.metrics):
+        if metric.averaging == "positive" and len(card.task.labels) > 2:
+            yield f"evaluation.metrics[{index}]", "averaging `positive` is for two labels; use macro, micro or weighted"
+    for index, example in enumerate(card.examples):
+        if example.label not in card.task.labels:
+            hint = did_you_mean(example.label, card.task.labels)
+            yield f"examples[{index}].label", f"{example.label!r} is not a label; {hint}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@dataclass(frozen=True, order=True)
+# What would break a line or move the cursor: control characters, separators of lines, halves of surrogate pairs.
+_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
 class Problem:
     """One thing that is wrong, in one line.
 
@@ -25,9 +30,10 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        """`where  path: message`, the parts that exist."""
+        """`where  path: message`, the parts that exist, always one line."""
         what = f"{self.path}: {self.message}" if self.path else self.message
-        return f"{self.where}  {what}" if self.where else what
+        line = f"{self.where}  {what}" if self.where else what
+        return _NOT_IN_A_LINE.sub(lambda found: ascii(found.group())[1:-1], line)
 
 
 class ReplicardError(Exception):
@@ -38,8 +44,14 @@ class ReplicardError(Exception):
     def __init__(self, problems: Iterable[Problem] | Problem | str):
         if isinstance(problems, str):
             problems = Problem("", "", problems)
-        self.problems = [problems] if isinstance(problems, Problem) else sorted(problems)
+        self.problems = [problems] if isinstance(problems, Problem) else sorted(problems, key=_order)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+def _order(problem: Problem) -> list[str | int]:
+    """Line 9 comes before line 10, and item 9 before item 10."""
+    parts = re.split(r"([0-9]{1,18})", f"{problem.where} {problem.path} {problem.message}")
+    return [int(part) if odd % 2 else part for odd, part in enumerate(parts)]
 
 
 class InputError(ReplicardError):
@@ -57,8 +69,8 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     choices = sorted(choices)
     folded = {choice.casefold(): choice for choice in choices}
     close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
-    if not close:  # an abbreviation either way: `rnk` for `r`, `lr` stays unmatched
+    if not close and name:  # an abbreviation either way: `rnk` for `r`, `lr` stays unmatched
         close = [c for c in folded if name.casefold().startswith(c) or c.startswith(name.casefold())]
     if close:
         return f"did you mean `{folded[close[0]]}`?"
-    return f"one of: {', '.join(choices)}"
+    return f"one of: {', '.join(choices[:20])}{', …' if len(choices) > 20 else ''}"

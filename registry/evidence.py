@@ -12,10 +12,10 @@ from registry.errors import did_you_mean
 from registry.yaml import join
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Set
+    from collections.abc import Container, Iterator, Set
     from pathlib import Path
 
-    from registry.card import Card
+    from registry.card import Card, Source
 
 Status = Literal["stated", "derived", "assumed", "overridden"]
 
@@ -71,7 +71,7 @@ def needs_evidence(path: str, value: Any) -> bool:
     return not path.startswith("reported[") or path.endswith(".value")
 
 
-def covering(path: str, table: dict[str, Any]) -> str | None:
+def covering(path: str, table: Container[str]) -> str | None:
     """The longest entry of `table` that names `path` or a section above it."""
     while path:
         if path in table:
@@ -93,78 +93,86 @@ def check_evidence(
     Returns:
         The evidence by path, and the problems as (path to point at, path to name, message).
     """
-    problems: list[tuple[str, str, str]] = []
     values = leaves(card)
-    sections = {path[: i] for path in values for i, c in enumerate(path) if c in ".["} | set(SECTIONS)
     tables: dict[str, dict[str, Any]] = {
         "stated": dict(card.stated), "derived": dict(card.derived), "assumed": dict(card.assumed),
     }  # fmt: skip
+    problems = list(_wrong_entries(tables, values, overridden))
+    if card.source is None:
+        problems += [
+            (name, name, "a card without a `source` has nothing to quote or derive from; remove it")
+            for name in ("stated", "derived")
+            if tables[name]
+        ]
+        return {path: Evidence("overridden", "command line") for path in overridden}, problems
+
+    text, trouble = _source_text(card.source, file)
+    problems += trouble
+    evidence: dict[str, Evidence] = {}
+    for path, value in values.items():
+        found = _evidence(path, tables, text, overridden)
+        if found is not None:
+            evidence[path] = found
+        elif needs_evidence(path, value):
+            message = f"{value!r} is neither stated, derived nor assumed; quote the source's words under `stated`"
+            problems.append((path, path, f"{message} or give the reason under `assumed`"))
+    for path, given in card.stated.items():
+        for words in given if isinstance(given, tuple) else (given,):
+            if text is not None and words not in text:
+                message = f"these words are not in {card.source.readme}: {words!r}; quote them exactly"
+                problems.append((f"stated.{path}", path, message))
+    return evidence, problems
+
+
+def _wrong_entries(
+    tables: dict[str, dict[str, Any]], values: dict[str, Any], overridden: Set[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Entries of fields that are not there, unless the command line took them away, and second entries of a field."""
+    sections = {path[:i] for path in values for i, c in enumerate(path) if c in ".["} | set(SECTIONS)
     for name, table in tables.items():
         for path in table:
             at = f"{name}.{path}"
             if path not in values and path not in sections:
-                problems.append((at, at, f"no such field; {did_you_mean(path, values)}"))
+                if not covering(path, overridden):
+                    yield at, at, f"no such field; {did_you_mean(path, values)}"
             elif sum(path in table for table in tables.values()) > 1:
-                problems.append((at, path, "has two statuses; keep one of stated, derived and assumed"))
-    if card.source is None:
-        problems += [
-            (name, name, "a card without a `source` has nothing to quote or assume from; remove it")
-            for name, table in tables.items()
-            if table and name != "assumed"
-        ]
-        return {path: Evidence("overridden", "command line") for path in overridden}, problems
-
-    text, trouble = _source_text(card, file)
-    problems += trouble
-    evidence: dict[str, Evidence] = {}
-    for path, value in values.items():
-        if covering(path, dict.fromkeys(overridden)):
-            evidence[path] = Evidence("overridden", "command line")
-            continue
-        best = max(
-            ((entry, name) for name, table in tables.items() if (entry := covering(path, table))),
-            key=lambda pair: len(pair[0]),
-            default=None,
-        )
-        if best is None:
-            if needs_evidence(path, value):
-                message = f"{value!r} is neither stated, derived nor assumed; quote the source's words under `stated`"
-                problems.append((path, path, f"{message} or give the reason under `assumed`"))
-            continue
-        entry, status = best
-        given = tables[status][entry]
-        words = " … ".join(given) if isinstance(given, tuple) else str(given)
-        if status == "stated":
-            start = text.find(given[0] if isinstance(given, tuple) else given) if text is not None else -1
-            line = text.count("\n", 0, start) + 1 if text is not None and start >= 0 else None
-            evidence[path] = Evidence("stated", words, line, start if start >= 0 else None)
-        else:
-            evidence[path] = Evidence("derived" if status == "derived" else "assumed", words)
-    if text is not None:
-        for path, given in card.stated.items():
-            for words in given if isinstance(given, tuple) else (given,):
-                if words not in text:
-                    message = f"these words are not in {card.source.readme}: {words!r}; quote them exactly"
-                    problems.append((f"stated.{path}", path, message))
-    return evidence, problems
+                yield at, path, "has two statuses; keep one of stated, derived and assumed"
 
 
-def _source_text(card: Card, file: Path) -> tuple[str | None, list[tuple[str, str, str]]]:
+def _evidence(path: str, tables: dict[str, dict[str, Any]], text: str | None, overridden: Set[str]) -> Evidence | None:
+    """What shows a value: the command line, or the entry that names it or the nearest section above it."""
+    if covering(path, overridden):
+        return Evidence("overridden", "command line")
+    entries = [(entry, name) for name, table in tables.items() if (entry := covering(path, table))]
+    if not entries:
+        return None
+    entry, name = max(entries, key=lambda pair: len(pair[0]))
+    given = tables[name][entry]
+    if name != "stated":
+        return Evidence("derived" if name == "derived" else "assumed", given)
+    quotes = given if isinstance(given, tuple) else (given,)
+    start = text.find(quotes[0]) if text is not None else -1
+    if text is None or start < 0:
+        return Evidence("stated", " … ".join(quotes))
+    return Evidence("stated", " … ".join(quotes), text.count("\n", 0, start) + 1, start)
+
+
+def _source_text(source: Source, file: Path) -> tuple[str | None, list[tuple[str, str, str]]]:
     """The source README; null where the card travels without it (an installed replicard)."""
-    assert card.source is not None
-    relative = card.source.readme
     at = "source.readme"
-    root = file.parent.resolve()
-    path = (root / relative).resolve()
-    if not path.is_relative_to(root):
-        return None, [(at, at, "leads out of the card's folder; keep the source beside the card")]
-    if not path.exists():
-        if not path.parent.exists():
-            return None, []
-        return None, [(at, at, f"no such file: {relative}")]
-    content = path.read_bytes()
+    try:
+        root = file.parent.resolve()
+        path = (root / source.readme).resolve()
+        if not path.is_relative_to(root):
+            return None, [(at, at, "leads out of the card's folder; keep the source beside the card")]
+        if not path.is_file():
+            return None, [(at, at, f"no such file: {source.readme}")] if path.parent.exists() else []
+        content = path.read_bytes()
+        text = content.decode("utf-8")
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: links that lead in a circle
+        return None, [(at, at, f"cannot be read: {error}")]
     digest = hashlib.sha256(content).hexdigest()
-    if digest != card.source.sha256:
-        message = f"is {card.source.sha256}, but {relative} has {digest}"
+    if digest != source.sha256:
+        message = f"is {source.sha256}, but {source.readme} has {digest}"
         return None, [("source.sha256", "source.sha256", message)]
-    return content.decode("utf-8"), []
+    return text, []

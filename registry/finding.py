@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from registry.errors import InputError, Problem, did_you_mean
@@ -18,7 +20,8 @@ def all_cards() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in (Path("cards"), shipped()):
         for file in sorted(folder.glob("**/*.yaml")):
-            found.setdefault(file.stem, file)
+            if file.is_file():
+                found.setdefault(file.stem, file)
     return dict(sorted(found.items()))
 
 
@@ -35,9 +38,9 @@ def find(name: str) -> list[Path]:
     if name in cards:
         return [cards[name]]
     if any(sign in name for sign in "*?["):
-        matches = [file for card, file in cards.items() if Path(card).match(name)]
-        if not path.is_absolute():
-            matches += [file for file in sorted(Path().glob(name)) if file.suffix == ".yaml"]
+        matches = [file for card, file in cards.items() if fnmatchcase(card, name)]
+        files = map(Path, sorted(glob.glob(name, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        matches += [file for file in files if file.suffix == ".yaml" and file.is_file()]
         unique = list({file.resolve(): file for file in matches}.values())
         if unique:
             return unique

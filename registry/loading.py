@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+import stat
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from registry import yaml
-from registry.card import Card
+from registry.card import Card, inconsistencies
 from registry.errors import InputError, Problem, did_you_mean
 from registry.evidence import Evidence, check_evidence
 
@@ -38,6 +39,10 @@ class Override:
     declared: str
     actual: str
 
+    def __str__(self) -> str:
+        """As the option that gives it."""
+        return f"--set {self.path}={self.actual}"
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -60,8 +65,8 @@ class Loaded:
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
 
     def where(self, path: str) -> str:
-        """`file:line:column` of a path, or of the nearest section above it."""
-        return _where(str(self.file), self.places, path)
+        """The option that gave a path, else `file:line:column` of it, or of the nearest section above it."""
+        return _where(str(self.file), self.places, self.overrides, path)
 
 
 def load(file: Path, plugins: Plugins, overrides: Sequence[str] = ()) -> Loaded:
@@ -80,18 +85,21 @@ def load(file: Path, plugins: Plugins, overrides: Sequence[str] = ()) -> Loaded:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(Problem(name, "", f"not UTF-8 at byte {error.start}; save it as UTF-8")) from None
+        *before, last = content[: error.start].decode("utf-8-sig").split("\n")
+        place = yaml.Place(len(before) + 1, len(last) + 1)
+        raise InputError(Problem(f"{name}:{place}", "", "not UTF-8; save it as UTF-8")) from None
     raw, places = yaml.read(text, name)
     if not isinstance(raw, dict):
-        raise InputError(Problem(f"{name}:1:1", "", "a card is a mapping: it begins with `schema: 1`"))
-    changed = tuple(_override(raw, places, assignment) for assignment in overrides)
-    card = _validate(raw, name, places, plugins, {o.path: f"--set {o.path}={o.actual}" for o in changed})
+        raise InputError(Problem(f"{name}:{places['']}", "", "a card is a mapping: it begins with `schema: 1`"))
+    changed = _overrides(raw, overrides)
+    card = _validate(raw, name, places, plugins, changed)
+    evidence, problems = check_evidence(card, file, {o.root for o in changed})
+    problems += [(path, path, message) for path, message in inconsistencies(card)]
     if card.id != file.stem:
         message = f"is {card.id!r}, but the file is {file.name!r}; cards are found by file name, so the two must agree"
-        raise InputError(Problem(_where(name, places, "id"), "id", message))
-    evidence, problems = check_evidence(card, file, {o.root for o in changed})
+        problems.append(("id", "id", message))
     if problems:
-        raise InputError([Problem(_where(name, places, at), path, message) for at, path, message in problems])
+        raise InputError(Problem(_where(name, places, changed, at), path, message) for at, path, message in problems)
     return Loaded(card, file, hashlib.sha256(content).hexdigest(), places, changed, evidence)
 
 
@@ -102,30 +110,60 @@ def read_bytes(file: Path) -> bytes:
         InputError: The file is missing, no regular file, unreadable or larger than a card can be.
     """
     try:
-        if not file.is_file():
-            raise InputError(Problem(str(file), "", "no such file"))
-        if file.stat().st_size > yaml.MAX_BYTES:
-            raise InputError(Problem(str(file), "", f"larger than {yaml.MAX_BYTES:,} bytes"))
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(Problem(str(file), "", "a folder or a device; give a file"))
+        if status.st_size > yaml.MAX_BYTES:
+            raise InputError(Problem(str(file), "", f"larger than {yaml.MAX_BYTES:,} bytes; a card is a page of text"))
         return file.read_bytes()
+    except FileNotFoundError:
+        raise InputError(Problem(str(file), "", "no such file")) from None
     except OSError as error:
         raise InputError(Problem(str(file), "", f"cannot be read: {error.strerror}")) from None
 
 
-def _where(name: str, places: Mapping[str, yaml.Place], path: str) -> str:
+def _within(path: str, section: str) -> bool:
+    return path == section or path.startswith((f"{section}.", f"{section}["))
+
+
+def _where(name: str, places: Mapping[str, yaml.Place], overrides: Sequence[Override], path: str) -> str:
+    for override in reversed(overrides):
+        if _within(path, override.root):
+            return str(override)
     while path and path not in places:
         path = path[: max(path.rfind("."), path.rfind("["), 0)]
     place = places.get(path)
     return f"{name}:{place}" if place else name
 
 
-def _override(raw: dict[str, Any], places: dict[str, yaml.Place], assignment: str) -> Override:
+def _overrides(raw: dict[str, Any], assignments: Sequence[str]) -> tuple[Override, ...]:
+    """Write every `path=value` into the raw card; the last one of a path counts."""
+    changed: dict[str, Override] = {}
+    problems: list[Problem] = []
+    for assignment in assignments:
+        try:
+            new = _override(raw, assignment)
+        except InputError as error:
+            problems += error.problems
+            continue
+        old = changed.pop(new.path, new)
+        changed[new.path] = replace(new, root=old.root, declared=old.declared)
+    if problems:
+        raise InputError(problems)
+    return tuple(changed.values())
+
+
+def _override(raw: dict[str, Any], assignment: str) -> Override:
     """Write `path=value` into the raw card."""
     path, equals, text = assignment.partition("=")
     where = f"--set {assignment}"
     path = path.strip()
     if not equals or not path:
         raise InputError(Problem(where, "", "write path=value, for example training.seed=1"))
-    value, _ = yaml.read(text if text.strip() else "null", where)
+    try:
+        value, _ = yaml.read(text if text.strip() else "null", "")
+    except InputError as error:
+        raise InputError(Problem(where, path, problem.message) for problem in error.problems) from None
     keys = path.split(".")
     at, root = raw, path
     for depth, key in enumerate(keys[:-1], start=1):
@@ -161,39 +199,43 @@ def _validate(
     name: str,
     places: Mapping[str, yaml.Place],
     plugins: Plugins,
-    overridden: Mapping[str, str],
+    overrides: Sequence[Override],
 ) -> Card:
     try:
         return Card.model_validate(raw, context={"plugins": plugins})
     except ValidationError as error:
+        details = error.errors()
         problems = []
-        for detail in error.errors():
-            path, model = _locate(raw, detail["loc"], plugins)
-            where = overridden.get(path) or _where(name, places, path)
+        for detail in details:
+            loc = detail["loc"]
+            if detail["type"] == "too_short" and any(
+                other["loc"][: len(loc)] == loc != other["loc"] for other in details
+            ):
+                continue  # pydantic counts the valid items only, and what is wrong with the others is said
+            path, model = _locate(raw, detail, plugins)
+            # A rule between the fields of a section that was overridden in part is broken by the override.
+            inside = [o for o in overrides if detail["type"] == "value_error" and _within(o.path, path)]
+            where = str(inside[-1]) if inside else _where(name, places, overrides, path)
             problems.append(Problem(where, path, _explain(detail, path, model)))
-        raise InputError(dict.fromkeys(problems)) from None
+        raise InputError(problems) from None
 
 
-def _locate(raw: Any, loc: tuple[int | str, ...], plugins: Plugins) -> tuple[str, type[BaseModel] | None]:
-    """The dotted path of an error, and the model that the last key belongs to.
+def _locate(raw: Any, detail: Any, plugins: Plugins) -> tuple[str, type[BaseModel] | None]:
+    """The dotted path of an error, and the model that its last key belongs to.
 
-    pydantic puts the names of union members into a location; what is not a key of the data and not the last part is one.
+    pydantic puts the names of union members into a location: what is not in the data, nor missing there, is one.
     """
-    path, model, at = "", Card, raw
-    owner: type[BaseModel] | None = Card
-    for index, part in enumerate(loc):
-        last = index == len(loc) - 1
-        inside = (isinstance(at, dict) and part in at) or (isinstance(at, tuple) and isinstance(part, int))
-        if not inside and not (last and isinstance(at, dict)):
-            if isinstance(part, str) and model is not None:
-                model = next((m for m in _models(model) if part in (m.__name__, _tag(m))), model)
-            continue
-        owner = model
-        path = yaml.join(path, part)
-        model = _below(model, part, at, plugins) if isinstance(part, str) else model
+    path, at = "", raw
+    model: type[BaseModel] | None = Card
+    owner = model
+    for index, part in enumerate(detail["loc"]):
+        inside = part in at if isinstance(at, dict) else isinstance(at, tuple) and part in range(len(at))
+        if inside or (detail["type"] == "missing" and index == len(detail["loc"]) - 1):
+            path, owner = yaml.join(path, part), model
+            model = _below(model, part, at, plugins) if isinstance(part, str) else model
         if inside:
             at = at[part]
-    return path, owner
+    return (f"{path}.model_type" if detail["type"] == "union_tag_invalid" else path), owner
 
 
 def _tag(model: type[BaseModel]) -> str | None:
@@ -204,20 +246,20 @@ def _tag(model: type[BaseModel]) -> str | None:
     return None
 
 
-def _below(model: Any, key: str, at: Any, plugins: Plugins) -> Any:
+def _below(model: type[BaseModel] | None, key: str, at: dict[str, Any], plugins: Plugins) -> type[BaseModel] | None:
     """The model of the section `key` of `model`, where there is one."""
-    if model is None or not hasattr(model, "model_fields"):
+    if model is None:
         return None
-    for name, info in model.model_fields.items():
-        if key not in (name, info.alias):
+    section = at.get(key)
+    for field_name, info in model.model_fields.items():
+        if key not in (field_name, info.alias):
             continue
         kind = {"adapter": "adapters", "quantization": "quantizers"}.get(key) if model is Card else None
         if kind:
-            section = at.get(key)
-            named = plugins.get(kind, {}).get(section.get("type", "") if isinstance(section, dict) else "")
+            name = section.get("type") if isinstance(section, dict) else None
+            named = plugins.get(kind, {}).get(name) if isinstance(name, str) else None
             return named() if named else None
-        models = list(_models(info.annotation))
-        section = at.get(key) if isinstance(at, dict) else None
+        models = _models(info.annotation)
         if len(models) > 1 and isinstance(section, dict):
             return next((m for m in models if _tag(m) == section.get("model_type")), None)
         return models[0] if models else None
@@ -248,12 +290,26 @@ def _explain(detail: Any, path: str, model: type[BaseModel] | None) -> str:
             choices = str(context.get("expected") or context.get("expected_tags")).replace(" or ", ", ")
             names = [choice.strip(" '") for choice in choices.split(",")]
             value = given.get("model_type") if kind == "union_tag_invalid" else given
-            return f"{_show(value)!r} is not known here; {did_you_mean(str(value), names)}"
+            return f"{_quote(value)} is not known here; {did_you_mean(str(value), names)}"
         case "value_error":
             return str(context["error"])
         case "union_tag_not_found":
             return "`model_type` is missing; one of: bert, distilbert, llama"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            should = "be a section of keys and values"
+        case "tuple_type":
+            should = "be a list"
+        case "too_short":
+            least = context["min_length"]
+            should = f"have at least {least} item{'s' * (least != 1)}"
+        case "too_long":
+            should = f"have at most {context['max_length']} items"
         case _:
-            message = str(detail["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
-            shown = repr(given) if isinstance(given, str) else _show(given)
-            return f"should be {message}, not {shown if len(shown) <= 60 else shown[:57] + '…'}"
+            should = str(detail["msg"]).partition(" should ")[2]
+    return f"should {should}, not {_quote(given)}"
+
+
+def _quote(value: Any) -> str:
+    """A raw value as the card shows it, cut to a part of a line."""
+    shown = repr(value) if isinstance(value, str) else _show(value)
+    return shown if len(shown) <= 60 else shown[:57] + "…"

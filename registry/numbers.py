@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -60,7 +61,7 @@ def read_number(text: str) -> Number:
     4
 
     Raises:
-        ValueError: No number, or more than one, is in the text.
+        ValueError: No number, more than one, or one too large for a float is in the text.
     """
     found = list(_NUMBER.finditer(text))
     if len(found) != 1:
@@ -72,10 +73,12 @@ def read_number(text: str) -> Number:
     decimals = len(mantissa.partition(".")[2])
     percent = text[found[0].end() :].lstrip().startswith("%")
     value = float(digits)
-    half_width = 0.5 * 10.0 ** (int(exponent or 0) - decimals)
+    half_width = float(f"0.5e{int(exponent or 0) - decimals}")
     if percent:
         # Scaled in decimal text, so that 92.68% is exactly the float nearest to 0.9268.
         value, half_width = float(f"{mantissa}e{int(exponent or 0) - 2}"), half_width / 100
+    if not (math.isfinite(value) and math.isfinite(half_width)):
+        raise ValueError(f"too large a number: {text!r}")
     unit: Unit = "percent" if percent else "fraction" if 0 <= value <= 1 else "raw"
     return Number(
         text=text,

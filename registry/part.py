@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 
 class Part(BaseModel):
-    """A frozen section of a card: unknown keys and loosely typed values (`"3"` for 3) are refused."""
+    """A frozen section of a card: unknown keys, loosely typed values (`"3"` for 3) and infinite numbers are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Plugin(Part):

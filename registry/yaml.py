@@ -1,17 +1,47 @@
 """YAML 1.2 with places: plain Python values, and for every path the line and column it stands at.
 
-Aliases, anchors, merge keys, tags and duplicate keys are refused: a card always reads whole, from top to bottom.
+Aliases, anchors, merge keys, tags, directives and duplicate keys are refused: a card always reads whole, from top to
+bottom. The values are built from the parser's events, so that what is too deep or too much is refused as it is met.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+from ruamel.yaml.reader import ReaderError
 
 from registry.errors import InputError, Problem
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
+MAX_NODES = 10_000
+"""Keys and values; the largest shipped card has 300."""
+
+# YAML 1.2's core schema. Longer digits than 64 bits hold are a float, which no integer field takes.
+_NULL = re.compile(r"~|null|Null|NULL|")
+_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
+_INT = re.compile(r"[-+]?[0-9]{1,18}")
+_BASED = re.compile(r"0o[0-7]{1,20}|0x[0-9a-fA-F]{1,15}")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class WrittenFloat(float):
@@ -58,89 +88,152 @@ def read(text: str, name: str) -> tuple[Any, dict[str, Place]]:
     Raises:
         InputError: With every problem found, each with its place.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
     if len(text) > MAX_BYTES:
         raise InputError(Problem(name, "", f"larger than {MAX_BYTES:,} bytes; a card is a page of text"))
-    try:
-        root = YAML(pure=True).compose(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        what = " ".join(part for part in (error.context, error.problem) if part)
-        raise InputError(Problem(where, "", f"not YAML: {what}")) from None
-    except YAMLError as error:
-        raise InputError(Problem(name, "", f"not YAML: {str(error).splitlines()[0]}")) from None
-    except RecursionError:
-        raise InputError(Problem(name, "", "nested too deeply")) from None
-    except ValueError as error:
-        raise InputError(Problem(name, "", f"not YAML: {error}")) from None
-    if root is None:
-        raise InputError(Problem(name, "", "empty"))
-    problems: list[Problem] = []
-    places: dict[str, Place] = {}
-    value = _plain(root, "", 0, name, places, problems)
-    if problems:
-        raise InputError(problems)
-    return value, places
+    reader = _Reader(text, name)
+    value = reader.document()
+    if reader.problems:
+        raise InputError(reader.problems)
+    return value, reader.places
 
 
-def _plain(node: Any, path: str, depth: int, name: str, places: dict[str, Place], problems: list[Problem]) -> Any:
-    """Turn a node into plain Python values, noting places and problems."""
-    from ruamel.yaml.nodes import MappingNode, SequenceNode
+class _Reader:
+    """One pass over the events of a parser, which notes places and problems."""
 
-    here = f"{name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
-    places.setdefault(path, Place(node.start_mark.line + 1, node.start_mark.column + 1))
-    if depth > MAX_DEPTH:
-        problems.append(Problem(here, path[:60], "nested too deeply"))
-        return None
-    if node.anchor is not None:
-        problems.append(Problem(here, path, "anchors and aliases are refused; write the value out"))
-        return None
-    tag = str(node.tag)
-    if not tag.startswith("tag:yaml.org,2002:"):
-        problems.append(Problem(here, path, f"the tag {tag!r} is refused; write a plain value"))
-        return None
-    if isinstance(node, MappingNode):
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            mark = key_node.start_mark
+    def __init__(self, text: str, name: str):
+        self.name = name
+        self.places: dict[str, Place] = {}
+        self.problems: list[Problem] = []
+        self.nodes = 0
+        self.events = self._events(text)
+
+    def _events(self, text: str) -> Iterator[Any]:
+        """The parser's events; what it raises becomes an InputError, after the problems found before it."""
+        parser = YAML(typ="safe", pure=True)
+        place = Place(1, 1)
+        try:
+            for event in parser.parse(text):
+                place = Place(event.end_mark.line + 1, event.end_mark.column + 1)
+                yield event
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            if mark.index >= len(text) and error.context_mark:
+                mark = error.context_mark  # at the end of the text, what was left open says more
+            what = " ".join(part for part in (error.context, error.problem) if part)
             place = Place(mark.line + 1, mark.column + 1)
-            key = str(key_node.value)
-            if key == "<<":
-                problems.append(Problem(f"{name}:{place}", path, "merge keys are refused; write the keys out"))
-                continue
-            if key in result:
-                problems.append(Problem(f"{name}:{place}", join(path, key), "given twice; keep one"))
-                continue
-            places[join(path, key)] = place
-            result[key] = _plain(value_node, join(path, key), depth + 1, name, places, problems)
-        return result
-    if isinstance(node, SequenceNode):
-        return tuple(
-            _plain(item, join(path, index), depth + 1, name, places, problems)
-            for index, item in enumerate(node.value)
-        )
-    return _scalar(node)
+        except ReaderError as error:
+            before = text[: error.position]
+            what = f"the character {text[error.position]!a} is not allowed"
+            place = Place(before.count("\n") + 1, error.position - before.rfind("\n"))
+        except (ValueError, OverflowError, AssertionError) as error:  # `\UFFFFFFFF` and `%YAML 1.3` get here
+            what = f"after this, {error}"
+        else:
+            return
+        self.stop(place, "", f"not YAML: {what}")
 
+    def note(self, place: Place, path: str, message: str) -> None:
+        """Remember a problem and go on."""
+        self.problems.append(Problem(f"{self.name}:{place}", path, message))
 
-def _scalar(node: Any) -> Any:
-    """The value of a scalar by the tag that YAML 1.2's core schema gives it."""
-    text = str(node.value)
-    match str(node.tag).removeprefix("tag:yaml.org,2002:"):
-        case "null":
+    def stop(self, place: Place, path: str, message: str) -> NoReturn:
+        """Give up.
+
+        Raises:
+            InputError: With this problem and those before it.
+        """
+        self.note(place, path, message)
+        raise InputError(self.problems)
+
+    def document(self) -> Any:
+        """The value of the only document."""
+        next(self.events)
+        start = next(self.events)
+        if isinstance(start, StreamEndEvent):
+            raise InputError(Problem(self.name, "", "empty"))
+        if start.version or start.tags:
+            self.note(Place(1, 1), "", "directives are refused; a card is YAML 1.2")
+        value = self.value(next(self.events), "", 0)
+        for event in self.events:
+            if isinstance(event, DocumentStartEvent):
+                self.stop(_place(event), "", "a second document begins here; write one card a file")
+        return value
+
+    def value(self, event: Any, path: str, depth: int) -> Any:
+        """The value that begins with `event`, as plain Python."""
+        place = _place(event)
+        self.places.setdefault(path, place)
+        self.nodes += 1
+        if self.nodes > MAX_NODES or depth > MAX_DEPTH:
+            self.stop(place, "", "nested too deeply" if depth > MAX_DEPTH else f"more than {MAX_NODES:,} values")
+        if event.anchor is not None:
+            self.note(place, path, "anchors and aliases are refused; write the value out")
+        if isinstance(event, AliasEvent):
             return None
-        case "bool":
-            return text.lower() == "true"
-        case "int":
-            number = WrittenInt(text, 0) if text.lower().startswith(("0x", "0o")) else WrittenInt(text)
-            number.text = text
-            return number
-        case "float":
-            special = {".inf": "inf", "-.inf": "-inf", "+.inf": "inf", ".nan": "nan"}
-            real = WrittenFloat(special.get(text.lower(), text))
-            real.text = text
-            return real
-        case _:
-            return text
+        if event.tag is not None:
+            self.note(place, path, f"the tag {event.tag[:40]!r} is refused; write a plain value")
+        if isinstance(event, MappingStartEvent):
+            return self.mapping(path, depth)
+        if isinstance(event, SequenceStartEvent):
+            items: list[Any] = []
+            while not isinstance(item := next(self.events), SequenceEndEvent):
+                items.append(self.value(item, join(path, len(items)), depth + 1))
+            return tuple(items)
+        text = self.text(event, path)
+        return _scalar(text) if event.implicit[0] else text
+
+    def mapping(self, path: str, depth: int) -> dict[str, Any]:
+        """The mapping whose start was just read."""
+        result: dict[str, Any] = {}
+        while not isinstance(event := next(self.events), MappingEndEvent):
+            place = _place(event)
+            if not isinstance(event, ScalarEvent):
+                self.stop(place, path, "a key must be a word; quote the text that begins with a bracket or a sign")
+            key = self.text(event, path)
+            below = join(path, key)
+            if event.anchor is not None or event.tag is not None:
+                self.note(place, below, "anchors and tags are refused; write the key alone")
+            elif key == "<<":
+                self.note(place, path, "merge keys are refused; write the keys out")
+            elif key in result:
+                self.note(place, below, f"given twice, first at {self.places[below]}; keep one")
+            else:
+                self.places[below] = place
+            read = self.value(next(self.events), below, depth + 1)
+            result.setdefault(key, read)
+        return result
+
+    def text(self, event: Any, path: str) -> str:
+        """The text of a scalar; JSON writes what needs more than 16 bits as a pair of surrogates."""
+        text = str(event.value)
+        try:
+            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        except UnicodeDecodeError:
+            self.note(_place(event), path, "holds half a surrogate pair; write the character itself")
+        if control := _CONTROL.search(text):
+            self.note(_place(event), path, f"holds the control character {control.group()!a}; write plain text")
+        return text
+
+
+def _place(event: Any) -> Place:
+    return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+
+
+def _scalar(text: str) -> Any:
+    """The value of a plain scalar in YAML 1.2's core schema."""
+    if _NULL.fullmatch(text):
+        return None
+    if _BOOL.fullmatch(text):
+        return text.lower() == "true"
+    value: WrittenInt | WrittenFloat
+    if _INT.fullmatch(text):
+        value = WrittenInt(text)
+    elif _BASED.fullmatch(text):
+        value = WrittenInt(text, 0)
+    elif _FLOAT.fullmatch(text):
+        value = WrittenFloat(text)
+    elif _SPECIAL.fullmatch(text):
+        value = WrittenFloat(text.replace(".", ""))
+    else:
+        return text
+    value.text = text
+    return value

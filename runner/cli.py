@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from registry.loading import Loaded
     from runner.audit import Audit
     from runner.record import Record
-    from runner.runs import Run
 
 app = typer.Typer(
     name="replicard",
@@ -110,18 +109,8 @@ def show(card: CardArgument, set_: SetOption = None, as_json: JsonOption = False
 @app.command()
 def validate(cards: CardsArgument, set_: SetOption = None) -> None:
     """Check cards and say everything that is wrong with them."""
-    from registry.finding import find
-
-    problems: list[Problem] = []
-    files = [file for name in cards for file in find(name)]
-    for file in files:
-        try:
-            _load(file, set_)
-        except InputError as error:
-            problems += error.problems
-    if problems:
-        raise InputError(problems)
-    typer.echo(f"{len(files)} card{'s are' if len(files) > 1 else ' is'} valid")
+    loaded = _load_all(_files(cards), set_)
+    typer.echo(f"{len(loaded)} card{'s are' if len(loaded) > 1 else ' is'} valid")
 
 
 @app.command()
@@ -187,7 +176,6 @@ def evaluate(
 ) -> None:
     """Evaluate what `train` trained."""
     from runner.reproducing import prepare, train_and_evaluate
-    from runner.runs import read_model
 
     _quiet(quiet)
     loaded = _load(_one(card), set_)
@@ -196,7 +184,7 @@ def evaluate(
         if not ready.run.record.exists():
             raise InputError(f"{ready.run} is not trained; `replicard train {one.card.id}` first")
         record = train_and_evaluate(ready)
-        assert read_model and record.evaluation is not None
+        assert record.evaluation is not None
         _table(
             ["Metric", "Value", "95% interval"],
             [[s.metric, f"{s.value:.4f}", _span(s.interval)] for s in record.evaluation.scores]
@@ -259,7 +247,8 @@ def predict(
     from runner.reproducing import reload
     from runner.runs import find_run
 
-    given = texts or [line for line in sys.stdin.buffer.read().decode(errors="surrogateescape").splitlines() if line.strip()]
+    lines = [] if texts else sys.stdin.buffer.read().decode(errors="surrogateescape").splitlines()
+    given = texts or [line for line in lines if line.strip()]
     if not given:
         raise InputError("no text; write it after the run, or one a line on standard input")
     for number, text in enumerate(given, start=1):
@@ -291,53 +280,52 @@ def reproduce(
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Plan, train, evaluate, audit and render cards; what is done is not done again."""
-    from registry.finding import find
-
     _quiet(quiet)
     # Every card is validated before the first is run.
-    loaded = _load_all([file for name in cards for file in find(name)], set_)
-    worst = 0
+    loaded = _load_all(_files(cards), set_)
+    done, worst = [], 0
     for one in loaded:
         try:
-            _reproduce(one, seeds, accept, fresh, as_json, runs)
-        except ReplicardError as error:
+            done.append(_reproduce(one, seeds, accept, fresh, as_json, runs))
+        except Exception as error:
             if len(loaded) == 1:
                 raise
-            worst = max(worst, _print_problems(error))
+            worst = max(worst, _fail(error))
+    if as_json:
+        _print_json(done)
     if worst:
         raise typer.Exit(worst)
 
 
 def _reproduce(
     loaded: Loaded, seeds: str | None, accept: bool, fresh: bool, as_json: bool, runs: Path
-) -> None:
-    """One card, all its seeds."""
+) -> dict[str, Any]:
+    """One card, all its seeds; the result as JSON, printed for people unless that is wanted."""
     from runner.audit import audit as make_audit
     from runner.rendering import render as write_readme
     from runner.reproducing import prepare, train_and_evaluate
 
     accepted = _consent(loaded, accept)
-    last: tuple[Run, Record] | None = None
+    done = []
     for one in _seeded(loaded, seeds):
         ready = prepare(one, runs, accepted)
-        last = (ready.run, train_and_evaluate(ready, fresh))
-    assert last is not None
-    run, record = last
+        done.append((ready.run, train_and_evaluate(ready, fresh)))
+    run, record = done[0]  # the first seed is the one that stands for the card
     result = make_audit(loaded.card, run)
     page = write_readme(loaded.card, run)
-    if as_json:
-        _print_json({"run": str(run), "readme": str(page), "audit": result.model_dump(mode="json")})
-        return
-    _print_audit(record, result)
-    typer.echo(f"README  {page}")
-    typer.echo(f"record  {run.record}")
-    typer.echo(f"model   {run.model}")
-    typer.echo(f"plots   {', '.join(str(path) for path in sorted(run.plots.glob('*.png')))}")
+    if not as_json:
+        _print_audit(record, result)
+        typer.echo(f"README  {page}")
+        typer.echo(f"record  {run.record}")
+        typer.echo(f"model   {run.model}")
+        typer.echo(f"plots   {', '.join(str(path) for path in sorted(run.plots.glob('*.png')))}")
+    return {"run": str(run), "readme": str(page), "audit": result.model_dump(mode="json")}
 
 
 def _print_audit(record: Record, result: Audit) -> None:
     """The result table: every metric over the seeds, with the claim about it and the verdict; then why."""
-    rows, shown = [], set()
+    rows: list[list[str]] = []
+    shown: set[int] = set()
     for line in result.summaries:
         findings = [result.findings[index] for index in line.findings]
         shown.update(line.findings)
@@ -392,6 +380,13 @@ def _load_all(files: Sequence[Path], overrides: Sequence[str] | None) -> list[Lo
     return loaded
 
 
+def _files(names: Sequence[str]) -> list[Path]:
+    """The cards that arguments mean, each once."""
+    from registry.finding import find
+
+    return list({file.resolve(): file for name in names for file in find(name)}.values())
+
+
 def _one(name: str) -> Path:
     """The one card an argument means."""
     from registry.finding import find
@@ -435,7 +430,10 @@ def _consent(loaded: Loaded, accept: bool) -> bool:
     unmet = [d for d in deviations(loaded.card, detect(), loaded.overrides) if d.consent]
     for d in unmet:
         typer.echo(f"{d.field}: {d.declared} is declared, this machine would run {d.actual} ({d.cause})", err=True)
-    return not unmet or typer.confirm("Run it so, and say so in the record and the README?", err=True)
+    try:
+        return not unmet or typer.confirm("Run it so, and say so in the record and the README?", err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
 
 
 def _quiet(quiet: bool) -> None:
@@ -499,15 +497,11 @@ def main() -> None:
     try:
         # Returns the code of a `typer.Exit`, and 130 after Ctrl-C.
         code = app(standalone_mode=False)
-    except ReplicardError as error:
-        code = _print_problems(error)
     except typer.TyperException as error:
         # Without a verb the message is the whole help.
         message = error.format_message().strip()
         typer.echo(message if "\n" in message else f"{message.removesuffix('.')}; --help lists what there is", err=True)
         code = 2
-    except typer.Abort:
-        code = 130
     except SystemExit as error:
         # So typer and rich leave where nobody reads the output any more.
         if not isinstance(error.__context__, BrokenPipeError):
@@ -522,7 +516,9 @@ def main() -> None:
 
 
 def _fail(error: Exception) -> int:
-    """What is neither the user's nor foreseen."""
+    """Say what went wrong in one line or, where much is wrong, in one line each; returns the exit code."""
+    if isinstance(error, ReplicardError):
+        return _print_problems(error)
     disk = _disk_problem(error)
     if disk is not None:
         where = str(getattr(error, "filename", None) or "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import InputError, Problem, did_you_mean
@@ -101,12 +102,18 @@ def _remedy(data: Data, part: str | None) -> str:
 
 def _tables(loaded: Loaded, snapshot: Snapshot) -> dict[str, Any]:
     """The dataset's own splits that the card uses, checked against the row counts it states."""
-    from datasets import DownloadConfig, load_dataset
+    from datasets import DownloadConfig, config, load_dataset
     from datasets.exceptions import DatasetGenerationError, DataFilesNotFoundError
 
     data = loaded.card.data
     try:
-        found = load_dataset(snapshot.path, name=data.config, download_config=DownloadConfig(local_files_only=True))
+        found = load_dataset(
+            snapshot.path,
+            name=data.config,
+            # By content: the package's own cache goes by path and would give the rows of files that have since changed.
+            cache_dir=str(Path(config.HF_DATASETS_CACHE) / "replicard" / snapshot.revision.removeprefix("sha256:")),
+            download_config=DownloadConfig(local_files_only=True),
+        )
     except (DatasetGenerationError, DataFilesNotFoundError, ValueError, TypeError) as error:
         cause: BaseException = error
         while cause.__cause__ is not None:

@@ -1,4 +1,4 @@
-"""Bases and datasets, pinned: a folder, or a commit of the Hub through its cache. The only module that reads the Hub."""
+"""Bases and datasets, pinned: a folder, or a commit of the Hub through its cache. All reading of the Hub is here."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fetch_base(loaded: Loaded) -> Snapshot | None:
     if base.model is None:
         return None
     where = Problem(loaded.where("base.model"), "base.model", "")
-    folder = _local(loaded, base.model, "config.json")
+    folder = _local(loaded, "base.model", base.model, "config.json")
     if folder is None:
         folder = _download(base.model, "model", base.revision, [*_SMALL, *_WEIGHTS], where)
     if not list(folder.glob("*.safetensors")):
@@ -40,7 +40,7 @@ def fetch_base(loaded: Loaded) -> Snapshot | None:
             message = f"{base.model} ships no safetensors; `base.allow_pickle: true` consents to its pickled weights"
             raise InputError(Problem(where.where, where.path, message))
         if not list(folder.glob("pytorch_model*.bin")):
-            if _local(loaded, base.model, "config.json") is None:
+            if _local(loaded, "base.model", base.model, "config.json") is None:
                 folder = _download(base.model, "model", base.revision, [*_SMALL, *_PICKLED], where)
             if not list(folder.glob("pytorch_model*.bin")):
                 raise InputError(Problem(where.where, where.path, f"{base.model} holds no weights"))
@@ -53,7 +53,7 @@ def fetch_tokenizer(loaded: Loaded) -> Snapshot | None:
     if not isinstance(name, str):
         return None
     where = Problem(loaded.where("base.tokenizer"), "base.tokenizer", "")
-    folder = _local(loaded, name, "tokenizer_config.json", "tokenizer.json", "vocab.txt")
+    folder = _local(loaded, "base.tokenizer", name, "tokenizer_config.json", "tokenizer.json", "vocab.txt")
     return _pin(name, folder or _download(name, "model", None, _SMALL, where), _SMALL)
 
 
@@ -67,20 +67,21 @@ def fetch_dataset(loaded: Loaded) -> Snapshot:
     data = loaded.card.data
     where = Problem(loaded.where("data.dataset"), "data.dataset", "")
     patterns = ["*.parquet", "*.json", "*.jsonl", "*.csv", "*.arrow", "README.md"]
-    folder = _local(loaded, data.dataset, "*.jsonl", "*.parquet", "*.csv", "*.json", "*/*.parquet")
+    folder = _local(loaded, "data.dataset", data.dataset, "*.jsonl", "*.parquet", "*.csv", "*.json", "*/*.parquet")
     if folder is None:
         folder = _download(data.dataset, "dataset", data.revision, patterns, where)
     return _pin(data.dataset, folder, [pattern for pattern in patterns if pattern != "README.md"])
 
 
-def _local(loaded: Loaded, name: str, *signs: str) -> Path | None:
-    """A folder named by the card, beside the card or in the working directory, that holds one of `signs`."""
+def _local(loaded: Loaded, path: str, name: str, *signs: str) -> Path | None:
+    """A folder that the card names at `path`, beside it or in the working directory, that holds one of `signs`."""
     for root in (loaded.file.parent, Path()):
         folder = root / name
         if folder.is_dir() and any(next(folder.glob(sign), None) for sign in signs):
             return folder.resolve()
     if name.startswith((".", "/", "~")):
-        raise InputError(Problem("", name, f"no folder there with {' or '.join(signs)}"))
+        message = f"no folder {name!r} beside the card or here with {' or '.join(signs)}"
+        raise InputError(Problem(loaded.where(path), path, message))
     return None
 
 
@@ -90,19 +91,18 @@ def _download(name: str, kind: str, revision: str | None, patterns: list[str], w
     from huggingface_hub.errors import (
         GatedRepoError,
         HFValidationError,
-        HfHubHTTPError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     def problem(message: str) -> Problem:
         return Problem(where.where, where.path, message)
 
     page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{name}"
-    # The client says again in a warning what the error below says once.
+    # The client says again in a warning what the error below says once, and its bars run into this project's own.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    disable_progress_bars()
     try:
         return Path(
             snapshot_download(
@@ -120,18 +120,20 @@ def _download(name: str, kind: str, revision: str | None, patterns: list[str], w
     except HFValidationError:
         message = f"{name!r} is neither a folder here nor a Hub id (`namespace/name`)"
         raise InputError(problem(message)) from None
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled):
-        offline = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"{constants.ENDPOINT} cannot be reached"
-        message = f"{name!r} is no folder here and not in the cache ({constants.HF_HUB_CACHE}), and {offline}; "
-        message += "fetch it where there is network"
-        raise MissingError(problem(message)) from None
-    except HfHubHTTPError as error:
-        status = error.response.status_code if error.response is not None else "?"
-        raise MissingError(problem(f"{constants.ENDPOINT} answered {status} for {name}; try again later")) from None
-    except OSError as error:
-        if error.errno is not None:
+    except Exception as error:
+        if getattr(error, "errno", None) is not None:
             raise  # the disk's errors are told by the command
-        raise MissingError(problem(f"{name} cannot be fetched: {str(error).splitlines()[0]}")) from None
+        # The client wraps some of the network's errors and some not.
+        cause = error.__cause__ or error
+        response = getattr(error, "response", None) or getattr(cause, "response", None)
+        if response is not None:
+            why = f"{constants.ENDPOINT} answered {response.status_code}; try again later"
+        elif constants.HF_HUB_OFFLINE:
+            why = "HF_HUB_OFFLINE is set; fetch it where there is network"
+        else:
+            why = f"{constants.ENDPOINT} cannot be reached ({type(cause).__name__}); fetch it where there is network"
+        message = f"{name!r} is no folder here and not whole in the cache ({constants.HF_HUB_CACHE}), and {why}"
+        raise MissingError(problem(message)) from None
 
 
 def _ignored(kind: str) -> list[str] | None:

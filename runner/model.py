@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from registry.card import Card
     from runner.record import Snapshot
 
-HEADS = {family.model_fields["model_type"].annotation.__args__[0]: family.heads for family in (Bert, DistilBert, Llama)}
+HEADS = {"bert": Bert.heads, "distilbert": DistilBert.heads, "llama": Llama.heads}
 """Names of the modules of the classification head, by model type."""
 
 _SPECIAL = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
@@ -44,10 +44,15 @@ def load_tokenizer(folder: Path, card: Card) -> Any:
     """
     from transformers import AutoTokenizer
 
+    name = card.base.tokenizer or card.base.model
+    # Without files, transformers 5 makes an empty tokenizer that knows no word.
+    if not any(next(folder.glob(sign), None) for sign in ("tokenizer.json", "vocab.*", "*.model")):
+        raise InputError(Problem("", "base.tokenizer", f"{name} holds no tokenizer; name a repo or folder that does"))
+    config = _config(folder, card) if (folder / "config.json").exists() else None
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, config=_config(folder, card), trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, config=config, trust_remote_code=False)
     except (ValueError, OSError, KeyError, TypeError) as error:
-        message = f"{card.base.tokenizer or card.base.model} holds no tokenizer that can be read: {_first_line(error)}"
+        message = f"{name} holds no tokenizer that can be read: {_first_line(error)}"
         raise InputError(Problem("", "base.tokenizer", message)) from None
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token  # decoders are trained without one; padding is masked anyway
@@ -123,24 +128,31 @@ def from_architecture(card: Card, vocab_size: int | None = None, pad_token_id: i
     return AutoModelForSequenceClassification.from_config(config, dtype=getattr(torch, card.base.dtype))
 
 
-def planned(card: Card, base: Snapshot | None) -> Any:
+def planned(card: Card, base: Snapshot | None, vocabulary: int | None = None) -> Any:
     """The classifier with its adapter on the meta device: exact sizes, no weights.
 
-    The architecture is the card's, else that of the base's files. A vocabulary that is trained on the spot counts
-    with its largest size.
+    Args:
+        card: The card; its architecture counts, else that of the base's files.
+        base: The base's files, where they have been fetched.
+        vocabulary: Tokens of a tokenizer that was trained on the spot; its largest size until then.
     """
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    wanted = card.base.tokenizer
+    if isinstance(card.base.tokenizer, TrainedTokenizer):
+        vocabulary = vocabulary or card.base.tokenizer.vocab_size
+    else:
+        vocabulary = None
     with torch.device("meta"):
         if card.base.architecture is not None:
-            model = from_architecture(card, wanted.vocab_size if isinstance(wanted, TrainedTokenizer) else None)
+            model = from_architecture(card, vocabulary)
         else:
             assert base is not None
             config = _labelled(_config(Path(base.path), card), card)
             model = AutoModelForSequenceClassification.from_config(config, dtype=getattr(torch, card.base.dtype))
-        return _adapted(card, model, quantized=False)
+        if card.quantization is not None:
+            model = model.float()  # as what is not quantized will be held
+        return _adapted(card, model)
 
 
 def load(card: Card, base: Snapshot | None, folder: Path, scratch: Path) -> tuple[Any, Any]:
@@ -161,30 +173,40 @@ def load(card: Card, base: Snapshot | None, folder: Path, scratch: Path) -> tupl
 
 
 def save(model: Any, tokenizer: Any, card: Card, base: Snapshot | None, folder: Path) -> None:
-    """Write weights as safetensors and the tokenizer; an adapter names its base as the card does, not a cache folder."""
+    """Write weights as safetensors and the tokenizer; an adapter names its base as the card does, no cache folder."""
     if card.adapter is not None and base is not None:
         for config in model.peft_config.values():
             config.base_model_name_or_path = base.name
             config.revision = base.revision if not base.revision.startswith("sha256:") else None
-    model.save_pretrained(folder)
+    # No adapter changes the embeddings; left to itself, PEFT asks the Hub for the size of the base's vocabulary.
+    model.save_pretrained(folder, **({} if card.adapter is None else {"save_embedding_layers": False}))
     tokenizer.save_pretrained(folder)
 
 
 def _from_folder(card: Card, folder: Path, tokenizer: Any) -> Any:
-    """A pretrained classifier from a folder, with the card's labels, head and quantization."""
+    """A pretrained classifier from a folder, with the card's labels, head and quantization.
+
+    Raises:
+        InputError: The folder holds no such model, or not all of its weights but the head's.
+    """
+    from pickle import UnpicklingError
+
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification
 
     config = _labelled(_config(folder, card), card)
     if getattr(config, "pad_token_id", None) is None:
         config.pad_token_id = tokenizer.pad_token_id  # a decoder's head reads the last token that is no padding
     heads = _heads(config.model_type)
-    quantized = {}
-    if card.quantization is not None:
-        quantized = plugins.quantizer(card.quantization.type).arguments(card.quantization, heads)
+    quantizer = plugins.quantizer(card.quantization.type) if card.quantization is not None else None
     pickled = card.base.allow_pickle and not list(folder.glob("*.safetensors"))
+
+    def problem(message: str) -> Problem:
+        return Problem("", "base.model", f"{card.base.model} {message}")
+
     try:
-        return AutoModelForSequenceClassification.from_pretrained(
+        model, loading = AutoModelForSequenceClassification.from_pretrained(
             folder,
             config=config,
             dtype=getattr(torch, card.base.dtype),
@@ -193,13 +215,26 @@ def _from_folder(card: Card, folder: Path, tokenizer: Any) -> Any:
             weights_only=True,
             # A head for another number of labels is replaced by a new one.
             ignore_mismatched_sizes=True,
-            **quantized,
+            output_loading_info=True,
+            **(quantizer.arguments(card.quantization, heads) if quantizer is not None else {}),
         )
-    except (ValueError, OSError, KeyError) as error:
+    except UnpicklingError:
+        raise InputError(problem("has pickled weights that hold more than tensors; they are refused")) from None
+    except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        message = f"{card.base.model} cannot be loaded as a text classifier: {_first_line(error)}"
-        raise InputError(Problem("", "base.model", message)) from None
+        raise InputError(problem(f"cannot be loaded as a text classifier: {_first_line(error)}")) from None
+    new = {
+        name
+        for name in loading["missing_keys"] | {key[0] for key in loading["mismatched_keys"]}
+        if not {*heads, "pooler"} & set(name.split("."))
+    }
+    if new:
+        message = (
+            f"holds no weights for {len(new)} parts of a {config.model_type} ({min(new)}, …), which would be random"
+        )
+        raise InputError(problem(message))
+    return model if quantizer is None else quantizer.prepare(model)
 
 
 def _config(folder: Path, card: Card) -> Any:
@@ -218,10 +253,11 @@ def _config(folder: Path, card: Card) -> Any:
 
 
 def _labels(card: Card) -> dict[str, Any]:
-    """Number and names of the labels, as a configuration holds them."""
+    """Number, names and kind of the labels, as a configuration holds them."""
     return {
         "id2label": dict(enumerate(card.task.labels)),
         "label2id": {label: index for index, label in enumerate(card.task.labels)},
+        "problem_type": "single_label_classification",
     }
 
 
@@ -237,15 +273,10 @@ def _heads(model_type: str) -> tuple[str, ...]:
     return HEADS.get(model_type, ("classifier", "score"))
 
 
-def _adapted(card: Card, model: Any, quantized: bool = True) -> Any:
+def _adapted(card: Card, model: Any) -> Any:
     """The model with its adapter, where the card has one."""
     if card.adapter is None:
         return model
-    if card.quantization is not None and quantized:
-        from peft import prepare_model_for_kbit_training
-
-        # Checkpointing trades time for memory and is no part of any card; the rest of it makes layer norms fp32.
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     try:
         return plugins.adapter(card.adapter.type).apply(card.adapter, model, _heads(model.config.model_type))
     except ValueError as error:

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from registry.loading import Loaded
     from runner.record import Deviation, Machine, Snapshot
 
-_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-
 # Bytes of state per trained parameter: two fp32 moments for Adam and its kin, one for momentum and the rest.
 _STATE = {"adamw": 8, "adam": 8, "ademamix": 12, "lion": 4, "sgd": 0, "adagrad": 4, "rmsprop": 4, "adafactor": 0}
 
 
 def make_plan(
-    loaded: Loaded, machine: Machine, rows: Rows | None = None, base: Snapshot | None = None
+    loaded: Loaded,
+    machine: Machine,
+    rows: Rows | None = None,
+    base: Snapshot | None = None,
+    vocabulary: int | None = None,
 ) -> Plan:
     """Work out what a run of the card will do on a machine.
 
@@ -34,6 +36,7 @@ def make_plan(
         machine: The machine.
         rows: Rows of each split, where they have been counted; else from the card's `data.rows`.
         base: The base's files, where they have been fetched: they hold the architecture if the card does not.
+        vocabulary: Tokens of a tokenizer that was trained on the spot; its largest size until then.
 
     Raises:
         InputError: The card states too little to plan without fetching something, or leaves no training rows.
@@ -53,11 +56,10 @@ def make_plan(
     else:
         warmup = training.warmup_steps or 0
 
-    model = models.planned(card, base)
+    model = models.planned(card, base, vocabulary)
     parameters = sum(p.numel() for p in model.parameters())
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     quantized, scales = _quantized(card, model)
-    weight = _BYTES[card.base.dtype]
     tokens = training.epochs * rows.train * card.data.tokens.max_length
     embedded = sum(m.weight.numel() for m in model.modules() if type(m).__name__ == "Embedding")
     # 2 for the forward pass and 2 for the gradient of the activations, by every parameter of a product; 2 more by
@@ -74,8 +76,8 @@ def make_plan(
         optimizer=training.optimizer,
         parameters=parameters,
         trainable=trainable,
-        weight_bytes=(parameters - quantized) * weight + scales,
-        gradient_bytes=trainable * weight,
+        weight_bytes=sum(p.nbytes for p in model.parameters()) - 4 * quantized + scales,
+        gradient_bytes=sum(p.nbytes for p in model.parameters() if p.requires_grad),
         optimizer_bytes=trainable * _state_bytes(training.optimizer),
         training_flops=tokens * (4 * products + 2 * min(trainable, products)),
         deviations=deviations(card, machine, loaded.overrides),

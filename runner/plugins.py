@@ -35,6 +35,9 @@ class Quantizer(Protocol):
     def arguments(self, config: Any, heads: Sequence[str]) -> dict[str, Any]:
         """Keyword arguments of `from_pretrained` that quantize all but the `heads`."""
 
+    def prepare(self, model: Any) -> Any:
+        """Make the loaded model the frozen base of an adapter, in training and in scoring alike."""
+
 
 class Metric(Protocol):
     """A file of `runner/metrics`."""

@@ -86,10 +86,10 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
         if record is not None and _intact(run, record):
             tokenizer, model = models.load(card, ready.base, run.model, run.base)
         else:
-            plan = make_plan(ready.loaded, ready.machine, parts.rows, ready.base)
-            record = _begin(ready, plan)
-            tokenizer = _tokenizer(ready, parts.splits["train"]["text"][:])
             with progress.stage("build"):
+                tokenizer = _tokenizer(ready, parts.splits["train"]["text"][:])
+                plan = make_plan(ready.loaded, ready.machine, parts.rows, ready.base, len(tokenizer))
+                record = _begin(ready, plan)
                 model = models.build(card, ready.base, tokenizer, run.base)
             with progress.stage("tokenize"):
                 rows = tokenize(parts.splits["train"], tokenizer, card, "tokenize")

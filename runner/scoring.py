@@ -29,7 +29,9 @@ def scores(sample: Sample, metrics: Sequence[Metric], resamples: int = RESAMPLES
     """Each metric with its interval; one that is undefined on these rows is left out."""
     found = []
     for metric in metrics:
-        score = _foreign(sample, metric) if metric.name.startswith("evaluate:") else _built_in(sample, metric, resamples)
+        score = (
+            _foreign(sample, metric) if metric.name.startswith("evaluate:") else _built_in(sample, metric, resamples)
+        )
         if score is not None and math.isfinite(score.value):
             found.append(score)
     return tuple(found)
@@ -89,9 +91,12 @@ def _foreign(sample: Sample, metric: Metric) -> Score:
     except (OSError, ConnectionError, ImportError, ValueError) as error:
         raise MissingError(problem(f"cannot be loaded: {str(error).strip().splitlines()[0]}")) from None
     try:
-        result: dict[str, Any] = loaded.compute(predictions=sample.predicted, references=sample.labels)
-    except (TypeError, ValueError, KeyError) as error:
-        raise InputError(problem(f"failed: {str(error).strip().splitlines()[0]}")) from None
+        result: Any = loaded.compute(predictions=sample.predicted, references=sample.labels)
+    except Exception as error:  # code of somebody else may raise anything
+        told = (str(error).strip().splitlines() or [""])[0]
+        raise InputError(problem(f"failed: {type(error).__name__}: {told}")) from None
+    if not isinstance(result, dict):
+        raise InputError(problem(f"gave {type(result).__name__}; a name and a number are needed"))
     numbers = {key: value for key, value in result.items() if isinstance(value, int | float | np.number)}
     if len(numbers) != 1:
         raise InputError(problem(f"gave {len(numbers)} numbers ({', '.join(numbers)}); one is needed"))

@@ -11,6 +11,8 @@ from runner.record import Point, TrainingResult
 from runner.runs import file_sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from registry.card import Card
     from runner.record import Plan, Snapshot
     from runner.runs import Run
@@ -41,7 +43,7 @@ def train(
     started = time.monotonic()
     with progress.stage("train", plan.steps) as advance:
         worker.add_callback(trainer.ShowSteps(advance))
-        output = worker.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        worker.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.monotonic() - started
 
     # A model folder without a record is one that was never finished: it is written anew.
@@ -49,13 +51,14 @@ def train(
     models.save(model, tokenizer, card, base, run.model)
     best = worker.state.best_model_checkpoint
     optimizer = getattr(worker.optimizer, "optimizer", worker.optimizer)
+    log = _points(worker.state.log_history)
     return TrainingResult(
         steps=worker.state.global_step,
         seconds=seconds,
         resumed_from=int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else None,
-        loss=float(output.training_loss),
+        loss=_mean_loss(log),
         best_step=int(best.rpartition("-")[2]) if card.training.select == "best" and best else None,
-        log=tuple(_points(worker.state.log_history)),
+        log=tuple(log),
         precision={"no": "fp32"}.get(worker.accelerator.mixed_precision, worker.accelerator.mixed_precision),
         optimizer=type(optimizer).__name__,
         files={
@@ -79,3 +82,12 @@ def _points(history: list[dict[str, Any]]) -> list[Point]:
         for entry in history
         if "loss" in entry or "eval_loss" in entry
     ]
+
+
+def _mean_loss(log: Sequence[Point]) -> float:
+    """Mean training loss of all steps; the Trainer's own leaves out those before a resumption."""
+    total, done = 0.0, 0
+    for point in log:
+        if "loss" in point.values:
+            total, done = total + point.values["loss"] * (point.step - done), point.step
+    return total / done

@@ -5,123 +5,16 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
+from records import CARDS, finished
 
-from registry.card import Card
-from runner.audit import audit
 from runner.plugins import load_card
-from runner.record import (
-    Deviation,
-    EvaluationResult,
-    ExampleResult,
-    Interval,
-    Machine,
-    Plan,
-    Point,
-    Record,
-    Rows,
-    Score,
-    SliceScores,
-    Snapshot,
-    TrainingResult,
-)
+from runner.record import Record
 from runner.rendering import escape, front_matter, prose, readme, render
-from runner.runs import Run, read_model, write_model
+from runner.runs import read_model
 
-CARDS = Path(__file__).parents[1] / "cards"
 GOLDEN = Path(__file__).parent / "golden"
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-def score(name: str, value: float, averaging: Any = None) -> Score:
-    around = Interval(low=value - 0.01, high=value + 0.01, level=0.95, method="Wilson")
-    return Score(metric=name, averaging=averaging, value=value, interval=around)
-
-
-def record_of(card: Card, seed: int, accuracy: float, base: Snapshot | None, dataset: Snapshot) -> Record:
-    """A record with fixed numbers: what is rendered is tested here, not what is measured."""
-    count = len(card.task.labels)
-    averaging = "positive" if len(card.task.labels) == 2 else "macro"
-    scores = tuple(
-        score(m.name, accuracy, averaging if m.name in ("precision", "recall", "f1") else None)
-        for m in card.evaluation.metrics
-    )
-    rows = Rows(train=40000, validation=0, test=10000, shared_texts=123)
-    deviation = Deviation(
-        field="training.precision", declared="fp16", actual="fp32", cause="cpu has no fp16 training", consent=True
-    )
-    return Record(
-        card_id=card.id,
-        card_sha256="0" * 64,
-        run_id="abcdefabcdef",
-        seed=seed,
-        started="2026-01-01T00:00:00+00:00",
-        card=card.model_dump(mode="json", by_alias=True),
-        base=base,
-        dataset=dataset,
-        versions={"python": "3.11.7", "torch": "2.13.0"},
-        machine=Machine(device="cpu", name="Some CPU", count=1, memory_bytes=2**34, bf16=True, cpu_threads=2),
-        kernels="reference",
-        plan=Plan(
-            rows=rows,
-            batches=2500,
-            steps=3750,
-            warmup_steps=0,
-            effective_batch=32,
-            device="cpu",
-            precision="fp32",
-            optimizer="adamw_torch",
-            parameters=4_394_628,
-            trainable=8_450,
-            weight_bytes=1,
-            gradient_bytes=1,
-            optimizer_bytes=1,
-            training_flops=1e15,
-            deviations=(deviation,),
-        ),
-        deviations=(deviation,),
-        training=TrainingResult(
-            steps=3750,
-            seconds=1234.0,
-            resumed_from=None,
-            loss=0.4,
-            best_step=None,
-            log=(Point(step=1250, epoch=1.0, values={"loss": 0.5}),),
-            precision="fp32",
-            optimizer="AdamW",
-            files={},
-        ),
-        evaluation=EvaluationResult(
-            split=card.evaluation.split,
-            rows=10000,
-            scores=scores,
-            loss=0.35,
-            confusion=tuple(tuple(10 * (i + 1) + j for j in range(count)) for i in range(count)),
-            roc=((0.0, 0.0), (1.0, 1.0)),
-            slices=(
-                SliceScores(name="under 50 words", rows=0, scores=()),
-                SliceScores(name="50 words and more", rows=10000, scores=scores),
-            ),
-            examples=tuple(
-                ExampleResult(text=e.text, expected=e.label, predicted=e.label, probability=0.9) for e in card.examples
-            ),
-            seconds=10.0,
-        ),
-    )
-
-
-def finished(card: Card, root: Path, accuracies: dict[int, float], hub: bool) -> Run:
-    """A run with complete records and its audit."""
-    revision = COMMIT if hub else "sha256:" + "1" * 64
-    base = Snapshot(name=card.base.model, revision=revision, path="elsewhere", files={}) if card.base.model else None
-    dataset = Snapshot(name=card.data.dataset, revision=revision, path="elsewhere", files={})
-    for seed, accuracy in accuracies.items():
-        run = Run(root, card.id, "abcdefabcdef", seed)
-        write_model(run.record, record_of(card, seed, accuracy, base, dataset))
-    audit(card, run)
-    return run
 
 
 @pytest.mark.parametrize(

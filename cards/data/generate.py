@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 HERE = Path(__file__).resolve().parent
 SEED = 20250
-REVIEW_ROWS = {"train": 2400, "test": 1200}
+REVIEW_ROWS = {"train": 4800, "test": 1200}
 TOPIC_ROWS = {"train": 1200, "test": 400}
 WORDS_MIN, WORDS_MAX = 8, 70
 HELD_OUT_RATE = 0.06

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from registry.errors import InputError, Problem, did_you_mean
 from registry.part import Plugin
 
 if TYPE_CHECKING:
@@ -31,10 +32,19 @@ def apply(config: Config, model: Any, heads: Sequence[str]) -> Any:
     """Wrap `model` in LoRA; the classification head is trained in full and saved with the adapter.
 
     Raises:
-        ValueError: No layer has a name in `target_modules`.
+        InputError: No layer is named as one of the `target_modules`; PEFT would pass over it.
     """
     from peft import LoraConfig, TaskType, get_peft_model
+    from torch import nn
 
+    names = {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    problems = [
+        Problem("", "adapter.target_modules", f"no layer is named {wanted!r}; {did_you_mean(wanted, names)}")
+        for wanted in config.target_modules
+        if not any(name == wanted or name.endswith(f".{wanted}") for name, _ in model.named_modules())
+    ]
+    if problems:
+        raise InputError(problems)
     return get_peft_model(
         model,
         LoraConfig(

@@ -42,3 +42,18 @@ def arguments(config: Config, heads: Sequence[str]) -> dict[str, Any]:
             llm_int8_skip_modules=list(heads),
         )
     }
+
+
+def prepare(model: Any) -> Any:
+    """Freeze the quantized model, with its norms in float32, so that an adapter can be trained on it.
+
+    Its 4-bit layers are kept from repacking their weights when they first score on a CPU that has AVX512-BF16:
+    bitsandbytes 0.50 does not undo that, so that training fails or goes wrong after the scores of an epoch.
+    """
+    from peft import prepare_model_for_kbit_training
+
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    # Checkpointing trades time for memory and is no part of any card.
+    return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)

@@ -1,0 +1,396 @@
+"""The command: what each verb prints, where, and the code it ends with."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from command import CARD, records, replicard, write_card
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VERBS = ["ls", "show", "validate", "plan", "train", "evaluate", "audit", "render", "predict", "reproduce"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a card, its dataset and a finished run in `runs/`."""
+    folder = tmp_path_factory.mktemp("trained")
+    answer = replicard("reproduce", write_card(folder), "--runs", folder / "runs", "--quiet")
+    assert answer.code == 0, answer.err
+    return folder
+
+
+# Help and usage
+
+
+def test_help_lists_every_verb() -> None:
+    answer = replicard("--help")
+    assert answer.code == 0
+    assert set(VERBS) <= set(answer.out.split())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_of_its_own(verb: str) -> None:
+    answer = replicard(verb, "--help")
+    assert answer.code == 0
+    assert f"replicard {verb}" in answer.out
+
+
+def test_without_a_verb_the_help_is_shown_and_the_code_says_that_nothing_was_done() -> None:
+    answer = replicard()
+    assert answer.code == 2
+    assert "reproduce" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["frobnicate"], "No such command 'frobnicate'"),
+        (["validate", "quickstart", "--nope"], "No such option: --nope"),
+        (["reproduce"], "Missing argument 'CARD…'"),
+        (["reproduce", "quickstart", "--runs"], "'--runs' requires an argument"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_2(arguments: list[str], said: str) -> None:
+    answer = replicard(*arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.line
+
+
+# Cards
+
+
+def test_a_missing_card_is_refused_with_the_name_that_was_meant() -> None:
+    answer = replicard("validate", "quikstart")
+    assert (answer.code, answer.line) == (2, "no card 'quikstart'; did you mean `quickstart`?")
+
+
+@pytest.mark.parametrize("name", ["somewhere/else.yaml", "", ".", "/dev/null", "no*such"])
+@pytest.mark.parametrize("verb", ["validate", "show", "plan", "reproduce", "train", "evaluate"])
+def test_what_is_no_card_is_refused_by_every_verb(verb: str, name: str) -> None:
+    answer = replicard(verb, name)
+    assert (answer.code, answer.out) == (2, "")
+    assert "no card" in answer.line
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("task: {type", "task: {{type", r"tiny.yaml:12:8  task: a key must be a word"),
+        ("positive]", "positive", r"tiny.yaml:\d+:\d+  not YAML"),
+        ("schema: 1", "schema: 1\nschema: 1", r"tiny.yaml:2:1  schema: given twice"),
+        ("{epochs: 2", "{epoch: 2", r"tiny.yaml:17:12  training.epoch: unknown key; did you mean `epochs`\?"),
+        ("{epochs: 2", "{epochs: many", r"tiny.yaml:17:12  training.epochs: should be a valid number, not 'many'"),
+        ("  dataset: reviews\n", "", r"tiny.yaml:13:1  data.dataset: missing"),
+        ("[accuracy]", "[acuracy]", r"evaluation.metrics\[0\]: no metric 'acuracy'; did you mean `accuracy`\?"),
+        ("id: tiny", "id: other", r"tiny.yaml:2:1  id: is 'other', but the file is 'tiny.yaml'"),
+    ],
+)
+def test_a_bad_card_is_one_line_with_its_place(tmp_path: Path, old: str, new: str, said: str) -> None:
+    file = tmp_path / "tiny.yaml"
+    assert old in CARD
+    file.write_text(CARD.replace(old, new, 1))
+    answer = replicard("reproduce", file, "--runs", tmp_path / "runs")
+    assert (answer.code, answer.out) == (2, "")
+    assert re.search(said, answer.line)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_all_that_is_wrong_with_several_cards_is_said_at_once(tmp_path: Path) -> None:
+    one = write_card(tmp_path, "{epochs: 2", "{epoch: 2", name="one")
+    two = write_card(tmp_path, "[accuracy]", "[nothing]", name="two")
+    answer = replicard("validate", one, two, "quickstart")
+    assert answer.code == 2
+    assert ["one.yaml" in line for line in answer.err.splitlines()] == [True, False]
+    assert "two.yaml" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("training.epoch=3", "training.epoch: unknown key; did you mean `epochs`?"),
+        ("trainin.epochs=3", "trainin: unknown key; did you mean `training`?"),
+        ("training.epochs.more=3", "training.epochs.more: `epochs` is a value, not a section"),
+        ("training.epochs=none of it", "training.epochs: should be a valid number, not 'none of it'"),
+        ("training.epochs", "write path=value, for example training.seed=1"),
+        ("training.epochs=[1", "not YAML"),
+    ],
+)
+def test_an_override_that_cannot_be_is_refused_and_named(given: str, said: str) -> None:
+    answer = replicard("validate", "quickstart", "--set", given)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.line.startswith(f"--set {given}")
+    assert said in answer.line
+
+
+def test_an_override_is_a_deviation_in_plan_and_record(tmp_path: Path) -> None:
+    card = write_card(tmp_path)
+    assert replicard("reproduce", card, "--set", "training.epochs=1", "--runs", tmp_path / "runs", "-q").code == 0
+    (record,) = records(tmp_path / "runs")
+    (deviation,) = record["deviations"]
+    assert (deviation["field"], deviation["declared"], deviation["actual"]) == ("training.epochs", "2", "1")
+
+
+def test_a_verb_for_one_card_refuses_a_glob_that_means_two() -> None:
+    answer = replicard("show", "quickstart*")
+    assert answer.code == 2
+    assert "means 2 cards; name one: quickstart, quickstart-topics" in answer.line
+
+
+def test_a_card_with_spaces_in_its_path_is_found_in_the_cards_of_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_card(tmp_path / "my work" / "cards" / "some topic")
+    monkeypatch.chdir(tmp_path / "my work")
+    assert replicard("validate", "tiny").out == "1 card is valid\n"
+    files = {row["id"]: row["file"] for row in json.loads(replicard("ls", "--json").out)}
+    assert files["tiny"] == "cards/some topic/tiny.yaml"
+
+
+def test_a_card_named_twice_is_one_card(trained: Path) -> None:
+    card = trained / "tiny.yaml"
+    answer = replicard("reproduce", card, card, "--runs", trained / "runs", "-q")
+    assert answer.code == 0
+    assert answer.out.count("\nREADME ") == 1
+
+
+# What is read by programs
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ls", "--json"],
+        ["show", "quickstart", "--json"],
+        ["plan", "quickstart", "--json"],
+        ["audit", "tiny", "--json", "--runs", "RUNS"],
+        ["reproduce", "CARD", "--json", "--runs", "RUNS"],
+    ],
+)
+def test_json_is_all_that_stands_on_standard_output(trained: Path, arguments: list[str]) -> None:
+    places = {"RUNS": trained / "runs", "CARD": trained / "tiny.yaml"}
+    answer = replicard(*(places.get(argument, argument) for argument in arguments))
+    assert answer.code == 0
+    assert json.loads(answer.out)
+
+
+def test_the_json_of_several_cards_is_one_list(trained: Path, tmp_path: Path) -> None:
+    other = write_card(tmp_path, "seed: 1", "seed: 2", name="other")
+    answer = replicard("reproduce", trained / "tiny.yaml", other, "--json", "--runs", trained / "runs", "-q")
+    assert [entry["audit"]["card_id"] for entry in json.loads(answer.out)] == ["tiny", "other"]
+
+
+def test_ls_still_lists_the_good_cards_beside_a_bad_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards" / "bad.yaml").write_text("schema: 1\n")
+    monkeypatch.chdir(tmp_path)
+    answer = replicard("ls", "--json")
+    assert answer.code == 2
+    assert "quickstart" in [row["id"] for row in json.loads(answer.out)]
+    assert all(line.startswith("cards/bad.yaml") for line in answer.err.splitlines())
+
+
+def test_a_reader_that_leaves_early_is_no_fault() -> None:
+    for verb in ("ls", "validate quickstart", "show quickstart --json"):
+        command = f"{sys.executable} -m runner.cli {verb} | head -c 0; exit ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), verb
+
+
+# Progress
+
+
+def test_progress_goes_to_standard_error_one_line_a_stage(tmp_path: Path) -> None:
+    answer = replicard("reproduce", write_card(tmp_path), "--runs", tmp_path / "runs")
+    assert answer.code == 0
+    stages = [line.partition(":")[0] for line in answer.err.splitlines()]
+    assert {"fetch", "read", "train", "evaluate"} <= set(stages)
+    assert len(stages) == len(set(stages))
+    assert not re.search(r"^\w+: [\d.]+ s$", answer.out, re.MULTILINE)
+
+
+def test_quiet_prints_results_only(tmp_path: Path) -> None:
+    answer = replicard("reproduce", write_card(tmp_path), "--runs", tmp_path / "runs", "--quiet")
+    assert answer.err == ""
+    assert "accuracy" in answer.out
+
+
+# Seeds
+
+
+@pytest.mark.parametrize("seeds", ["4..2", "1,x", "", "..", "-1", "4294967296", "1..y", "1.5"])
+def test_seeds_that_are_none_are_refused(seeds: str, trained: Path) -> None:
+    answer = replicard("reproduce", trained / "tiny.yaml", f"--seeds={seeds}", "--runs", trained / "runs")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.line.startswith(f"--seeds {seeds}  write 0..4 or 1,2,3")
+
+
+def test_each_seed_is_a_run_of_its_own_and_the_table_is_over_all(tmp_path: Path) -> None:
+    card = write_card(tmp_path)
+    answer = replicard("reproduce", card, "--seeds", "0..1", "--runs", tmp_path / "runs", "-q")
+    assert answer.code == 0
+    assert "2 seeds" in answer.out
+    first, second = records(tmp_path / "runs")
+    assert (first["seed"], second["seed"]) == (0, 1)
+    assert first["run_id"] == second["run_id"]
+    weights = [record["training"]["files"]["model/model.safetensors"] for record in (first, second)]
+    assert weights[0] != weights[1]
+
+
+# Consent
+
+PAGED = ("batch_size: 32", "batch_size: 32, optimizer: paged_adamw_32bit, precision: fp16")
+
+
+def test_what_this_machine_cannot_do_needs_consent_field_by_field(tmp_path: Path) -> None:
+    answer = replicard("reproduce", write_card(tmp_path, *PAGED), "--runs", tmp_path / "runs")
+    assert (answer.code, answer.out) == (3, "")
+    fields = [line.split("  ", 1)[1].split(":")[0] for line in answer.err.splitlines()]
+    assert fields == ["run", "training.optimizer", "training.precision"]
+    assert "--accept-deviations" in answer.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_with_consent_it_runs_and_the_record_says_so(tmp_path: Path) -> None:
+    card = write_card(tmp_path, *PAGED)
+    answer = replicard("reproduce", card, "--accept-deviations", "--runs", tmp_path / "runs", "-q")
+    assert answer.code == 0
+    (record,) = records(tmp_path / "runs")
+    assert [d["field"] for d in record["deviations"] if d["consent"]] == ["training.precision", "training.optimizer"]
+
+
+def test_on_a_terminal_consent_is_asked_and_no_is_an_answer(tmp_path: Path) -> None:
+    card = write_card(tmp_path, *PAGED)
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "runner.cli", "reproduce", card, "--runs", tmp_path / "runs"],
+        stdin=theirs, stdout=theirs, stderr=theirs,
+    ) as started:  # fmt: skip
+        os.close(theirs)
+        seen = b""
+        while b"[y/N]" not in seen:
+            seen += os.read(ours, 1024)
+        os.write(ours, b"n\n")
+        assert started.wait(60) == 3
+    os.close(ours)
+    assert b"training.precision: fp16 is declared" in seen
+
+
+# Sets
+
+
+def test_a_set_goes_on_after_a_failure_and_ends_with_the_highest_code(tmp_path: Path) -> None:
+    needs_consent = write_card(tmp_path / "a", *PAGED, name="first")
+    wrong_column = write_card(tmp_path / "b", "dataset: reviews", "dataset: reviews\n  text: review", name="second")
+    good = write_card(tmp_path / "c")
+    answer = replicard("reproduce", needs_consent, wrong_column, good, "--runs", tmp_path / "runs", "-q")
+    assert answer.code == 3
+    assert "second.yaml:15:3  data.text: reviews has no column 'review' in train; " in answer.err
+    assert [record["card_id"] for record in records(tmp_path / "runs")] == ["tiny"]
+
+
+def test_a_card_that_is_not_valid_stops_the_set_before_the_first_run(tmp_path: Path) -> None:
+    good = write_card(tmp_path / "a")
+    bad = write_card(tmp_path / "b", "{epochs: 2", "{epoch: 2", name="bad")
+    answer = replicard("reproduce", good, bad, "--runs", tmp_path / "runs", "-q")
+    assert answer.code == 2
+    assert "bad.yaml" in answer.line
+    assert not (tmp_path / "runs").exists()
+
+
+# The verbs that read a run
+
+
+@pytest.mark.parametrize("verb", ["audit", "render", "predict"])
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ("tinny", "no run 'tinny' in RUNS; did you mean `tiny`?"),
+        ("tiny/000000000000", "no finished run of 'tiny/000000000000' in RUNS; `replicard reproduce tiny` makes one"),
+        ("tiny/000000000000/seed1/model", "is no run; write <card>, <card>/<run id> or <card>/<run id>/seed<k>"),
+        ("../tiny", "is no run"),
+        ("", "is no run"),
+    ],
+)
+def test_a_run_that_is_not_there_is_refused(trained: Path, verb: str, run: str, said: str) -> None:
+    answer = replicard(verb, run, *(["a text"] if verb == "predict" else []), "--runs", trained / "runs")
+    assert (answer.code, answer.out) == (2, "")
+    assert said.replace("RUNS", str(trained / "runs")) in answer.line
+
+
+def test_a_run_is_also_found_by_its_folder(trained: Path) -> None:
+    (folder,) = (trained / "runs" / "tiny").iterdir()
+    by_folder = replicard("audit", folder / "seed1", "--json", "--runs", trained / "runs")
+    assert by_folder.out == replicard("audit", "tiny", "--json", "--runs", trained / "runs").out
+
+
+def test_render_check_is_0_on_what_render_wrote_and_1_on_what_was_edited(trained: Path) -> None:
+    run = ["tiny", "--runs", trained / "runs"]
+    rendered = replicard("render", *run)
+    assert rendered.code == 0
+    page = next((trained / "runs").glob("tiny/*/README.md"))
+    assert rendered.out == f"{page}\n"
+    assert replicard("render", "--check", *run).code == 0
+    page.write_text(page.read_text().replace("tiny", "mighty", 1))
+    edited = replicard("render", "--check", *run)
+    assert edited.code == 1
+    assert "does not follow from its card and record" in edited.line
+    replicard("render", *run)
+    assert replicard("render", "--check", *run).code == 0
+
+
+# Predict
+
+
+def test_predict_answers_each_text_of_the_command_line_in_order(trained: Path) -> None:
+    answer = replicard("predict", "tiny", "a warm film", "a tedious mess", "--runs", trained / "runs")
+    assert (answer.code, answer.err) == (0, "")
+    lines = [line.split("\t") for line in answer.out.splitlines()]
+    assert [text for _, _, text in lines] == ["a warm film", "a tedious mess"]
+    assert all(label in ("negative", "positive") and 0.5 <= float(p) <= 1 for label, p, _ in lines)
+
+
+def test_predict_reads_one_text_a_line_from_standard_input_and_skips_empty_ones(trained: Path) -> None:
+    answer = replicard("predict", "tiny", "--runs", trained / "runs", stdin=b"warm\n\n  \r\ntedious\r\n")
+    assert [line.split("\t")[2] for line in answer.out.splitlines()] == ["warm", "tedious"]
+
+
+def test_predict_without_any_text_is_refused(trained: Path) -> None:
+    answer = replicard("predict", "tiny", "--runs", trained / "runs", stdin=b"\n")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.line == "no text; write it after the run, or one a line on standard input"
+
+
+def test_predict_json_is_one_object_a_line_with_the_probability_of_every_label(trained: Path) -> None:
+    text = "great \N{CLAPPING HANDS SIGN}\ttab\nand a second line"
+    answer = replicard("predict", "tiny", text, "tedious", "--json", "--runs", trained / "runs")
+    first, second = map(json.loads, answer.out.splitlines())
+    assert (first["text"], second["text"]) == (text, "tedious")
+    assert set(first["probabilities"]) == {"negative", "positive"}
+    assert sum(first["probabilities"].values()) == pytest.approx(1)
+    assert first["label"] == max(first["probabilities"], key=first["probabilities"].get)
+
+
+def test_a_text_with_line_breaks_and_tabs_is_still_one_line_of_three_columns(trained: Path) -> None:
+    answer = replicard("predict", "tiny", "good\tfilm\nof\r\nthe year", "--runs", trained / "runs")
+    (line,) = answer.out.splitlines()
+    assert line.split("\t")[2] == "good film of the year"
+
+
+def test_a_text_that_is_not_utf_8_is_refused_by_its_number(trained: Path) -> None:
+    answer = replicard("predict", "tiny", "--runs", trained / "runs", stdin=b"good\ncaf\xe9\n")
+    assert (answer.code, answer.out, answer.line) == (2, "", "text 2 is not UTF-8")
+
+
+def test_a_text_far_longer_than_the_model_reads_is_cut_not_refused(trained: Path) -> None:
+    answer = replicard("predict", "tiny", "--json", "--runs", trained / "runs", stdin=b"good film " * 100_000)
+    assert answer.code == 0
+    assert json.loads(answer.out)["label"] in ("negative", "positive")

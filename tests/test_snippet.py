@@ -1,0 +1,76 @@
+"""The code in a README runs against the saved model and gives what the run gave."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import CARD
+
+from runner import audit, rendering
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry.loading import Loaded
+    from runner.record import Record
+    from runner.reproducing import Ready
+
+LORA = {"type": "lora", "r": 2, "target_modules": ["query", "value"]}
+LLAMA_LORA = {"type": "lora", "r": 2, "target_modules": ["q_proj", "v_proj"]}
+FOUR_BIT = {"type": "bitsandbytes", "bits": 4, "quant_type": "nf4", "double_quant": True}
+EIGHT_BIT = {"type": "bitsandbytes", "bits": 8}
+
+
+@pytest.mark.parametrize(
+    ("shape", "adapter", "quantization"),
+    [
+        ("bert", None, None),
+        ("bert", LORA, None),
+        ("bert", LORA, FOUR_BIT),
+        ("bert", LORA, EIGHT_BIT),
+        ("llama", None, None),
+        ("llama", LLAMA_LORA, FOUR_BIT),
+        (None, LORA, FOUR_BIT),
+    ],
+)
+def test_the_snippet_of_the_readme_gives_the_probabilities_of_the_run(
+    shape: str | None,
+    adapter: dict[str, Any] | None,
+    quantization: dict[str, Any] | None,
+    base_repo: Callable[..., Any],
+    reviews: Callable[..., list[dict[str, Any]]],
+    write_rows: Callable[..., Any],
+    write_card: Callable[..., Loaded],
+    prepare: Callable[..., Ready],
+    reproduce: Callable[..., Record],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_rows(train=reviews(48), test=reviews(16, 1))
+    text = {"text": "the film was superb and very moving", "label": "positive"}
+    # bitsandbytes packs 4-bit weights for a CPU in blocks of 32.
+    wide = {"hidden_size": 64, "intermediate_size": 64}
+    if shape is None:
+        base = {"architecture": {**CARD["base"]["architecture"], **wide}}
+    else:
+        base = {"model": base_repo(shape, **wide).name, "tokenizer": None, "architecture": None}
+    loaded = write_card(
+        base=base, adapter=adapter, quantization=quantization, examples=[text], training={"learning_rate": 1e-2}
+    )
+    ready = prepare(loaded)
+    record = reproduce(loaded)
+    audit.audit(loaded.card, ready.run)
+    page = rendering.render(loaded.card, ready.run)
+    code = re.search(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert code and record.evaluation
+    monkeypatch.chdir(page.parent)
+    names: dict[str, Any] = {}
+    exec(code.group(1), names)
+    said = names["classifier"](text["text"], truncation=True)[0]
+    ran = record.evaluation.examples[0]
+    assert said["label"] == ran.predicted
+    # On a CPU with bf16, bitsandbytes computes 4-bit products of a loaded model in that type.
+    assert said["score"] == pytest.approx(ran.probability, abs=1e-3 if quantization else 1e-6)
+    assert ran.predicted in capsys.readouterr().out

@@ -1,0 +1,281 @@
+"""YAML 1.2 is read with places, and refused in one line where a card could not be read as it looks."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from registry import yaml
+from registry.errors import InputError
+
+
+def value_of(text: str) -> object:
+    return yaml.read(text, "x.yaml")[0]
+
+
+def refusal(text: str) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        yaml.read(text, "x.yaml")
+    return [str(problem) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    "word", ["no", "on", "off", "yes", "y", "n", "No", "ON", "2020-01-01", "1:30", "0b11", "1_000"]
+)
+def test_what_only_yaml_1_1_takes_for_something_else_is_text(word: str) -> None:
+    assert value_of(f"a: {word}") == {"a": word}
+
+
+@pytest.mark.parametrize("word", ["", "~", "null", "Null", "NULL"])
+def test_the_five_ways_to_write_null_are_null(word: str) -> None:
+    assert value_of(f"a: {word}") == {"a": None}
+
+
+@pytest.mark.parametrize(("word", "value"), [("true", True), ("True", True), ("FALSE", False)])
+def test_only_true_and_false_are_booleans(word: str, value: bool) -> None:
+    assert value_of(f"a: {word}") == {"a": value}
+
+
+@pytest.mark.parametrize(
+    ("word", "value"), [("3", 3), ("-3", -3), ("+3", 3), ("010", 10), ("0o10", 8), ("0x1F", 31), ("007", 7)]
+)
+def test_integers_are_those_of_the_core_schema_and_keep_their_text(word: str, value: int) -> None:
+    read = value_of(f"a: {word}")["a"]  # type: ignore[index]
+    assert (type(read), read, read.text) == (yaml.WrittenInt, value, word)
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [("3e-5", 3e-5), ("0.8500", 0.85), ("1.", 1.0), (".5", 0.5), ("-.5e3", -500.0), ("1E3", 1000.0)],
+)
+def test_floats_are_those_of_the_core_schema_and_keep_their_text(word: str, value: float) -> None:
+    read = value_of(f"a: {word}")["a"]  # type: ignore[index]
+    assert (type(read), read, read.text) == (yaml.WrittenFloat, value, word)
+
+
+@pytest.mark.parametrize(("word", "value"), [(".inf", math.inf), ("-.INF", -math.inf), ("+.Inf", math.inf)])
+def test_infinities_are_floats(word: str, value: float) -> None:
+    assert value_of(f"a: {word}") == {"a": value}
+
+
+def test_not_a_number_is_a_float() -> None:
+    assert math.isnan(value_of("a: .NaN")["a"])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("word", ["'3'", '"true"', "'null'", '"3e-5"'])
+def test_quotes_make_text(word: str) -> None:
+    assert value_of(f"a: {word}") == {"a": word[1:-1]}
+
+
+def test_digits_that_no_machine_integer_holds_are_no_integer() -> None:
+    assert type(value_of("a: " + "9" * 5000)["a"]) is yaml.WrittenFloat  # type: ignore[index]
+
+
+def test_folded_lines_are_joined_by_one_space() -> None:
+    assert value_of("a: >-\n  one\n  two\n") == {"a": "one two"}
+
+
+def test_kept_lines_stay_lines() -> None:
+    assert value_of("a: |\n  one\n  two\n") == {"a": "one\ntwo\n"}
+
+
+def test_keys_are_text() -> None:
+    assert value_of("1: a\ntrue: b\nno: c\n") == {"1": "a", "true": "b", "no": "c"}
+
+
+def test_json_is_yaml_down_to_its_surrogate_pairs() -> None:
+    data = {"a": [1, 2.5, None, True, "😀 é \n"], "b": {"c": ""}}
+    assert json.loads(json.dumps(value_of(json.dumps(data)))) == data
+
+
+def test_places_are_those_of_keys_and_items() -> None:
+    _, places = yaml.read("a: 1\nb:\n  - x\n  - {c: 2}\n", "x.yaml")
+    assert {path: str(place) for path, place in places.items()} == {
+        "": "1:1", "a": "1:1", "b": "2:1", "b[0]": "3:5", "b[1]": "4:5", "b[1].c": "4:6",
+    }  # fmt: skip
+
+
+def test_a_duplicate_key_is_refused_with_both_places() -> None:
+    assert refusal("a: 1\nb:\n  c: 1\n  c: 2\n") == ["x.yaml:4:3  b.c: given twice, first at 3:3; keep one"]
+
+
+def test_a_key_given_three_times_is_refused_twice() -> None:
+    assert [line.split()[0] for line in refusal("a: 1\na: 2\na: 3\n")] == ["x.yaml:2:1", "x.yaml:3:1"]
+
+
+def test_an_anchor_and_its_alias_are_each_refused_where_they_stand() -> None:
+    message = "anchors and aliases are refused; write the value out"
+    assert refusal("a: &x 1\nb:\n- *x\n") == [f"x.yaml:1:4  a: {message}", f"x.yaml:3:3  b[0]: {message}"]
+
+
+def test_an_anchored_key_is_refused() -> None:
+    assert refusal("&x a: 1\n") == ["x.yaml:1:1  a: anchors and tags are refused; write the key alone"]
+
+
+def test_a_billion_laughs_are_refused_quickly() -> None:
+    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 40))
+    start = time.perf_counter()
+    assert refusal(bomb)[0].startswith("x.yaml:1:5  a0: anchors")
+    assert time.perf_counter() - start < 1
+
+
+def test_a_merge_key_is_refused() -> None:
+    assert refusal("a:\n  <<: {b: 1}\n  c: 2\n") == ["x.yaml:2:3  a: merge keys are refused; write the keys out"]
+
+
+@pytest.mark.parametrize(
+    "tagged",
+    [
+        "!foo x",
+        "! 12",
+        "!!str 3",
+        "!!int abc",
+        "!!float x",
+        "!!python/object:os.system x",
+        "!!set {x}",
+        "!!binary YQ==",
+    ],
+)
+def test_tags_are_refused(tagged: str) -> None:
+    (line,) = refusal(f"a: {tagged}\n")
+    assert line.startswith("x.yaml:1:4  a: the tag '")
+
+
+def test_an_undefined_tag_handle_is_refused() -> None:
+    assert refusal("a: 1\nb: !e!x 1\n") == [
+        "x.yaml:2:4  not YAML: while parsing a node found undefined tag handle '!e!'"
+    ]
+
+
+@pytest.mark.parametrize("head", ["%YAML 1.1", "%YAML 1.2", "%YAML 1.3", "%TAG ! tag:x"])
+def test_directives_are_refused(head: str) -> None:
+    assert refusal(f"{head}\n---\na: no\n")[0].startswith("x.yaml:1:1  ")
+
+
+@pytest.mark.parametrize("key", ["[a, b]", "{a: 1}"])
+def test_a_key_that_is_no_word_is_refused(key: str) -> None:
+    assert refusal(f"a: 1\n? {key}\n: 1\n")[0].startswith("x.yaml:2:3  a key must be a word")
+
+
+def test_a_second_document_is_refused_where_it_begins() -> None:
+    assert refusal("a: 1\n---\nb: 1\n") == ["x.yaml:2:1  a second document begins here; write one card a file"]
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# a comment\n"])
+def test_nothing_is_refused_as_empty(text: str) -> None:
+    assert refusal(text) == ["x.yaml  empty"]
+
+
+def test_a_tab_as_indentation_is_refused_where_it_stands() -> None:
+    assert refusal("a:\n\tb: 1\n")[0].startswith(r"x.yaml:2:1  not YAML: while scanning for the next token found")
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_an_unclosed_quote_is_refused_where_it_opens(quote: str) -> None:
+    assert refusal(f"a: 1\nb: {quote}x\nc: 1\n")[0].startswith("x.yaml:2:4  not YAML: while scanning a quoted scalar")
+
+
+def test_an_unclosed_list_is_refused_at_the_key_after_it() -> None:
+    assert refusal("a: [1,\n  2\nb: 3\n")[0].startswith("x.yaml:3:2  not YAML: while parsing a flow sequence")
+
+
+@pytest.mark.parametrize("escape", [r"\0", r"\a", r"\e", r"\x7f", r"\x9b"])
+def test_a_control_character_in_a_value_is_refused(escape: str) -> None:
+    (line,) = refusal(f'a: 1\nb: "x{escape}"\n')
+    assert line.startswith("x.yaml:2:4  b: holds the control character")
+
+
+def test_a_raw_control_character_is_refused_where_it_stands() -> None:
+    assert refusal("a: 1\nb: x\x07\n") == [r"x.yaml:2:5  not YAML: the character '\x07' is not allowed"]
+
+
+def test_half_a_surrogate_pair_is_refused() -> None:
+    assert refusal(r'a: "\ud83d"') == ["x.yaml:1:4  a: holds half a surrogate pair; write the character itself"]
+
+
+@pytest.mark.parametrize("escape", [r"\UFFFFFFFF", r"\U00110000", r"\xZZ", r"\q"])
+def test_an_impossible_escape_is_refused_on_its_line(escape: str) -> None:
+    (line,) = refusal(f'a: 1\nb: "{escape}"\n')
+    assert line.startswith("x.yaml:2:")
+
+
+def test_a_key_with_a_line_break_is_named_in_one_line() -> None:
+    (line,) = refusal('"a\\nb": 1\n"a\\nb": 2\n')
+    assert line == r"x.yaml:2:1  a\nb: given twice, first at 1:1; keep one"
+
+
+def test_what_was_found_before_a_syntax_error_is_said_too() -> None:
+    assert [line.split()[0] for line in refusal("a: 1\na: &x 2\nb: }\n")] == ["x.yaml:2:1", "x.yaml:2:4", "x.yaml:3:4"]
+
+
+def test_problems_come_in_the_order_of_their_lines() -> None:
+    lines = [line.split()[0] for line in refusal("".join(f"- &a{i} x\n" for i in range(12)))]
+    assert lines == [f"x.yaml:{line}:3" for line in range(1, 13)]
+
+
+HOSTILE = {
+    "open lists": "[" * 900_000,
+    "open mappings": "{a: " * 200_000,
+    "lists in lists": "[" * 900 + "]" * 900,
+    "dashes in a line": "- " * 400_000,
+    "question marks": "? " * 400_000,
+    "indented keys": "".join(" " * depth + "a:\n" for depth in range(1200)),
+    "a wide list": "[" + "1," * 490_000 + "]",
+    "a wide mapping": "".join(f"a{i}: {i}\n" for i in range(70_000)),
+    "a repeated key": "a: 1\n" * 190_000,
+    "anchors": "".join(f"- &a{i} x\n" for i in range(80_000)),
+    "a quote": "'" * 900_001,
+    "exclamation marks": "!" * 900_000,
+    "colons": ":" * 900_000,
+    "comments": "#\n" * 490_000,
+    "too many bytes": "a" * (yaml.MAX_BYTES + 1),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_is_refused_quickly(name: str) -> None:
+    start = time.process_time()
+    assert refusal(HOSTILE[name])
+    assert time.process_time() - start < 2  # a twentieth to a half where nothing else runs
+
+
+def test_depth_is_refused_at_the_level_that_is_too_deep() -> None:
+    assert refusal("[" * 100 + "]" * 100) == [f"x.yaml:1:{yaml.MAX_DEPTH + 2}  nested too deeply"]
+
+
+def test_the_deepest_allowed_nesting_is_read() -> None:
+    depth = yaml.MAX_DEPTH
+    assert str(value_of("[" * depth + "1" + "]" * depth)).count("(") == depth
+
+
+PIECES = st.sampled_from(
+    [*"[]{}&*!|>'\"%@`#,:?-~=<\\\n\t 0a.", "\n  ", "\n- ", ": ", "- ", "<<: ", "&a ", "*a ", "!!", "---\n", "...\n"]
+)
+
+
+@given(st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join)))
+@settings(max_examples=1500, deadline=None)
+def test_any_text_is_read_or_refused_in_single_lines(text: str) -> None:
+    try:
+        yaml.read(text, "x.yaml")
+    except InputError as error:
+        assert error.problems
+        assert len(str(error).splitlines()) == len(error.problems)
+
+
+LEAVES = st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats(allow_nan=False, allow_infinity=False)
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=8)
+KEYS = WORDS.filter(lambda key: key != "<<")
+DATA = st.recursive(LEAVES | WORDS, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=12)
+
+
+@given(DATA, st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_what_json_writes_is_read_as_it_was(data: object, ascii_only: bool) -> None:
+    text = json.dumps(data, ensure_ascii=ascii_only)
+    assert json.loads(json.dumps(value_of(text))) == data
