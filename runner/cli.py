@@ -32,19 +32,25 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-CardArgument = Annotated[str, typer.Argument(metavar="CARD", help="A card's id, a path, or a glob.", show_default=False)]
+CardArgument = Annotated[
+    str, typer.Argument(metavar="CARD", help="A card's id, a path, or a glob.", show_default=False)
+]
 CardsArgument = Annotated[
     list[str], typer.Argument(metavar="CARD…", help="Cards: ids, paths or globs.", show_default=False)
 ]
 RunArgument = Annotated[
     str,
     typer.Argument(
-        metavar="RUN", help="<card>, <card>/<run id> or <card>/<run id>/seed<k>; the newest that fits.", show_default=False
+        metavar="RUN",
+        help="<card>, <card>/<run id> or <card>/<run id>/seed<k>; the newest that fits.",
+        show_default=False,
     ),
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Override a field, for example training.seed=1.", show_default=False),
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Override a field, for example training.seed=1.", show_default=False
+    ),
 ]
 SeedsOption = Annotated[
     str | None, typer.Option("--seeds", metavar="A..B", help="Seeds: 0..4 or 1,2,3.", show_default=False)
@@ -226,7 +232,9 @@ def render(
     if check:
         path = found.over_seeds / "README.md"
         if not path.exists() or path.read_text(encoding="utf-8") != readme(card, found):
-            typer.echo(f"{path} does not follow from its card and record; `replicard render {run}` renders it", err=True)
+            typer.echo(
+                f"{path} does not follow from its card and record; `replicard render {run}` renders it", err=True
+            )
             raise typer.Exit(1)
         typer.echo(f"{path} follows from its card and record")
         return
@@ -413,9 +421,7 @@ def _seeded(loaded: Loaded, seeds: str | None) -> list[Loaded]:
     return [
         replace(
             loaded,
-            card=loaded.card.model_copy(
-                update={"training": loaded.card.training.model_copy(update={"seed": seed})}
-            ),
+            card=loaded.card.model_copy(update={"training": loaded.card.training.model_copy(update={"seed": seed})}),
         )
         for seed in wanted
     ]
@@ -487,7 +493,8 @@ def _disk_problem(error: BaseException) -> str | None:
         if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "os error 28" in text:
             return "the disk is full; make room and run it again, what is done is kept"
         if number in (errno.EROFS, errno.EACCES, errno.EPERM):
-            return f"cannot be written: {getattr(seen, 'strerror', '')}; choose another place with --runs DIR"
+            reason = getattr(seen, "strerror", "")
+            return f"cannot be written: {reason}; --runs DIR chooses another place for runs, HF_HOME one for caches"
         seen = seen.__cause__ or seen.__context__
     return None
 

@@ -84,7 +84,8 @@ def load_parts(loaded: Loaded, snapshot: Snapshot) -> Parts:
             parts[part] = parts[part].map(
                 _clean_batch, batched=True, fn_kwargs={"steps": data.clean}, load_from_cache_file=False
             )
-    for part in {"train", card.evaluation.split, card.evaluation.each_epoch} - {None}:
+    needed = ("train", card.evaluation.split, card.evaluation.each_epoch)
+    for part in dict.fromkeys(name for name in needed if name is not None):
         if not parts.get(part):
             raise InputError(Problem(loaded.where("data"), "data", f"the {part} split is empty; {_remedy(data, part)}"))
     shared = len(set(parts["train"]["text"]) & set(parts[card.evaluation.split]["text"]))
@@ -92,7 +93,7 @@ def load_parts(loaded: Loaded, snapshot: Snapshot) -> Parts:
     return Parts(parts, Rows(**counts, shared_texts=shared, label_map=label_map))
 
 
-def _remedy(data: Data, part: str | None) -> str:
+def _remedy(data: Data, part: str) -> str:
     if part == "train":
         return "`data.pool` or `data.take.train` says where its rows come from"
     if data.pool is not None:
@@ -103,7 +104,7 @@ def _remedy(data: Data, part: str | None) -> str:
 def _tables(loaded: Loaded, snapshot: Snapshot) -> dict[str, Any]:
     """The dataset's own splits that the card uses, checked against the row counts it states."""
     from datasets import DownloadConfig, config, load_dataset
-    from datasets.exceptions import DatasetGenerationError, DataFilesNotFoundError
+    from datasets.exceptions import DataFilesNotFoundError, DatasetGenerationError
 
     data = loaded.card.data
     try:

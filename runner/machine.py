@@ -36,12 +36,12 @@ def detect() -> Machine:
             cpu_threads=threads,
         )
     if hasattr(torch, "xpu") and torch.xpu.is_available():
-        properties = torch.xpu.get_device_properties(0)
+        intel = torch.xpu.get_device_properties(0)
         return Machine(
             device="xpu",
-            name=properties.name,
+            name=intel.name,
             count=torch.xpu.device_count(),
-            memory_bytes=properties.total_memory,
+            memory_bytes=intel.total_memory,
             bf16=True,
             cpu_threads=threads,
         )

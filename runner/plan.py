@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runner.record import Deviation, Machine, Snapshot
 
 # Bytes of state per trained parameter: two fp32 moments for Adam and its kin, one for momentum and the rest.
-_STATE = {"adamw": 8, "adam": 8, "ademamix": 12, "lion": 4, "sgd": 0, "adagrad": 4, "rmsprop": 4, "adafactor": 0}
+_STATE = {"adamw": 8, "ademamix": 12, "lion": 4, "sgd": 0, "adagrad": 4, "rmsprop": 4, "adafactor": 0}
 
 
 def make_plan(
@@ -148,5 +148,5 @@ def _quantized(card: Card, model: object) -> tuple[int, int]:
 def _state_bytes(optimizer: str) -> int:
     """Bytes of optimizer state per trained parameter; 8-bit optimizers hold a quarter."""
     name = optimizer.removeprefix("paged_")
-    family = next(known for known in ("ademamix", "adamw", "adafactor", "adagrad", "lion", "rmsprop", "sgd") if known in name)
+    family = max((known for known in _STATE if known in name), key=len)
     return _STATE[family] // 4 if "8bit" in name else _STATE[family]

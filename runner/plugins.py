@@ -1,4 +1,4 @@
-"""Plugins: a folder is a table, a file in it an entry. Names are listed without importing; the named one is imported."""
+"""Plugins: a folder is a table, a file in it an entry. Names are listed without importing; the named is imported."""
 
 from __future__ import annotations
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import json
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -92,7 +93,7 @@ def run_id(card: Card, base: Snapshot | None, dataset: Snapshot) -> str:
     The card's sections base, task, data, adapter, quantization, training and evaluation, and what they resolve to;
     not the seed, and not the margin, which only judges.
     """
-    sections = {
+    sections: dict[str, Any] = {
         name: getattr(card, name).model_dump(mode="json") if getattr(card, name) is not None else None
         for name in ("base", "task", "data", "adapter", "quantization", "training", "evaluation")
     }
@@ -198,7 +199,7 @@ def find_run(root: Path, name: str) -> Run:
     parts = given.split("/")
     if not parts[0] or len(parts) > 3 or ".." in parts:
         raise InputError(f"{name!r} is no run; write <card>, <card>/<run id> or <card>/<run id>/seed<k>")
-    pattern = "/".join([*parts, *("*", "seed*")[len(parts) - 1 :]])
+    pattern = "/".join([*map(glob.escape, parts), *("*", "seed*")[len(parts) - 1 :]])
     runs = []
     for record in sorted(root.glob(f"{pattern}/record.json"), key=lambda path: path.stat().st_mtime, reverse=True):
         card, identifier, seed = record.parts[-4:-1]

@@ -1,4 +1,4 @@
-"""The Hugging Face Trainer, configured from a card and its plan: the reference path, as the cards' own scripts use it."""
+"""The Hugging Face Trainer, configured from a card and its plan: the reference path, as cards' own scripts use it."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def last_complete(folder: Path) -> Path | None:
     return max(found, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
 
 
-class MarkComplete(TrainerCallback):
+class MarkComplete(TrainerCallback):  # type: ignore[misc]
     """Mark a checkpoint after it has been written: the Trainer's own saving is not atomic."""
 
     def on_epoch_end(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
@@ -153,7 +153,7 @@ class MarkComplete(TrainerCallback):
         (folder / MARKER).write_text(json.dumps({"step": state.global_step}))
 
 
-class ShowSteps(TrainerCallback):
+class ShowSteps(TrainerCallback):  # type: ignore[misc]
     """Move the progress bar."""
 
     def __init__(self, advance: Advance):
@@ -180,7 +180,8 @@ class ShowSteps(TrainerCallback):
 def _keep_freed_memory() -> None:
     """Let glibc keep what is freed: every step frees and takes the same large blocks, each time with page faults.
 
-    A training step of MiniLM in bf16 took 1.6 times as long without it (`bench/allocator.py`). Elsewhere it does nothing.
+    A training step of MiniLM in bf16 took 1.6 times as long without it (`bench/allocator.py`).
+    Elsewhere it does nothing.
     """
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")

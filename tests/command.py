@@ -81,11 +81,12 @@ def replicard(*arguments: object, stdin: bytes = b"") -> Answer:
     return Answer(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))
 
 
-def process(arguments: list[object], **environment: str) -> subprocess.Popen[str]:
+def process(arguments: list[object], cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
     """Start a process on one thread."""
     return subprocess.Popen(
         list(map(str, arguments)),
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -75,7 +75,8 @@ def test_a_card_with_hub_ids_runs_pinned_and_again_without_network(
     card = hub_card(tmp_path)
     command = [sys.executable, "-m", "runner.cli", "reproduce", card, "-q", "--runs", tmp_path / "runs"]
     with Hub() as served:
-        commits = served.add("models", BASE, model_files), served.add("datasets", DATASET, write_reviews(tmp_path / "d"))
+        reviews = write_reviews(tmp_path / "served")
+        commits = served.add("models", BASE, model_files), served.add("datasets", DATASET, reviews)
         cache = {"HF_ENDPOINT": served.endpoint, "HF_HUB_CACHE": str(tmp_path / "cache"), "HF_HUB_DISABLE_XET": "1"}
         with process(command, **cache) as online:
             _, err = online.communicate(timeout=120)

@@ -133,8 +133,8 @@ def test_log_lines_between_checkpoints_are_the_same_after_a_resumption(
     prepare: Callable[..., Ready],
     interrupt: Callable[[Ready, int], None],
 ) -> None:
-    write_rows(train=reviews(80))
-    loaded = write_card(training={"epochs": 11, "batch_size": 8})  # 110 steps: a line every 2, checkpoints between
+    write_rows(train=reviews(44))
+    loaded = write_card(training={"epochs": 10, "batch_size": 4})  # 110 steps: a line every 2, a checkpoint every 11
     whole, broken = prepare(loaded, "whole"), prepare(loaded, "broken")
     expected = reproducing.train_and_evaluate(whole)
     interrupt(broken, 57)

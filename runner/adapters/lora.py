@@ -53,7 +53,7 @@ def apply(config: Config, model: Any, heads: Sequence[str]) -> Any:
             lora_alpha=config.alpha,
             lora_dropout=config.dropout,
             target_modules=list(config.target_modules),
-            # PEFT knows `classifier` and `score` by itself, but not DistilBERT's `pre_classifier`.
+            # PEFT finds the heads it knows by the end of their names; named, they do not hang on that.
             modules_to_save=list(heads),
         ),
     )

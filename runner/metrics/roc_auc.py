@@ -15,7 +15,7 @@ AVERAGED = False
 
 
 def compute(sample: Sample, averaging: str) -> float:
-    """ROC-AUC in [0, 1]; one against the rest, macro-averaged, for more than two labels; NaN where a label is absent."""
+    """ROC-AUC in [0, 1]; one against the rest, macro-averaged, beyond two labels; NaN where a label is absent."""
     from sklearn.metrics import roc_auc_score
 
     assert sample.probabilities is not None

@@ -1,1 +1,1 @@
-"""Quantizers, one file each: `Config` is the card's section; `arguments` serve the loading, `prepare` what is loaded."""
+"""Quantizers, one file each: `Config` is the card's section, `arguments` are for loading, `prepare` for the loaded."""

@@ -1,0 +1,66 @@
+"""The shape of the code: what is imported when, and by whom."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parents[1]
+HEAVY = {"torch", "transformers", "datasets", "sklearn", "peft", "bitsandbytes", "accelerate", "evaluate", "scipy"}
+NETWORK = {"huggingface_hub", "requests", "httpx", "httpx2", "urllib", "http", "socket", "aiohttp"}
+
+
+def imports(file: Path) -> set[str]:
+    """Top-level packages that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["reproduce", "--help"],
+        ["ls"],
+        ["validate", "*"],
+        ["show", "quickstart"],
+        ["show", "jamander-project-blockbuster", "--json"],
+    ],
+)
+def test_a_verb_that_only_reads_cards_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = f"""
+import sys
+sys.argv = ["replicard", *{arguments}]
+from runner.cli import main
+try:
+    main()
+finally:
+    print(*sorted({HEAVY | {"numpy", "pandas", "matplotlib", "huggingface_hub"}} & set(sys.modules)), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+    assert done.stdout
+
+
+@pytest.mark.parametrize("file", sorted((REPO / "registry").rglob("*.py")), ids=lambda file: file.stem)
+def test_the_registry_imports_nothing_heavy_no_network_and_nothing_of_the_runner(file: Path) -> None:
+    assert imports(file) & (HEAVY | NETWORK | {"runner", "numpy"}) == set()
+
+
+def test_no_module_is_named_like_something_that_is_installed() -> None:
+    """`runner/evaluate.py` on the path of a script would be taken for the package `evaluate`."""
+    installed = set(metadata.packages_distributions()) | set(sys.stdlib_module_names)
+    ours = {file.stem for file in (REPO / "runner").glob("*.py")} | {
+        folder.name for folder in (REPO / "runner").iterdir() if folder.is_dir() and folder.name != "__pycache__"
+    }
+    assert ours & installed <= {"__init__"}
