@@ -29,7 +29,8 @@ from registry.errors import InputError, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 100_000
+"""Ten times the largest shipped card; ruamel.yaml takes quadratic time over some texts."""
 MAX_DEPTH = 40
 MAX_NODES = 10_000
 """Keys and values; the largest shipped card has 300."""

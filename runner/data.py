@@ -115,7 +115,7 @@ def _tables(loaded: Loaded, snapshot: Snapshot) -> dict[str, Any]:
             cache_dir=str(Path(config.HF_DATASETS_CACHE) / "replicard" / snapshot.revision.removeprefix("sha256:")),
             download_config=DownloadConfig(local_files_only=True),
         )
-    except (DatasetGenerationError, DataFilesNotFoundError, ValueError, TypeError) as error:
+    except (DatasetGenerationError, DataFilesNotFoundError, ValueError, TypeError, StopIteration) as error:
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,13 +175,25 @@ def load(card: Card, base: Snapshot | None, folder: Path, scratch: Path) -> tupl
 
 def save(model: Any, tokenizer: Any, card: Card, base: Snapshot | None, folder: Path) -> None:
     """Write weights as safetensors and the tokenizer; an adapter names its base as the card does, no cache folder."""
-    if card.adapter is not None and base is not None:
+    if card.adapter is not None:
         for config in model.peft_config.values():
-            config.base_model_name_or_path = base.name
-            config.revision = base.revision if not base.revision.startswith("sha256:") else None
+            config.base_model_name_or_path = base.name if base is not None else "base"
+            config.revision = base.revision if base is not None and not base.revision.startswith("sha256:") else None
     # No adapter changes the embeddings; left to itself, PEFT asks the Hub for the size of the base's vocabulary.
     model.save_pretrained(folder, **({} if card.adapter is None else {"save_embedding_layers": False}))
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:  # what the last batch asked for is no part of the tokenizer
+        backend.no_truncation()
+        backend.no_padding()
     tokenizer.save_pretrained(folder)
+    _forget_this_machine(folder / "tokenizer_config.json")
+
+
+def _forget_this_machine(config: Path) -> None:
+    """Take out of a saved tokenizer how it was loaded here: offline and online runs give the same files."""
+    told = json.loads(config.read_text(encoding="utf-8"))
+    kept = {key: value for key, value in told.items() if key not in ("is_local", "local_files_only", "name_or_path")}
+    config.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _from_folder(card: Card, folder: Path, tokenizer: Any) -> Any:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from registry.loading import Loaded
     from runner.record import Deviation, Machine, Snapshot
 
-# Bytes of state per trained parameter: two fp32 moments for Adam and its kin, one for momentum and the rest.
-_STATE = {"adamw": 8, "ademamix": 12, "lion": 4, "sgd": 0, "adagrad": 4, "rmsprop": 4, "adafactor": 0}
+# Values an optimizer keeps for each trained parameter: two moments for Adam and its kin, one for momentum and the rest.
+_MOMENTS = {"adamw": 2, "ademamix": 3, "lion": 1, "sgd": 0, "adagrad": 1, "rmsprop": 1, "adafactor": 0}
+_OF_BITSANDBYTES = ("paged_", "bnb", "8bit", "32bit", "ademamix")
 
 
 def make_plan(
@@ -65,6 +66,7 @@ def make_plan(
     # 2 for the forward pass and 2 for the gradient of the activations, by every parameter of a product; 2 more by
     # every trained one, for its own gradient (Kaplan et al. 2020, arXiv:2001.08361, section 2.1).
     products = parameters - embedded
+    gradients = sum(p.nbytes for p in model.parameters() if p.requires_grad)
     return Plan(
         rows=rows,
         batches=batches,
@@ -77,8 +79,8 @@ def make_plan(
         parameters=parameters,
         trainable=trainable,
         weight_bytes=sum(p.nbytes for p in model.parameters()) - 4 * quantized + scales,
-        gradient_bytes=sum(p.nbytes for p in model.parameters() if p.requires_grad),
-        optimizer_bytes=trainable * _state_bytes(training.optimizer),
+        gradient_bytes=gradients,
+        optimizer_bytes=_state_bytes(training.optimizer, gradients, trainable),
         training_flops=tokens * (4 * products + 2 * min(trainable, products)),
         deviations=deviations(card, machine, loaded.overrides),
     )
@@ -145,8 +147,15 @@ def _quantized(card: Card, model: object) -> tuple[int, int]:
     return count, round(total)
 
 
-def _state_bytes(optimizer: str) -> int:
-    """Bytes of optimizer state per trained parameter; 8-bit optimizers hold a quarter."""
-    name = optimizer.removeprefix("paged_")
-    family = max((known for known in _STATE if known in name), key=len)
-    return _STATE[family] // 4 if "8bit" in name else _STATE[family]
+def _state_bytes(optimizer: str, gradients: int, trainable: int) -> int:
+    """Bytes of optimizer state: torch keeps it in the weights' type, bitsandbytes in fp32 or in 8 bits.
+
+    Args:
+        optimizer: Name of the optimizer.
+        gradients: Bytes of the gradients, which are of the weights' type.
+        trainable: Trained parameters.
+    """
+    moments = _MOMENTS[max((known for known in _MOMENTS if known in optimizer), key=len)]
+    if not any(part in optimizer for part in _OF_BITSANDBYTES):
+        return moments * gradients
+    return moments * trainable * (1 if "8bit" in optimizer else 4)

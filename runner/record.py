@@ -265,6 +265,7 @@ class Record(Item):
         started: UTC time at which the run began, ISO 8601.
         card: The resolved card, as it was run.
         base: The base, pinned; null for one built from its architecture.
+        tokenizer: The tokenizer, pinned, where the card names another than the base's.
         dataset: The dataset, pinned.
         versions: Versions of Python and of the packages that matter.
         machine: What it ran on.
@@ -283,6 +284,7 @@ class Record(Item):
     started: str
     card: dict[str, Any]
     base: Snapshot | None
+    tokenizer: Snapshot | None = None
     dataset: Snapshot
     versions: dict[str, str]
     machine: Machine

@@ -60,7 +60,7 @@ def prepare(loaded: Loaded, root: Path, accept_deviations: bool) -> Ready:
         base = fetching.fetch_base(loaded)
         tokenizer = fetching.fetch_tokenizer(loaded)
         dataset = fetching.fetch_dataset(loaded)
-    run = Run(root, loaded.card.id, run_id(loaded.card, base, dataset), loaded.card.training.seed)
+    run = Run(root, loaded.card.id, run_id(loaded.card, base, tokenizer, dataset), loaded.card.training.seed)
     return Ready(loaded, machine, base, tokenizer, dataset, run)
 
 
@@ -160,6 +160,7 @@ def _begin(ready: Ready, plan: Any) -> Record:
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         card=loaded.card.model_dump(mode="json", by_alias=True, exclude_unset=False),
         base=ready.base,
+        tokenizer=ready.tokenizer,
         dataset=ready.dataset,
         versions=versions(),
         machine=ready.machine,

@@ -87,19 +87,23 @@ class Run:
         return self.folder / "checkpoints"
 
 
-def run_id(card: Card, base: Snapshot | None, dataset: Snapshot) -> str:
+def run_id(card: Card, *resolved: Snapshot | None) -> str:
     """Hash of everything that can change weights or predictions, in 12 hexadecimal digits.
 
     The card's sections base, task, data, adapter, quantization, training and evaluation, and what they resolve to;
     not the seed, and not the margin, which only judges.
+
+    Args:
+        card: The card.
+        resolved: Its inputs, pinned; null for one that it does not have.
     """
     sections: dict[str, Any] = {
         name: getattr(card, name).model_dump(mode="json") if getattr(card, name) is not None else None
         for name in ("base", "task", "data", "adapter", "quantization", "training", "evaluation")
     }
     del sections["training"]["seed"], sections["evaluation"]["margin"]
-    resolved = [base.revision if base else None, dataset.revision]
-    text = json.dumps([sections, resolved], sort_keys=True, ensure_ascii=False)
+    revisions = [snapshot.revision if snapshot else None for snapshot in resolved]
+    text = json.dumps([sections, revisions], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ def make_trainer(
     best = each_epoch and training.select == "best"
     metric = training.select_metric or "loss"
     arguments = TrainingArguments(
-        output_dir=str(folder),
+        # The Trainer makes this folder; scoring writes nothing, not even where the runs are read-only.
+        output_dir=str(folder if train is not None else tempfile.gettempdir()),
         per_device_train_batch_size=training.batch_size,
         per_device_eval_batch_size=training.eval_batch_size,
         gradient_accumulation_steps=training.gradient_accumulation_steps,
@@ -102,9 +104,6 @@ def make_trainer(
         callbacks=[MarkComplete()],
     )
     trainer.remove_callback(PrinterCallback)
-    if train is None:
-        with contextlib.suppress(OSError):
-            folder.rmdir()  # the Trainer makes it, and scoring writes nothing to it
     return trainer
 
 

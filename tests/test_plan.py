@@ -228,11 +228,27 @@ def test_every_optimizer_and_schedule_of_the_vocabulary_is_one_of_the_trainer_s(
     from transformers.training_args import OptimizerNames
 
     from registry.vocabulary import OPTIMIZERS, SCHEDULERS
-    from runner.plan import _state_bytes
 
     assert set(OPTIMIZERS) <= {name.value for name in OptimizerNames}
     assert set(SCHEDULERS) <= {name.value for name in SchedulerType}
-    assert all(_state_bytes(name) >= 0 for name in OPTIMIZERS)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["adamw_torch", "sgd", "adagrad", "adamw_bnb_8bit", "paged_adamw_32bit", "lion_32bit"])
+def test_the_planned_optimizer_state_is_what_the_real_optimizer_holds(name: str, dtype: str) -> None:
+    import torch
+    from transformers import Trainer, TrainingArguments
+
+    from runner.plan import _state_bytes
+
+    weight = torch.nn.Parameter(torch.randn(256, 256, dtype=getattr(torch, dtype)))
+    kind, options = Trainer.get_optimizer_cls_and_kwargs(TrainingArguments(optim=name, use_cpu=True))
+    optimizer = kind([weight], **options)
+    weight.grad = torch.randn_like(weight)
+    optimizer.step()
+    state = optimizer.state[weight]
+    held = sum(t.nbytes for t in state.values() if isinstance(t, torch.Tensor) and t.shape == weight.shape)
+    assert _state_bytes(name, weight.nbytes, weight.numel()) == held
 
 
 def test_an_effective_batch_is_the_batches_that_are_added_up(write_card: Callable[..., Loaded], cpu: Machine) -> None:
