@@ -53,7 +53,9 @@ def main() -> None:
             done = subprocess.run([sys.executable, __file__, name], capture_output=True, text=True, check=True)
             found.append(float(done.stdout))
     for name, found in times.items():
-        print(f"freed memory {name}: {statistics.median(found):7.0f} ms a step  ({', '.join(f'{t:.0f}' for t in found)})")
+        print(
+            f"freed memory {name}: {statistics.median(found):7.0f} ms a step  ({', '.join(f'{t:.0f}' for t in found)})"
+        )
     ratio = statistics.median(times["returned"]) / statistics.median(times["kept"])
     print(f"returned / kept: {ratio:.2f}")
 

@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from registry.errors import InputError
-from registry.vocabulary import Split  # noqa: TC001 (pydantic reads the annotations)
+from registry.vocabulary import Split
 from runner.judging import BADNESS, Comparison, Verdict, compare, holm, judge, prediction_interval
 from runner.record import Item, Record
 from runner.runs import Run, read_model, seeds_of, write_model

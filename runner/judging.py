@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Verdict = Literal[
-    "not run", "not comparable", "exact", "reproduced", "consistent", "lower", "higher", "inconclusive"
-]
+Verdict = Literal["not run", "not comparable", "exact", "reproduced", "consistent", "lower", "higher", "inconclusive"]
 
 BADNESS: tuple[Verdict, ...] = (
     "exact", "reproduced", "consistent", "not run", "not comparable", "inconclusive", "higher", "lower",

@@ -82,9 +82,7 @@ def _config(kind: str, name: str) -> type[Plugin]:
 
 def sections() -> Mapping[str, Mapping[str, Callable[[], type[Plugin]]]]:
     """For `registry.loading.load`: how to get the section model of each plugin that has one."""
-    return {
-        kind: {name: partial(_config, kind, name) for name in names(kind)} for kind in ("adapters", "quantizers")
-    }
+    return {kind: {name: partial(_config, kind, name) for name in names(kind)} for kind in ("adapters", "quantizers")}
 
 
 def load_card(file: Path, overrides: Sequence[str] = ()) -> Loaded:

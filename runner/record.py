@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from registry.vocabulary import Averaging, Split  # noqa: TC001
+from registry.vocabulary import Averaging, Split
 
 
 class Item(BaseModel):

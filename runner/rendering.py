@@ -70,9 +70,7 @@ def readme(card: Card, run: Run) -> str:
         base_path=_base_path(card, shown, shown_run),
         plots=[f"{shown_run.folder.name}/plots/{path.name}" for path in sorted(shown_run.plots.glob("*.png"))],
         deviations=_deviations(records),
-        example_text=next(
-            (example.text for example in card.examples), "I absolutely loved every minute of this film."
-        ),
+        example_text=next((example.text for example in card.examples), "I absolutely loved every minute of this film."),
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 

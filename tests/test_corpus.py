@@ -65,9 +65,7 @@ def generate() -> ModuleType:
 @pytest.mark.parametrize("hash_seed", ["0", "7"])
 def test_regenerating_gives_the_shipped_bytes_whatever_the_hash_seed(hash_seed: str) -> None:
     command = [sys.executable, str(DATA / "generate.py"), "--check"]
-    done = subprocess.run(
-        command, env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, text=True
-    )
+    done = subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -146,7 +144,5 @@ def test_the_dataset_card_states_the_row_counts(corpus: str, split: str) -> None
 
 
 @pytest.mark.parametrize(("corpus", "chance", "ceiling"), [("reviews", 0.5, 0.82), ("topics", 0.25, 0.94)])
-def test_counting_words_beats_chance_but_does_not_solve_the_task(
-    corpus: str, chance: float, ceiling: float
-) -> None:
+def test_counting_words_beats_chance_but_does_not_solve_the_task(corpus: str, chance: float, ceiling: float) -> None:
     assert chance + 0.12 < bag_of_words_accuracy(corpus) < ceiling

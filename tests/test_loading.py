@@ -354,6 +354,16 @@ def test_a_word_like_no_other_is_refused_with_the_list(refusal: Callable[..., li
     assert line == "x.yaml:9:12  training.precision: 'half' is not known here; one of: bf16, fp16, fp32"
 
 
+def test_an_empty_word_is_refused_with_the_list(refusal: Callable[..., list[str]]) -> None:
+    (line,) = refusal("training: {precision: ''}\n")
+    assert line == "x.yaml:9:12  training.precision: '' is not known here; one of: bf16, fp16, fp32"
+
+
+def test_a_value_of_many_digits_is_refused_as_any_other(refusal: Callable[..., list[str]]) -> None:
+    (line,) = refusal(sets=(f"training.seed='{'9' * 5000}'",))
+    assert line.endswith("…")
+
+
 def test_the_id_is_the_name_of_the_file(refusal: Callable[..., list[str]]) -> None:
     (line,) = refusal(old="id: x", new="id: y")
     assert line.startswith("x.yaml:2:1  id: is 'y', but the file is 'x.yaml'")

@@ -138,9 +138,7 @@ def shows(value: Any, words: str) -> bool:
     numbers |= {float(n) for n in re.findall(r"\.\d+|\d+", words)}
     if re.search(r"\b(?:single|an?|one)\b", words, re.IGNORECASE):
         numbers.add(1.0)
-    return any(
-        abs(number - wanted) < 1e-12 for number in numbers for wanted in (value, round(value * 100, 9))
-    )
+    return any(abs(number - wanted) < 1e-12 for number in numbers for wanted in (value, round(value * 100, 9)))
 
 
 @pytest.mark.parametrize("name", SEEDS)
@@ -262,9 +260,7 @@ def test_yash_reports_loss_and_accuracy_of_all_three_splits() -> None:
 
 def test_yash_keeps_the_zeros_that_were_written() -> None:
     loss = next(
-        c
-        for c in card_of("yash3056-llama-3.2-1b-imdb").card.reported
-        if (c.split, c.metric) == ("train", "loss")
+        c for c in card_of("yash3056-llama-3.2-1b-imdb").card.reported if (c.split, c.metric) == ("train", "loss")
     )
     assert (loss.number.value, loss.number.decimals) == (0.003, 4)
 
@@ -351,9 +347,7 @@ def test_jamander_assumes_all_of_lora_but_its_name() -> None:
 
 
 def test_jamander_consents_to_a_pickled_base_and_no_other_card_does() -> None:
-    assert [name for name in SHIPPED if card_of(name).card.base.allow_pickle] == [
-        "jamander-project-blockbuster"
-    ]
+    assert [name for name in SHIPPED if card_of(name).card.base.allow_pickle] == ["jamander-project-blockbuster"]
 
 
 def test_jamander_splits_all_reviews_and_keeps_the_labels_in_balance() -> None:

@@ -127,9 +127,7 @@ REVIEW_TABLES = {
     "bad_noun": words("slog, bore, mess, chore, letdown, misfire", "dud, shambles"),
     "good_verb": words("moved, charmed, gripped, delighted, thrilled", "enchanted"),
     "bad_verb": words("bored, tired, annoyed, irritated, wearied", "exasperated"),
-    "degree": words(
-        "utterly, mildly, quietly, thoroughly, rather, deeply, fairly, truly", "supremely, faintly"
-    ),
+    "degree": words("utterly, mildly, quietly, thoroughly, rather, deeply, fairly, truly", "supremely, faintly"),
     "noun_negator": words("not a, hardly a, anything but a, far from a, never a"),
     "whole": words("the film, the film, the movie, the picture, the whole thing, the film as a whole"),
     "part": words(
@@ -159,9 +157,7 @@ REVIEW_TABLES = {
         "Season, Ledger, Almanac, Staircase, Quartet, Timetable, Causeway, Inventory",
         "Regatta, Armoury, Lullaby",
     ),
-    "other": words(
-        "my friend, the poster, my neighbour, the trailer, the row behind me, my brother", "my dentist"
-    ),
+    "other": words("my friend, the poster, my neighbour, the trailer, the row behind me, my brother", "my dentist"),
     "crew": words("the director, the writer, the studio, the producer", "the editor"),
 }
 
@@ -358,30 +354,23 @@ TOPIC_LABELS = {"world": "World", "sports": "Sports", "business": "Business", "s
 TOPIC_TABLES = {
     "day": words("on Monday, on Tuesday, on Wednesday, on Thursday, on Friday, at the weekend"),
     "place": words(
-        "the capital, the northern province, the port city, the island republic, the border region,"
-        "the old town",
+        "the capital, the northern province, the port city, the island republic, the border region,the old town",
         "the river delta, the lakeside canton",
     ),
-    "source": words(
-        "officials, a spokesman, two people close to the talks, a statement, local radio, organisers"
-    ),
+    "source": words("officials, a spokesman, two people close to the talks, a statement, local radio, organisers"),
     "turn": words("a record, a setback, a surprise, a first, a new start, a long race, a close result"),
     "world_who": words(
-        "ministers, envoys, election observers, border guards, aid workers, opposition leaders,"
-        "the parliament",
+        "ministers, envoys, election observers, border guards, aid workers, opposition leaders,the parliament",
         "peacekeepers, consuls",
     ),
-    "world_did": words(
-        "opened talks on, rejected, signed, delayed, voted on, won backing for, closed the door on"
-    ),
+    "world_did": words("opened talks on, rejected, signed, delayed, voted on, won backing for, closed the door on"),
     "world_what": words(
         "a ceasefire plan, the border treaty, a new constitution, the refugee deal, the prisoner exchange,"
         "emergency rule",
         "the embargo, an amnesty",
     ),
     "sports_who": words(
-        "the home side, the champions, the visiting team, a teenage striker, the relay squad,"
-        "the veteran coach",
+        "the home side, the champions, the visiting team, a teenage striker, the relay squad,the veteran coach",
         "the goalkeeper, the rowing crew",
     ),
     "sports_did": words("won, lost, delayed, closed in on, led, opened, rejected a change to"),
@@ -390,26 +379,21 @@ TOPIC_TABLES = {
         "the regatta, the penalty shootout",
     ),
     "business_who": words(
-        "the airline, investors, a retail chain, the central bank, the steel maker, shareholders,"
-        "a chip maker",
+        "the airline, investors, a retail chain, the central bank, the steel maker, shareholders,a chip maker",
         "the insurer, brokers",
     ),
     "business_did": words("rejected, signed, delayed, opened talks on, voted on, closed, won backing for"),
     "business_what": words(
-        "a takeover bid, the merger, a share sale, the quarterly dividend, a cut in interest rates,"
-        "the wage deal",
+        "a takeover bid, the merger, a share sale, the quarterly dividend, a cut in interest rates,the wage deal",
         "the bond issue, a loan guarantee",
     ),
     "science_who": words(
         "astronomers, engineers, a software maker, the research team, biologists, the space agency",
         "botanists, cryptographers",
     ),
-    "science_did": words(
-        "launched, delayed, tested, opened, closed in on, led the race for, won backing for"
-    ),
+    "science_did": words("launched, delayed, tested, opened, closed in on, led the race for, won backing for"),
     "science_what": words(
-        "a lunar probe, the browser update, a gene map, the search engine, a faster processor,"
-        "a weather satellite",
+        "a lunar probe, the browser update, a gene map, the search engine, a faster processor,a weather satellite",
         "the fusion reactor, a deep sea camera",
     ),
 }
