@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.errors import InputError, MissingError, Problem
+from runner import progress
 from runner.record import Snapshot
 from runner.runs import file_sha256
 
@@ -94,15 +95,18 @@ def _download(name: str, kind: str, revision: str | None, patterns: list[str], w
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
-    from huggingface_hub.utils.tqdm import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
     def problem(message: str) -> Problem:
         return Problem(where.where, where.path, message)
 
     page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{name}"
-    # The client says again in a warning what the error below says once, and its bars run into this project's own.
+    # The client says again in a warning what the error below says once.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    disable_progress_bars()
+    if progress.console.is_terminal and not progress.console.quiet:
+        enable_progress_bars()
+    else:
+        disable_progress_bars()
     try:
         return Path(
             snapshot_download(

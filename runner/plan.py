@@ -86,21 +86,38 @@ def make_plan(
     )
 
 
-def require_consent(plan_or_deviations: Iterable[Deviation], accepted: bool, card: str) -> None:
+def require_consent(loaded: Loaded, found: Iterable[Deviation], accepted: bool) -> None:
     """Refuse to go on where the machine cannot do what is declared and nobody agreed.
 
     Raises:
         MissingError: Naming each such deviation.
     """
-    unmet = [d for d in plan_or_deviations if d.consent]
-    if unmet and not accepted:
-        raise MissingError(
-            [
-                Problem(card, d.field, f"{d.declared} is declared, this machine would run {d.actual} ({d.cause})")
-                for d in unmet
-            ]
-            + [Problem(card, "run", "--accept-deviations runs it so, and the record and the README will say it")]
+    if accepted:
+        return
+    problems = [
+        Problem(
+            loaded.where(d.field),
+            d.field,
+            f"{d.declared} is declared, here it would be {d.actual}: {d.cause}; --accept-deviations runs it so",
         )
+        for d in found
+        if d.consent
+    ]
+    if problems:
+        raise MissingError(problems)
+
+
+def require_memory(loaded: Loaded, plan: Plan, machine: Machine) -> None:
+    """Refuse what cannot fit, before anything is fetched: weights, gradients and optimizer state are a lower bound.
+
+    Raises:
+        MissingError: The device has less memory.
+    """
+    needed = plan.weight_bytes + plan.gradient_bytes + plan.optimizer_bytes
+    if needed > machine.memory_bytes:
+        message = f"weights, gradients and optimizer state take {needed / 2**30:.1f} GiB, {machine.name} has "
+        message += f"{machine.memory_bytes / 2**30:.1f} GiB; run it on a larger device"
+        raise MissingError(Problem(loaded.where("base"), "base", message))
 
 
 def _declared_rows(loaded: Loaded) -> Rows:

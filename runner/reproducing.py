@@ -15,7 +15,7 @@ from runner import fetching, plugins, progress
 from runner import model as models
 from runner.data import load_parts, tokenize
 from runner.machine import detect, deviations, versions
-from runner.plan import make_plan, require_consent
+from runner.plan import make_plan, require_consent, require_memory
 from runner.record import Machine, Record, Snapshot
 from runner.runs import Run, exclusive, file_sha256, read_model, run_id, write_model
 
@@ -55,11 +55,12 @@ def prepare(loaded: Loaded, root: Path, accept_deviations: bool) -> Ready:
     """
     models.quiet()
     machine = detect()
-    require_consent(deviations(loaded.card, machine, loaded.overrides), accept_deviations, loaded.where(""))
-    with progress.stage("fetch"):
-        base = fetching.fetch_base(loaded)
-        tokenizer = fetching.fetch_tokenizer(loaded)
-        dataset = fetching.fetch_dataset(loaded)
+    require_consent(loaded, deviations(loaded.card, machine, loaded.overrides), accept_deviations)
+    if loaded.card.base.architecture is not None and loaded.card.data.rows is not None:
+        require_memory(loaded, make_plan(loaded, machine), machine)
+    base = fetching.fetch_base(loaded)
+    tokenizer = fetching.fetch_tokenizer(loaded)
+    dataset = fetching.fetch_dataset(loaded)
     run = Run(root, loaded.card.id, run_id(loaded.card, base, tokenizer, dataset), loaded.card.training.seed)
     return Ready(loaded, machine, base, tokenizer, dataset, run)
 

@@ -212,7 +212,7 @@ def test_progress_goes_to_standard_error_one_line_a_stage(tmp_path: Path) -> Non
     answer = replicard("reproduce", write_card(tmp_path), "--runs", tmp_path / "runs")
     assert answer.code == 0
     stages = [line.partition(":")[0] for line in answer.err.splitlines()]
-    assert {"fetch", "read", "train", "evaluate"} <= set(stages)
+    assert {"read", "train", "evaluate"} <= set(stages)
     assert len(stages) == len(set(stages))
     assert not re.search(r"^\w+: [\d.]+ s$", answer.out, re.MULTILINE)
 
@@ -254,8 +254,8 @@ def test_what_this_machine_cannot_do_needs_consent_field_by_field(tmp_path: Path
     answer = replicard("reproduce", write_card(tmp_path, *PAGED), "--runs", tmp_path / "runs")
     assert (answer.code, answer.out) == (3, "")
     fields = [line.split("  ", 1)[1].split(":")[0] for line in answer.err.splitlines()]
-    assert fields == ["run", "training.optimizer", "training.precision"]
-    assert "--accept-deviations" in answer.err
+    assert fields == ["training.optimizer", "training.precision"]
+    assert all("--accept-deviations" in line for line in answer.err.splitlines())
     assert not (tmp_path / "runs").exists()
 
 

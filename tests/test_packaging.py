@@ -51,7 +51,9 @@ def test_the_wheel_holds_every_card_template_and_corpus(wheel: Path) -> None:
     for folder, inside in (("cards", "registry/cards"), ("templates", "runner/templates")):
         files = [file.relative_to(REPO / folder) for file in (REPO / folder).rglob("*") if file.is_file()]
         wanted = {
-            f"{inside}/{file.as_posix()}" for file in files if "sources" not in file.parts and file.suffix != ".py"
+            f"{inside}/{file.as_posix()}"
+            for file in files
+            if not {"sources", "__pycache__"} & set(file.parts) and file.suffix != ".py"
         }
         assert wanted
         assert wanted <= held

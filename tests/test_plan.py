@@ -16,7 +16,7 @@ from runner import model as models
 from runner import plugins
 from runner.fetching import fetch_base
 from runner.machine import detect, deviations
-from runner.plan import make_plan, require_consent
+from runner.plan import make_plan, require_consent, require_memory
 from runner.record import Machine
 
 if TYPE_CHECKING:
@@ -342,17 +342,28 @@ def test_without_consent_every_unmet_field_is_named_with_the_remedy(
     loaded = write_card(hardware={"accelerator": "nvidia-t4"}, training={"precision": "fp16"})
     found = deviations(loaded.card, cpu, ())
     with pytest.raises(MissingError) as caught:
-        require_consent(found, False, "tiny.yaml")
+        require_consent(loaded, found, False)
     text = str(caught.value)
-    assert "hardware.accelerator: nvidia-t4 is declared, this machine would run cpu (a CPU)" in text
-    assert "training.precision: fp16 is declared, this machine would run fp32" in text
+    assert "hardware.accelerator: nvidia-t4 is declared, here it would be cpu (a CPU)" in text
+    assert "training.precision: fp16 is declared, here it would be fp32" in text
     assert "--accept-deviations" in text
-    require_consent(found, True, "tiny.yaml")
+    require_consent(loaded, found, True)
+
+
+def test_what_cannot_fit_into_memory_is_refused_with_both_sizes(cpu: Machine) -> None:
+    loaded = shipped("gq-llama-2-7b-imdb")
+    with pytest.raises(MissingError, match=r"24\.7 GiB, a CPU has 8\.0 GiB"):
+        require_memory(loaded, make_plan(loaded, cpu), cpu)
+
+
+def test_what_fits_into_memory_is_not_refused(write_card: Callable[..., Loaded], cpu: Machine) -> None:
+    loaded = write_card(data={"rows": {"train": 10, "test": 5}})
+    require_memory(loaded, make_plan(loaded, cpu), cpu)
 
 
 def test_a_deviation_that_needs_no_consent_stops_nobody(write_card: Callable[..., Loaded], cpu: Machine) -> None:
     loaded = write_card(sets=("training.epochs=5",))
-    require_consent(deviations(loaded.card, cpu, loaded.overrides), False, "tiny.yaml")
+    require_consent(loaded, deviations(loaded.card, cpu, loaded.overrides), False)
 
 
 def test_the_machine_is_the_one_torch_sees() -> None:
