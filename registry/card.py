@@ -542,6 +542,10 @@ class Card(Part):
     """What only the README shows."""
 
 
+RUN_SECTIONS = ("base", "task", "data", "adapter", "quantization", "training", "evaluation")
+"""Sections that make the run; the others say where the numbers come from, what was reported, and how it is told."""
+
+
 def inconsistencies(card: Card) -> Iterator[tuple[str, str]]:
     """What its sections say against each other, as (path, message)."""
     if card.quantization is not None and card.adapter is None:
@@ -551,6 +555,10 @@ def inconsistencies(card: Card) -> Iterator[tuple[str, str]]:
     for index, metric in enumerate(card.evaluation.metrics):
         if metric.averaging == "positive" and len(card.task.labels) > 2:
             yield f"evaluation.metrics[{index}]", "averaging `positive` is for two labels; use macro, micro or weighted"
+    for index, claim in enumerate(card.reported):
+        if claim.label is not None and claim.label not in card.task.labels:
+            hint = did_you_mean(claim.label, card.task.labels)
+            yield f"reported[{index}].label", f"{claim.label!r} is not a label; {hint}"
     for index, example in enumerate(card.examples):
         if example.label not in card.task.labels:
             hint = did_you_mean(example.label, card.task.labels)

@@ -80,6 +80,28 @@ def covering(path: str, table: Container[str]) -> str | None:
     return None
 
 
+def status_of(card: Card, path: str, overridden: Set[str]) -> Status | None:
+    """The status of a value; null for a value of a card without a source that the command line left alone."""
+    found = _evidence(path, _tables(card), None, overridden)
+    return found.status if found is not None else None
+
+
+def assumptions(card: Card, overridden: Set[str] = frozenset()) -> list[str]:
+    """Paths of what had to be assumed about the source's run: not the margin, which is this project's own."""
+    declared = [path for path, value in leaves(card).items() if needs_evidence(path, value)]
+    return [
+        path
+        for path in card.assumed
+        if path != "evaluation.margin"
+        and not covering(path, overridden)
+        and any(covering(leaf, {path}) for leaf in declared)
+    ]
+
+
+def _tables(card: Card) -> dict[str, dict[str, Any]]:
+    return {"stated": dict(card.stated), "derived": dict(card.derived), "assumed": dict(card.assumed)}
+
+
 def check_evidence(
     card: Card, file: Path, overridden: Set[str]
 ) -> tuple[dict[str, Evidence], list[tuple[str, str, str]]]:
@@ -94,9 +116,7 @@ def check_evidence(
         The evidence by path, and the problems as (path to point at, path to name, message).
     """
     values = leaves(card)
-    tables: dict[str, dict[str, Any]] = {
-        "stated": dict(card.stated), "derived": dict(card.derived), "assumed": dict(card.assumed),
-    }  # fmt: skip
+    tables = _tables(card)
     problems = list(_wrong_entries(tables, values, overridden))
     if card.source is None:
         problems += [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from registry import yaml
-from registry.card import Card, inconsistencies
+from registry.card import RUN_SECTIONS, Card, inconsistencies
 from registry.errors import InputError, Problem, did_you_mean
 from registry.evidence import Evidence, check_evidence
 
@@ -165,6 +165,9 @@ def _override(raw: dict[str, Any], assignment: str) -> Override:
     except InputError as error:
         raise InputError(Problem(where, path, problem.message) for problem in error.problems) from None
     keys = path.split(".")
+    if (keys[0] in Card.model_fields and keys[0] not in RUN_SECTIONS) or path == "evaluation.margin":
+        message = "judges or describes the run and is no part of it; edit the card instead"
+        raise InputError(Problem(where, path, message))
     at, root = raw, path
     for depth, key in enumerate(keys[:-1], start=1):
         below = at.get(key)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from registry.errors import InputError
-from registry.vocabulary import Split
-from runner.judging import BADNESS, Comparison, Verdict, compare, holm, judge, prediction_interval
+from registry.evidence import assumptions
+from registry.vocabulary import SHARES, Split
+from runner.judging import BADNESS, Comparison, Verdict, compare, holm, judge, mean_interval, prediction_interval
 from runner.record import Item, Record
 from runner.runs import Run, read_model, seeds_of, write_model
 from runner.scoring import averaging_of
@@ -16,10 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from registry.card import Card, Claim
-    from runner.record import EvaluationResult, Score
+    from runner.record import EvaluationResult, Interval, Score
 
-CHANGING = ("base", "task", "data", "adapter", "quantization", "training", "evaluation")
-"""Sections of the card that an override of makes the run another experiment."""
+
+@dataclass(frozen=True)
+class _Measured:
+    """What the seeds gave of a claim.
+
+    Attributes:
+        values: The metric of each seed.
+        holdout_se: Standard error of the metric on a hold-out that the two sides drew differently; else 0.
+    """
+
+    values: list[float]
+    holdout_se: float
 
 
 class Finding(Item):
@@ -35,7 +48,6 @@ class Finding(Item):
         headline: Whether it is a main result.
         values: What each seed gave; empty where nothing was measured.
         mean: Their mean; null where nothing was measured.
-        interval: Sampling interval of the first seed's value, where one is known.
         expected: Where a new value was expected by the spread over seeds (95%).
         verdict: The verdict.
         reason: Why, in one line with the arithmetic.
@@ -50,7 +62,6 @@ class Finding(Item):
     headline: bool
     values: tuple[float, ...] = ()
     mean: float | None = None
-    interval: tuple[float, float] | None = None
     expected: tuple[float, float] | None = None
     verdict: Verdict
     reason: str
@@ -65,7 +76,7 @@ class Summary(Item):
         values: What each seed gave.
         mean: Their mean.
         sd: Their standard deviation (n − 1); null for one seed.
-        interval: Sampling interval of the first seed's value, where one is known.
+        interval: 95% interval: of sampling for one seed, of the mean over seeds for several; null where none is known.
         findings: Indices of the findings that compare it.
     """
 
@@ -107,7 +118,18 @@ class Audit(Item):
 
 
 def audit(card: Card, run: Run) -> Audit:
-    """Compare the card's claims with all complete seeds of a run, and keep the result as `audit.json`.
+    """Judge a card's claims by all complete seeds of a run, and keep the result as `audit.json`.
+
+    Raises:
+        InputError: No seed is complete.
+    """
+    result = judge_runs(card, run)
+    write_model(run.over_seeds / "audit.json", result)
+    return result
+
+
+def judge_runs(card: Card, run: Run) -> Audit:
+    """The audit, nothing written.
 
     Raises:
         InputError: No seed is complete.
@@ -116,39 +138,46 @@ def audit(card: Card, run: Run) -> Audit:
     if not runs:
         raise InputError(f"{run} is not complete; `replicard reproduce {run.card}` finishes it")
     records = [read_model(found.record, Record) for found in runs]
-    findings = [_look(card, index, claim, records) for index, claim in enumerate(card.reported)]
-    compared = [(index, found) for index, found in enumerate(findings) if isinstance(found, Comparison)]
-    adjusted = dict(zip((i for i, _ in compared), holm([c.p for _, c in compared]), strict=True))
-    final = tuple(
-        _conclude(card, index, found, records, adjusted[index]) if isinstance(found, Comparison) else found
-        for index, found in enumerate(findings)
+    overridden = {d.root for record in records for d in record.deviations if d.overridden}
+    assumed = len(assumptions(card, overridden))
+    measured = [_measure(card, claim, records) for claim in card.reported]
+    compared = {
+        index: compare(claim.number.low, claim.number.high, found.values, claim.seeds, claim.sd, found.holdout_se)
+        for index, (claim, found) in enumerate(zip(card.reported, measured, strict=True))
+        if isinstance(found, _Measured)
+    }
+    adjusted = dict(zip(compared, holm([comparison.p for comparison in compared.values()]), strict=True))
+    findings = tuple(
+        _conclude(card, index, found, compared[index], adjusted[index], assumed)
+        if isinstance(found, _Measured)
+        else _finding(card, index, *found)
+        for index, found in enumerate(measured)
     )
-    judged = [finding for finding in final if finding.headline] or list(final)
+    judged = [finding for finding in findings if finding.headline] or list(findings)
     first = records[0].evaluation
     assert first is not None
-    result = Audit(
+    return Audit(
         card_id=card.id,
         run_id=run.id,
         split=first.split,
         rows=first.rows,
         seeds=tuple(record.seed for record in records),
-        assumed=len(card.assumed),
+        assumed=assumed,
         verdict=max((finding.verdict for finding in judged), key=BADNESS.index, default=None),
-        summaries=_summaries(card, records, final),
-        findings=final,
+        summaries=_summaries(card, records, findings),
+        findings=findings,
     )
-    write_model(run.over_seeds / "audit.json", result)
-    return result
 
 
 def _summaries(card: Card, records: Sequence[Record], findings: Sequence[Finding]) -> tuple[Summary, ...]:
     """Every metric over the seeds."""
     evaluations = [record.evaluation for record in records if record.evaluation is not None]
-    lines: list[tuple[str, str | None, list[float], tuple[float, float] | None]] = [
-        (score.metric, score.averaging, [e.scores[index].value for e in evaluations], _interval(score))
-        for index, score in enumerate(evaluations[0].scores)
+    first = evaluations[0]
+    lines: list[tuple[str, str | None, list[float], Interval | None]] = [
+        (score.metric, score.averaging, [e.scores[index].value for e in evaluations], score.interval)
+        for index, score in enumerate(first.scores)
     ]
-    lines.append(("loss", None, [e.loss for e in evaluations], None))
+    lines.append(("loss", None, [e.loss for e in evaluations], first.loss_interval))
     return tuple(
         Summary(
             metric=metric,
@@ -156,7 +185,7 @@ def _summaries(card: Card, records: Sequence[Record], findings: Sequence[Finding
             values=tuple(values),
             mean=fmean(values),
             sd=stdev(values) if len(values) > 1 else None,
-            interval=interval,
+            interval=mean_interval(values) or ((interval.low, interval.high) if interval else None),
             findings=tuple(
                 index
                 for index, (claim, finding) in enumerate(zip(card.reported, findings, strict=True))
@@ -167,77 +196,98 @@ def _summaries(card: Card, records: Sequence[Record], findings: Sequence[Finding
     )
 
 
-def _look(card: Card, index: int, claim: Claim, records: Sequence[Record]) -> Finding | Comparison:
-    """A finding where nothing can be compared, else the comparison."""
-
-    def end(verdict: Verdict, reason: str) -> Finding:
-        return _finding(card, index, verdict, reason)
-
+def _measure(card: Card, claim: Claim, records: Sequence[Record]) -> _Measured | tuple[Verdict, str]:
+    """What the seeds measured of a claim; else the verdict on what cannot be compared, and why."""
     if claim.number.placeholder:
-        return end("not comparable", f"{claim.value!r} is a placeholder, not a measurement")
-    values = _values(card, claim, records)
-    if isinstance(values, str):
-        return end("not run", values)
+        return "not comparable", f"{claim.value!r} is a placeholder, not a measurement"
+    positive = card.task.labels[card.task.positive_index]
+    if claim.label is not None and (len(card.task.labels) > 2 or claim.label != positive):
+        return "not run", f"about the class {claim.label!r} alone, which the run does not score"
+    split = claim.split or card.evaluation.split
+    found = [_value(card, claim, split, record) for record in records]
+    values = [value for value in found if isinstance(value, float)]
+    if len(values) < len(found):
+        return "not run", next(value for value in found if isinstance(value, str))
+    rows = getattr(records[0].plan.rows, split)
+    if claim.n is not None and claim.n != rows:
+        return "not comparable", f"measured on {claim.n:,} rows, the run's {split} split has {rows:,}"
     changed = sorted(
-        {
-            d.field
-            for record in records
-            for d in record.deviations
-            if d.cause.startswith("overridden") and d.field.split(".")[0] in CHANGING and d.field != "training.seed"
-        }
+        {d.field for record in records for d in record.deviations if d.overridden and d.field != "training.seed"}
     )
     if changed:
-        return end("not comparable", f"another experiment: {', '.join(changed)} overridden")
-    first = records[0].evaluation
-    assert first is not None
-    interval = _interval(_score(card, claim, first))
-    # Somebody else's random hold-out is not ours, even where its seed is guessed.
-    drawn = card.source is not None and (card.data.split is not None or card.data.limit is not None)
-    holdout = (interval[1] - interval[0]) / (2 * 1.96) if drawn and interval is not None else 0.0
-    number = claim.number
-    return compare(number.low, number.high, values, claim.seeds, claim.sd, holdout)
+        return "not comparable", f"another experiment: {', '.join(changed)} overridden"
+    return _Measured(values, _holdout_se(card, claim, split, values[0], rows, records[0]))
 
 
-def _conclude(card: Card, index: int, found: Comparison, records: Sequence[Record], p: float) -> Finding:
+def _value(card: Card, claim: Claim, split: str, record: Record) -> float | str:
+    """What one seed measured of a claim: at the end, or along the way; else why nothing was."""
+    assert record.evaluation is not None and record.training is not None
+    at_end = claim.epoch is None and claim.step is None
+    if card.training.select == "last" and claim.step in (None, record.plan.steps):
+        at_end = at_end or claim.epoch in (None, card.training.epochs)
+    if at_end and split == card.evaluation.split:
+        if claim.metric == "loss":
+            return record.evaluation.loss
+        score = _score(card, claim, record.evaluation)
+        averaged = f" with averaging {claim.averaging}" if claim.averaging else ""
+        return score.value if score is not None else f"the run does not measure {claim.metric}{averaged}"
+    if split != card.evaluation.each_epoch:
+        scored = " and ".join(sorted({card.evaluation.split, card.evaluation.each_epoch or card.evaluation.split}))
+        return f"the run scores the {scored} split at its end, the claim is about another split or moment"
+    points = [point for point in record.training.log if "eval_loss" in point.values]
+    if claim.step is not None:
+        points = [point for point in points if point.step == claim.step]
+    elif claim.epoch is not None:
+        points = [point for point in points if abs(point.epoch - claim.epoch) < 1e-6]
+    elif record.training.best_step is not None:
+        points = [point for point in points if point.step == record.training.best_step]
+    name = f"eval_{claim.metric}" + (f"_{claim.averaging}" if claim.averaging else "")
+    if not points or name not in points[-1].values:
+        return f"the run has no {claim.metric} of that moment on the {split} split"
+    return points[-1].values[name]
+
+
+def _holdout_se(card: Card, claim: Claim, split: str, value: float, rows: int, record: Record) -> float:
+    """Sampling error of a metric on a split that somebody else drew at random, even where its seed is guessed."""
+    data = card.data
+    drawn = data.balanced or getattr(data.split, split, None) or getattr(data.limit, split, None)
+    if card.source is None or not drawn:
+        return 0.0
+    assert record.evaluation is not None
+    if split == card.evaluation.split:
+        score = _score(card, claim, record.evaluation)
+        interval = record.evaluation.loss_interval if claim.metric == "loss" else score.interval if score else None
+        if interval is not None:
+            return (interval.high - interval.low) / (2 * 1.96)
+    return math.sqrt(max(value * (1 - value), 0.0) / rows) if claim.metric in SHARES else 0.0
+
+
+def _conclude(card: Card, index: int, measured: _Measured, found: Comparison, p: float, assumed: int) -> Finding:
     """The finding on a claim that was compared."""
     claim, margin = card.reported[index], card.evaluation.margin
     verdict = judge(found, margin, p)
-    values = _values(card, claim, records)
-    assert not isinstance(values, str)
-    first = records[0].evaluation
-    assert first is not None
     expected = prediction_interval(found)
-    seeds = f"{len(values)} seed{'s' if len(values) > 1 else ''}"
+    count = len(measured.values)
     number = claim.number
-    away = f"reproduced {found.mean:.4f} ({seeds}) is {abs(found.mean - number.value):.4f} "
-    away += f"{'below' if found.mean < number.value else 'above'} {number.value:g}"
-    match verdict:
-        case "reproduced":
-            reason = f"{away}; within ±{margin:g} with 95% confidence (TOST)"
-        case "consistent":
-            assert expected is not None
-            reason = f"{away}; seeds explain it (95%: {expected[0]:.4f} to {expected[1]:.4f}), "
-            reason += f"equality within ±{margin:g} is not shown"
-        case "lower" | "higher":
-            reason = f"{away}; more than seeds explain (p = {p:.2g}) and more than ±{margin:g}"
-            reason += f", under {len(card.assumed)} assumed values" if card.assumed else ""
-        case _:
-            few = found.sd is None
-            reason = f"{away}; " + (
-                "one seed says nothing of the spread, run five (`--seeds 0..4`)"
-                if few
-                else "outside the seeds' interval but not clearly beyond the margin"
-            )
-    return _finding(
-        card,
-        index,
-        verdict,
-        reason,
-        values=tuple(values),
-        mean=found.mean,
-        interval=_interval(_score(card, claim, first)),
-        expected=expected,
-    )
+    away = f"reproduced {found.mean:.4f} ({count} seed{'s' if count > 1 else ''}) is "
+    away += f"{abs(found.mean - number.value):.4f} {'below' if found.mean < number.value else 'above'} {number.value:g}"
+    noise = "seeds and the drawn hold-out" if measured.holdout_se else "seeds"
+    if verdict == "reproduced":
+        reason = f"{away}; within ±{margin:g} with 95% confidence (TOST)"
+    elif verdict == "consistent":
+        assert expected is not None
+        reason = f"{away}; {noise} explain it (95%: {expected[0]:.4f} to {expected[1]:.4f}), "
+        reason += f"equality within ±{margin:g} is not shown"
+    elif verdict in ("lower", "higher"):
+        reason = f"{away}; more than {noise} explain (p = {p:.2g}) and more than ±{margin:g}"
+        reason += f", under {assumed} assumed values" if assumed else ""
+    elif found.sd is None:
+        reason = f"{away}; one seed says nothing of the spread, run five (`--seeds 0..4`)"
+    elif abs(found.nearest) > margin:
+        reason = f"{away}; more than ±{margin:g}, but too little for as many claims as are compared (p = {p:.2g}, Holm)"
+    else:
+        reason = f"{away}; outside what {noise} explain, but not beyond ±{margin:g}"
+    return _finding(card, index, verdict, reason, tuple(measured.values), found.mean, expected)
 
 
 def _finding(
@@ -247,7 +297,6 @@ def _finding(
     reason: str,
     values: tuple[float, ...] = (),
     mean: float | None = None,
-    interval: tuple[float, float] | None = None,
     expected: tuple[float, float] | None = None,
 ) -> Finding:
     claim = card.reported[index]
@@ -261,35 +310,10 @@ def _finding(
         headline=claim.headline,
         values=values,
         mean=mean,
-        interval=interval,
         expected=expected,
         verdict=verdict,
         reason=reason,
     )
-
-
-def _values(card: Card, claim: Claim, records: Sequence[Record]) -> list[float] | str:
-    """What each seed measured of a claim, or why nothing was."""
-    split = claim.split or card.evaluation.split
-    if split != card.evaluation.split:
-        return f"the run scores the {card.evaluation.split} split, the claim is about {split}"
-    if claim.epoch is not None and claim.epoch != card.training.epochs:
-        return f"about epoch {claim.epoch:g}, the run scores the model it keeps"
-    positive = card.task.labels[card.task.positive_index]
-    if claim.label is not None and claim.label != positive:
-        return f"about the class {claim.label!r}, the run's score is about {positive!r}"
-    values = []
-    for record in records:
-        assert record.evaluation is not None
-        if claim.metric == "loss":
-            values.append(record.evaluation.loss)
-            continue
-        score = _score(card, claim, record.evaluation)
-        if score is None:
-            averaged = f" with averaging {claim.averaging}" if claim.averaging else ""
-            return f"the run does not measure {claim.metric}{averaged}"
-        values.append(score.value)
-    return values
 
 
 def _score(card: Card, claim: Claim, evaluation: EvaluationResult) -> Score | None:
@@ -299,7 +323,3 @@ def _score(card: Card, claim: Claim, evaluation: EvaluationResult) -> Score | No
         if score.metric == claim.metric and claim.averaging in (None, averaging, score.averaging):
             return score
     return None
-
-
-def _interval(score: Score | None) -> tuple[float, float] | None:
-    return (score.interval.low, score.interval.high) if score is not None and score.interval is not None else None

@@ -181,14 +181,13 @@ def evaluate(
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Evaluate what `train` trained."""
-    from runner.reproducing import prepare, train_and_evaluate
+    from runner.reproducing import prepare, require_trained, train_and_evaluate
 
     _quiet(quiet)
     loaded = _load(_one(card), set_)
     for one in _seeded(loaded, seeds):
         ready = prepare(one, runs, _consent(one, accept))
-        if not ready.run.record.exists():
-            raise InputError(f"{ready.run} is not trained; `replicard train {one.card.id}` first")
+        require_trained(ready)
         record = train_and_evaluate(ready)
         assert record.evaluation is not None
         _table(
@@ -222,6 +221,7 @@ def render(
 ) -> None:
     """Render the README of a run."""
     from runner.audit import audit as make_audit
+    from runner.audit import judge_runs
     from runner.rendering import readme
     from runner.rendering import render as write_readme
     from runner.reproducing import current_claims
@@ -231,15 +231,14 @@ def render(
     card = current_claims(read_model(found.record, _record_type()))
     if check:
         path = found.over_seeds / "README.md"
-        if not path.exists() or path.read_text(encoding="utf-8") != readme(card, found):
+        if not path.exists() or path.read_text(encoding="utf-8") != readme(card, found, judge_runs(card, found)):
             typer.echo(
                 f"{path} does not follow from its card and record; `replicard render {run}` renders it", err=True
             )
             raise typer.Exit(1)
         typer.echo(f"{path} follows from its card and record")
         return
-    make_audit(card, found)
-    typer.echo(str(write_readme(card, found)))
+    typer.echo(str(write_readme(card, found, make_audit(card, found))))
 
 
 @app.command()
@@ -320,7 +319,7 @@ def _reproduce(
         done.append((ready.run, train_and_evaluate(ready, fresh)))
     run, record = done[0]  # the first seed is the one that stands for the card
     result = make_audit(loaded.card, run)
-    page = write_readme(loaded.card, run)
+    page = write_readme(loaded.card, run, result)
     if not as_json:
         _print_audit(record, result)
         typer.echo(f"README  {page}")
@@ -409,6 +408,8 @@ def _seeded(loaded: Loaded, seeds: str | None) -> list[Loaded]:
     """The card once for each seed; its own seed without `--seeds`."""
     from dataclasses import replace
 
+    from registry.loading import Override
+
     if seeds is None:
         return [loaded]
     low, dots, high = seeds.partition("..")
@@ -418,13 +419,19 @@ def _seeded(loaded: Loaded, seeds: str | None) -> list[Loaded]:
         wanted = []
     if not wanted or min(wanted) < 0 or max(wanted) >= 2**32:
         raise InputError(Problem(f"--seeds {seeds}", "", "write 0..4 or 1,2,3; a seed is below 2**32"))
-    return [
-        replace(
-            loaded,
-            card=loaded.card.model_copy(update={"training": loaded.card.training.model_copy(update={"seed": seed})}),
-        )
+    declared = loaded.card.training.seed
+    cards = {
+        seed: loaded.card.model_copy(update={"training": loaded.card.training.model_copy(update={"seed": seed})})
         for seed in wanted
-    ]
+    }
+    # A seed that the source states is a value like any other; else a set of seeds is nobody's deviation.
+    told = {
+        seed: (*loaded.overrides, Override("training.seed", "training.seed", str(declared), str(seed)))
+        if "training.seed" in loaded.card.stated and seed != declared
+        else loaded.overrides
+        for seed in wanted
+    }
+    return [replace(loaded, card=cards[seed], overrides=told[seed]) for seed in wanted]
 
 
 def _consent(loaded: Loaded, accept: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from registry.errors import InputError, Problem
 from runner import progress, trainer
 from runner.data import tokenize
 from runner.metrics import Sample
-from runner.record import EvaluationResult, ExampleResult, SliceScores
+from runner.record import EvaluationResult, ExampleResult, Interval, SliceScores
 from runner.runs import write
 from runner.scoring import SLICE_RESAMPLES, scores
 
@@ -63,6 +64,9 @@ def evaluate(card: Card, plan: Plan, run: Run, model: Any, tokenizer: Any, rows:
         have = sorted({card.task.labels[label] for label in labels})
         message = f"undefined on {len(labels)} rows with the labels {', '.join(have)}: {', '.join(sorted(missing))}"
         raise InputError(Problem("", "evaluation.metrics", message))
+    losses = -np.log(np.clip(chances[np.arange(len(labels)), labels], 1e-300, None))
+    half = 1.96 * float(losses.std(ddof=1) if len(losses) > 1 else 0.0) / math.sqrt(len(losses))
+    loss = float(losses.mean())
     count = len(card.task.labels)
     confusion = np.zeros((count, count), dtype=int)
     np.add.at(confusion, (labels, predicted), 1)
@@ -70,7 +74,8 @@ def evaluate(card: Card, plan: Plan, run: Run, model: Any, tokenizer: Any, rows:
         split=card.evaluation.split,
         rows=len(labels),
         scores=found,
-        loss=float(-np.log(np.clip(chances[np.arange(len(labels)), labels], 1e-300, None)).mean()),
+        loss=loss,
+        loss_interval=Interval(low=loss - half, high=loss + half, level=0.95, method="normal"),
         confusion=tuple(tuple(int(cell) for cell in line) for line in confusion),
         roc=_roc(labels, chances, card),
         slices=slices,

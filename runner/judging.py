@@ -115,13 +115,23 @@ def judge(comparison: Comparison, margin: float, p_adjusted: float) -> Verdict:
 
 
 def prediction_interval(comparison: Comparison) -> tuple[float, float] | None:
-    """95% interval for the mean of new seeds around which a reported value is expected: mean ± t·s·√(1/m + 1/S)."""
+    """95% interval in which the reported value is expected by what the seeds gave: mean ± t · `se_of_claim`."""
     from scipy.stats import t
 
     if comparison.sd is None:
         return None
     half = float(t.ppf(0.975, comparison.degrees)) * comparison.se_of_claim
     return comparison.mean - half, comparison.mean + half
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """95% interval of the mean over seeds: mean ± t·s/√S; none for one seed."""
+    from scipy.stats import t
+
+    if len(values) < 2:
+        return None
+    half = float(t.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+    return fmean(values) - half, fmean(values) + half
 
 
 def holm(ps: Sequence[float]) -> list[float]:

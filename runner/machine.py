@@ -78,11 +78,13 @@ def versions() -> dict[str, str]:
 def deviations(card: Card, machine: Machine, overrides: tuple[Override, ...]) -> tuple[Deviation, ...]:
     """What will run otherwise than the card declares; pure."""
     found = [
-        Deviation(field=o.path, declared=o.declared, actual=o.actual, cause="overridden on the command line")
+        Deviation(
+            field=o.path, root=o.root, declared=o.declared, actual=o.actual, cause="overridden on the command line"
+        )
         for o in overrides
     ]
     declared = card.hardware.accelerator
-    if declared is not None and _kind(declared) != machine.device:
+    if declared is not None and not _is_same(declared, machine):
         where = f"{machine.device} ({machine.name})"
         found.append(
             Deviation(
@@ -91,7 +93,7 @@ def deviations(card: Card, machine: Machine, overrides: tuple[Override, ...]) ->
                 actual=where,
                 cause="what this machine has",
                 # A card made on a CPU loses nothing on an accelerator.
-                consent=machine.device == "cpu",
+                consent=machine.device == "cpu" and _kind(declared) != "cpu",
             )
         )
     if card.hardware.count > 1:
@@ -137,6 +139,14 @@ def actual_precision(card: Card, machine: Machine) -> str:
     if wanted == "bf16" and not machine.bf16:
         return "fp32"
     return wanted
+
+
+def _is_same(accelerator: str, machine: Machine) -> bool:
+    """Whether the device is the declared one: of its kind and, but for a CPU, with its model in the name."""
+    if _kind(accelerator) != machine.device:
+        return False
+    model = accelerator.casefold().replace("_", "-").split("-")[-1]
+    return machine.device == "cpu" or model in machine.name.casefold()
 
 
 def _kind(accelerator: str) -> str:

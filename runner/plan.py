@@ -66,6 +66,8 @@ def make_plan(
     # 2 for the forward pass and 2 for the gradient of the activations, by every parameter of a product; 2 more by
     # every trained one, for its own gradient (Kaplan et al. 2020, arXiv:2001.08361, section 2.1).
     products = parameters - embedded
+    # Every token meets every token, twice (scores and values), forward and two times backward.
+    attention = model.config.num_hidden_layers * card.data.tokens.max_length * model.config.hidden_size
     gradients = sum(p.nbytes for p in model.parameters() if p.requires_grad)
     return Plan(
         rows=rows,
@@ -81,7 +83,7 @@ def make_plan(
         weight_bytes=sum(p.nbytes for p in model.parameters()) - 4 * quantized + scales,
         gradient_bytes=gradients,
         optimizer_bytes=_state_bytes(training.optimizer, gradients, trainable),
-        training_flops=tokens * (4 * products + 2 * min(trainable, products)),
+        training_flops=tokens * (4 * products + 2 * min(trainable, products) + 12 * attention),
         deviations=deviations(card, machine, loaded.overrides),
     )
 

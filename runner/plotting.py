@@ -23,7 +23,7 @@ def plot(card: Card, record: Record, run: Run) -> list[Path]:
     from matplotlib.figure import Figure
 
     drawn = []
-    for name, draw in (("loss", _loss), ("confusion_matrix", _confusion), ("roc", _roc)):
+    for name, draw in (("loss", _loss), ("scores", _scores), ("confusion_matrix", _confusion), ("roc", _roc)):
         figure = Figure(figsize=(5.2, 3.9), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
@@ -49,6 +49,21 @@ def _loss(axes: Any, card: Card, record: Record) -> bool:
         axes.plot(*zip(*scored, strict=True), "o-", color=_ORANGE, label=f"{card.evaluation.each_epoch}")
         axes.legend(frameon=False)
     axes.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None), title=f"{card.id}: loss")
+    return True
+
+
+def _scores(axes: Any, card: Card, record: Record) -> bool:
+    """Scores after each epoch, where a split was scored."""
+    assert record.training is not None
+    points = [point for point in record.training.log if "eval_loss" in point.values]
+    if len(points) < 2:
+        return False
+    for name in points[0].values:
+        if name != "eval_loss":
+            label = name.removeprefix("eval_").replace("_", " ")
+            axes.plot([p.epoch for p in points], [p.values[name] for p in points], "o-", markersize=3, label=label)
+    axes.set(xlabel="epoch", ylabel="score", title=f"{card.id}: {card.evaluation.each_epoch}")
+    axes.legend(frameon=False)
     return True
 
 

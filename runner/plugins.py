@@ -99,6 +99,9 @@ def load_card(file: Path, overrides: Sequence[str] = ()) -> Loaded:
             path = f"evaluation.metrics[{index}]"
             message = f"no metric {wanted.name!r}; {did_you_mean(wanted.name, have)}"
             problems.append(Problem(loaded.where(path), path, message))
+        elif wanted.averaging is not None and wanted.name in have and not metric(wanted.name).AVERAGED:
+            path = f"evaluation.metrics[{index}].averaging"
+            problems.append(Problem(loaded.where(path), path, f"{wanted.name} has nothing to average; leave it out"))
     if problems:
         raise InputError(problems)
     return loaded

@@ -20,6 +20,7 @@ class Deviation(Item):
 
     Attributes:
         field: Dotted path of the card's field.
+        root: The section that the command line brought in with it, where the card has none; else the field.
         declared: What the card says.
         actual: What ran.
         cause: Why.
@@ -27,10 +28,16 @@ class Deviation(Item):
     """
 
     field: str
+    root: str = ""
     declared: str
     actual: str
     cause: str
     consent: bool = False
+
+    @property
+    def overridden(self) -> bool:
+        """Whether the command line asked for it."""
+        return self.root != ""
 
 
 class Machine(Item):
@@ -59,7 +66,7 @@ class Snapshot(Item):
     Attributes:
         name: As the card names it.
         revision: Commit of the Hub repo; `sha256:…` over the files of a local folder.
-        path: Folder the files lie in; not part of a record, since it is of this machine.
+        path: Folder the files lie in on the machine that ran.
         files: SHA-256 of each file that is read, by name.
     """
 
@@ -93,7 +100,7 @@ class Point(Item):
     Attributes:
         step: Optimizer steps done.
         epoch: Epochs done.
-        values: `loss`, `learning_rate`, `grad_norm`; `eval_loss`, `eval_accuracy` where a split was scored.
+        values: `loss`, `learning_rate`, `grad_norm`; where a split was scored `eval_loss`, `eval_accuracy` and so on.
     """
 
     step: int
@@ -144,7 +151,7 @@ class TrainingResult(Item):
 
     Attributes:
         steps: Optimizer steps done.
-        seconds: Wall time of the training loop in this process.
+        seconds: Wall time of the training loop since it was last resumed.
         resumed_from: Step of the checkpoint that was resumed; null when trained in one go.
         loss: Mean training loss.
         best_step: Step whose weights were kept, with `select: best`.
@@ -235,6 +242,7 @@ class EvaluationResult(Item):
         rows: Rows in it.
         scores: Metrics with intervals.
         loss: Mean cross-entropy, natural logarithm.
+        loss_interval: Its sampling uncertainty.
         confusion: Rows by true label, columns by predicted label, in the order of `task.labels`.
         roc: False and true positive rates of the positive class, for the plot; empty unless binary.
         slices: Scores on parts.
@@ -246,6 +254,7 @@ class EvaluationResult(Item):
     rows: int
     scores: tuple[Score, ...]
     loss: float
+    loss_interval: Interval
     confusion: tuple[tuple[int, ...], ...]
     roc: tuple[tuple[float, float], ...]
     slices: tuple[SliceScores, ...]

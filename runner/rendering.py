@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.evidence import covering, leaves, needs_evidence
-from runner.audit import Audit
+from registry.evidence import leaves, needs_evidence, status_of
 from runner.record import Record
 from runner.runs import Run, read_model, seeds_of, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from registry.card import Card
+    from registry.card import Card, Claim
+    from runner.audit import Audit
+    from runner.record import Score
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]#|~$])")
 _RECIPE = ("training", "adapter", "quantization", "data.split", "data.limit", "data.tokens", "data.clean")
@@ -30,14 +32,14 @@ def templates() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[1] / "templates"
 
 
-def render(card: Card, run: Run) -> Path:
+def render(card: Card, run: Run, audit: Audit) -> Path:
     """Write the README of a run's seeds; returns its path."""
     path = run.over_seeds / "README.md"
-    write(path, readme(card, run))
+    write(path, readme(card, run, audit))
     return path
 
 
-def readme(card: Card, run: Run) -> str:
+def readme(card: Card, run: Run, audit: Audit) -> str:
     """The README of a run's seeds as text.
 
     The first declared seed is the one shown and published, never the best; the others stand beside it.
@@ -47,7 +49,6 @@ def readme(card: Card, run: Run) -> str:
 
     runs = seeds_of(run)
     records = [read_model(found.record, Record) for found in runs]
-    audit = read_model(run.over_seeds / "audit.json", Audit)
     shown = next((r for r in records if r.seed == card.training.seed), records[0])
     shown_run = runs[records.index(shown)]
     environment = SandboxedEnvironment(
@@ -70,6 +71,8 @@ def readme(card: Card, run: Run) -> str:
         base_path=_base_path(card, shown, shown_run),
         plots=[f"{shown_run.folder.name}/plots/{path.name}" for path in sorted(shown_run.plots.glob("*.png"))],
         deviations=_deviations(records),
+        command=_command(card, records, shown),
+        epochs=[point for point in shown.training.log if "eval_loss" in point.values] if shown.training else [],
         example_text=next((example.text for example in card.examples), "I absolutely loved every minute of this film."),
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
@@ -121,10 +124,12 @@ def span(interval: Any) -> str:
 
 
 def hyperparameters(card: Card, record: Record) -> list[tuple[str, str, str]]:
-    """Every value of the recipe: path, value, and for a card with a source its status."""
+    """Every value of the recipe as it ran: path, value, and for a card with a source its status."""
+    overridden = {d.root for d in record.deviations if d.overridden}
+    training = card.training.model_copy(update={"seed": record.seed})
     return [
-        (path, _shown(value), _status(card, path, record))
-        for path, value in leaves(card).items()
+        (path, _shown(value), status_of(card, path, overridden) or "")
+        for path, value in leaves(card.model_copy(update={"training": training})).items()
         if path.startswith(_RECIPE) and needs_evidence(path, value)
     ]
 
@@ -134,19 +139,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(_shown, value))
     return value if isinstance(value, str) else number(value)
-
-
-def _status(card: Card, path: str, record: Record) -> str:
-    """Whether a value is stated, derived, assumed or overridden; empty for a card without a source."""
-    if any(d.field == path and d.cause.startswith("overridden") for d in record.deviations):
-        return "overridden"
-    if card.source is None:
-        return ""
-    tables: dict[str, dict[str, Any]] = {
-        "stated": dict(card.stated), "derived": dict(card.derived), "assumed": dict(card.assumed),
-    }  # fmt: skip
-    entries = {name: covering(path, table) or "" for name, table in tables.items()}
-    return max(entries, key=lambda name: len(entries[name]))
 
 
 def front_matter(card: Card, shown: Record) -> str:
@@ -166,7 +158,8 @@ def front_matter(card: Card, shown: Record) -> str:
     if _HUB_COMMIT.fullmatch(shown.dataset.revision):
         meta["datasets"] = [shown.dataset.name]
     assert shown.evaluation is not None
-    meta["metrics"] = [s.metric for s in shown.evaluation.scores if not s.metric.startswith("evaluate:")]
+    names = [s.metric for s in shown.evaluation.scores if not s.metric.startswith("evaluate:")]
+    meta["metrics"] = list(dict.fromkeys(names))
     meta["tags"] = [*card.readme.tags, "replicard"]
     meta["model-index"] = [{"name": card.id, "results": model_index(card, shown)}]
     stream = io.StringIO()
@@ -187,31 +180,50 @@ def model_index(card: Card, shown: Record) -> list[dict[str, Any]]:
     assert shown.evaluation is not None
     name = shown.dataset.name
     kind = name if _DATASET_TYPE.fullmatch(name) else Path(name).name or "dataset"
-    dataset: dict[str, Any] = {"name": name, "type": kind, "split": shown.evaluation.split}
-    if _HUB_COMMIT.fullmatch(shown.dataset.revision):
-        dataset["revision"] = shown.dataset.revision
+    dataset: dict[str, Any] = {"name": name, "type": kind}
+    data, split = card.data, shown.evaluation.split
+    if split in data.taken and not (data.split or data.limit or data.balanced):
+        dataset["split"] = data.taken[split]  # the dataset's own, whole
     task = {"type": card.task.type, "name": card.task.type.replace("-", " ").capitalize()}
+    ours = dict(dataset)
+    if _HUB_COMMIT.fullmatch(shown.dataset.revision):
+        ours["revision"] = shown.dataset.revision
     reproduced = [
-        {"type": s.metric, "value": round(s.value, 6), "name": f"{_title(s.metric)} (reproduced, seed {shown.seed})"}
+        {"type": s.metric, "value": round(s.value, 6), "name": f"{_title(s)} (reproduced, seed {shown.seed})"}
         for s in shown.evaluation.scores
         if not s.metric.startswith("evaluate:")
     ]
-    results = [{"task": task, "dataset": dataset, "metrics": reproduced}]
+    results = [{"task": task, "dataset": ours, "metrics": reproduced}]
     reported = [
-        {"type": c.metric, "value": c.number.value, "name": f"{_title(c.metric)} (reported)"}
+        {"type": c.metric, "value": c.number.value, "name": f"{_title(c)} (reported)"}
         for c in card.reported
-        if c.headline and not c.number.placeholder and not c.metric.startswith("evaluate:")
+        if c.headline and c.split in (None, split) and not c.number.placeholder and not c.metric.startswith("evaluate:")
     ]
     if reported:
-        result = {"task": dict(task), "dataset": dict(dataset), "metrics": reported}
+        result: dict[str, Any] = {"task": dict(task), "dataset": dict(dataset), "metrics": reported}
         if card.source is not None and card.source.repo:
             result["source"] = {"name": "Model card", "url": f"https://huggingface.co/{card.source.repo}"}
         results.append(result)
     return results
 
 
-def _title(metric: str) -> str:
-    return {"roc_auc": "ROC-AUC", "f1": "F1"}.get(metric, metric.replace("_", " ").capitalize())
+def _title(score: Score | Claim) -> str:
+    """The metric's name as people write it, with an averaging that is not the usual one."""
+    name = {"roc_auc": "ROC-AUC", "f1": "F1"}.get(score.metric, score.metric.replace("_", " ").capitalize())
+    return f"{name}, {score.averaging}" if score.averaging not in (None, "positive") else name
+
+
+def _command(card: Card, records: Sequence[Record], shown: Record) -> str:
+    """The command that redoes the runs."""
+    words = ["replicard", "reproduce", card.id]
+    for d in shown.deviations:
+        if d.overridden and d.field != "training.seed":
+            words += ["--set", f"{d.field}={d.actual}"]
+    if [record.seed for record in records] != [card.training.seed]:
+        words += ["--seeds", ",".join(str(record.seed) for record in records)]
+    if any(d.consent for d in shown.deviations):
+        words.append("--accept-deviations")
+    return shlex.join(words)
 
 
 def _base_path(card: Card, record: Record, run: Run) -> str:

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.card import Card, TrainedTokenizer
+from registry.card import RUN_SECTIONS, Card, TrainedTokenizer
 from registry.errors import InputError
 from registry.finding import all_cards
 from runner import fetching, plugins, progress
 from runner import model as models
 from runner.data import load_parts, tokenize
-from runner.machine import detect, deviations, versions
+from runner.machine import actual_precision, detect, deviations, versions
 from runner.plan import make_plan, require_consent, require_memory
 from runner.record import Machine, Record, Snapshot
 from runner.runs import Run, exclusive, file_sha256, read_model, run_id, write_model
@@ -86,6 +86,7 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
             parts = load_parts(ready.loaded, ready.dataset)
         if record is not None and _intact(run, record):
             tokenizer, model = models.load(card, ready.base, run.model, run.base)
+            record = _on(ready.machine, card, record)
         else:
             with progress.stage("build"):
                 tokenizer = _tokenizer(ready, parts.splits["train"]["text"][:])
@@ -125,7 +126,24 @@ def reload(run: Run) -> tuple[Card, Record, Any, Any]:
     if base is not None and card.adapter is not None and not Path(base.path).is_dir():
         raise InputError(f"the base of {run} is no longer at {base.path}; `replicard reproduce {run.card}` fetches it")
     tokenizer, model = models.load(card, base, run.model, run.base)
-    return card, record, tokenizer, model
+    return card, _on(detect(), card, record), tokenizer, model
+
+
+def require_trained(ready: Ready) -> None:
+    """Refuse to evaluate what is not there, rather than to train it.
+
+    Raises:
+        InputError: The run was not trained to its end, or its files were changed.
+    """
+    run = ready.run
+    if not run.record.exists() or not _intact(run, read_model(run.record, Record)):
+        raise InputError(f"{run} holds no whole model; `replicard train {run.card}` makes it")
+
+
+def _on(machine: Machine, card: Card, record: Record) -> Record:
+    """The record with a plan for scoring on this machine, which need not be the one that trained."""
+    device = {"device": machine.device, "precision": actual_precision(card, machine)}
+    return record.model_copy(update={"plan": record.plan.model_copy(update=device)})
 
 
 def card_of(record: Record) -> Card:
@@ -136,18 +154,26 @@ def card_of(record: Record) -> Card:
 
 
 def current_claims(record: Record) -> Card:
-    """The card as it was run, with what its file now reports: editing a claim does not invalidate a run."""
+    """The card as it was run, with what its file now reports: editing a claim does not invalidate a run.
+
+    A file of the same id that declares another run says nothing of this one; the card is then the recorded one.
+    """
     card = card_of(record)
     file = all_cards().get(card.id)
     if file is None:
         return card
+    overrides = [f"{d.field}={d.actual}" for d in record.deviations if d.overridden]
     try:
-        now = plugins.load_card(file).card
+        now, overridden = plugins.load_card(file).card, plugins.load_card(file, overrides).card
     except InputError:
         return card
+    if run_id(overridden, None) != run_id(card, None):
+        return card
+    # Seed and margin are not of the run: the declared ones count.
+    training = card.training.model_copy(update={"seed": now.training.seed})
     margin = card.evaluation.model_copy(update={"margin": now.evaluation.margin})
-    words = ("source", "reported", "stated", "derived", "assumed", "underspecified", "readme")
-    return card.model_copy(update={name: getattr(now, name) for name in words} | {"evaluation": margin})
+    kept = {name: getattr(now, name) for name in Card.model_fields if name not in RUN_SECTIONS}
+    return card.model_copy(update={**kept, "training": training, "evaluation": margin})
 
 
 def _begin(ready: Ready, plan: Any) -> Record:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from registry.card import RUN_SECTIONS
 from registry.errors import InputError, MissingError, Problem, did_you_mean
 from runner.record import Record, Snapshot
 
@@ -99,7 +100,7 @@ def run_id(card: Card, *resolved: Snapshot | None) -> str:
     """
     sections: dict[str, Any] = {
         name: getattr(card, name).model_dump(mode="json") if getattr(card, name) is not None else None
-        for name in ("base", "task", "data", "adapter", "quantization", "training", "evaluation")
+        for name in RUN_SECTIONS
     }
     del sections["training"]["seed"], sections["evaluation"]["margin"]
     revisions = [snapshot.revision if snapshot else None for snapshot in resolved]

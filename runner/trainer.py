@@ -14,7 +14,13 @@ import numpy as np
 from transformers import DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
+from runner import plugins
+from runner.metrics import Sample
+from runner.scoring import averaging_of
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from registry.card import Card
     from runner.progress import Advance
     from runner.record import Plan
@@ -100,7 +106,7 @@ def make_trainer(
             padding=tokens.padding,
             max_length=tokens.max_length if tokens.padding == "max_length" else None,
         ),
-        compute_metrics=_accuracy,
+        compute_metrics=_epoch_metrics(card),
         callbacks=[MarkComplete()],
     )
     trainer.remove_callback(PrinterCallback)
@@ -195,7 +201,19 @@ def _batchable(rows: Any) -> Any:
     return rows.remove_columns([name for name in ("text", "row") if name in rows.column_names])
 
 
-def _accuracy(output: Any) -> dict[str, float]:
-    """What is logged after each epoch beside the loss."""
-    logits = output.predictions[0] if isinstance(output.predictions, tuple) else output.predictions
-    return {"accuracy": float((np.asarray(logits).argmax(-1) == output.label_ids).mean())}
+def _epoch_metrics(card: Card) -> Callable[[Any], dict[str, float]]:
+    """What is logged after each epoch beside the loss: accuracy, and the card's built-in metrics."""
+    wanted = [metric for metric in card.evaluation.metrics if not metric.name.startswith("evaluate:")]
+
+    def compute(output: Any) -> dict[str, float]:
+        logits = output.predictions[0] if isinstance(output.predictions, tuple) else output.predictions
+        chances, labels = probabilities(np.asarray(logits)), np.asarray(output.label_ids)
+        sample = Sample(labels, chances.argmax(-1), np.ones_like(labels), chances, card.task.positive_index)
+        found = {"accuracy": float((sample.predicted == labels).mean())}
+        for metric in wanted:
+            averaging = averaging_of(metric, len(card.task.labels))
+            name = metric.name if metric.averaging is None else f"{metric.name}_{metric.averaging}"
+            found[name] = plugins.metric(metric.name).compute(sample, averaging)
+        return found
+
+    return compute

@@ -71,13 +71,18 @@ def train(
 
 
 def _points(history: list[dict[str, Any]]) -> list[Point]:
-    """The Trainer's log, without its closing summary."""
-    kept = ("loss", "learning_rate", "grad_norm", "eval_loss", "eval_accuracy")
+    """The Trainer's log, without its closing summary and how long things took."""
+    kept = ("loss", "learning_rate", "grad_norm")
+    timing = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
     return [
         Point(
             step=int(entry["step"]),
             epoch=float(entry["epoch"]),
-            values={name: float(entry[name]) for name in kept if name in entry},
+            values={
+                name: float(value)
+                for name, value in entry.items()
+                if name in kept or (name.startswith("eval_") and name not in timing)
+            },
         )
         for entry in history
         if "loss" in entry or "eval_loss" in entry

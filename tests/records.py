@@ -91,6 +91,7 @@ def record_of(card: Card, seed: int, accuracy: float, base: Snapshot | None, dat
             rows=10000,
             scores=scores,
             loss=0.35,
+            loss_interval=Interval(low=0.34, high=0.36, level=0.95, method="normal"),
             confusion=tuple(tuple(10 * (i + 1) + j for j in range(count)) for i in range(count)),
             roc=((0.0, 0.0), (1.0, 1.0)),
             slices=(

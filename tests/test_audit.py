@@ -9,9 +9,10 @@ from records import CARDS, finished
 
 from registry.card import Card, Claim
 from registry.errors import InputError
+from registry.evidence import assumptions
 from runner.audit import Finding, audit
 from runner.plugins import load_card
-from runner.record import Deviation, Record
+from runner.record import Deviation, Point, Record
 from runner.runs import Run, read_model, write_model
 
 
@@ -88,7 +89,7 @@ def test_an_overridden_recipe_is_another_experiment(tmp_path: Path) -> None:
     card = quickstart(claim())
     run = finished(card, tmp_path, FIVE, hub=False)
     record = read_model(run.record, Record)
-    changed = Deviation(field="training.epochs", declared="7", actual="1", cause="overridden on the command line")
+    changed = Deviation(field="training.epochs", root="training.epochs", declared="7", actual="1", cause="asked for")
     write_model(run.record, record.model_copy(update={"deviations": (changed,)}))
     found = audit(card, run).findings[0]
     assert found.verdict == "not comparable" and "training.epochs" in found.reason
@@ -98,7 +99,7 @@ def test_an_overridden_seed_is_still_the_same_experiment(tmp_path: Path) -> None
     card = quickstart(claim())
     run = finished(card, tmp_path, FIVE, hub=False)
     record = read_model(run.record, Record)
-    seed = Deviation(field="training.seed", declared="42", actual="4", cause="overridden on the command line")
+    seed = Deviation(field="training.seed", root="training.seed", declared="42", actual="4", cause="asked for")
     write_model(run.record, record.model_copy(update={"deviations": (seed,)}))
     assert audit(card, run).findings[0].verdict == "reproduced"
 
@@ -120,7 +121,7 @@ def test_lower_names_the_assumptions(tmp_path: Path) -> None:
     card = load_card(CARDS / "imdb/jamander-project-blockbuster.yaml").card
     seeds = dict(enumerate([0.60, 0.6002, 0.5998, 0.6001, 0.5999]))
     found = audit(card, finished(card, tmp_path, seeds, hub=True)).findings[0]
-    assert found.verdict == "lower" and f"under {len(card.assumed)} assumed values" in found.reason
+    assert found.verdict == "lower" and f"under {len(assumptions(card))} assumed values" in found.reason
 
 
 def test_a_card_that_reports_nothing_has_no_verdict(tmp_path: Path) -> None:
@@ -132,3 +133,38 @@ def test_a_card_that_reports_nothing_has_no_verdict(tmp_path: Path) -> None:
 def test_an_unfinished_run_cannot_be_audited(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not complete"):
         audit(quickstart(), Run(tmp_path, "quickstart", "abcdefabcdef", 42))
+
+
+def test_a_claim_about_an_epoch_is_compared_with_that_epochs_score(tmp_path: Path) -> None:
+    card = load_card(CARDS / "quickstart-topics.yaml").card
+    first = claim(split="validation", epoch=1, value="0.7000", seeds=5, sd=0.01)
+    card = card.model_copy(update={"reported": (first,)})
+    run = finished(card, tmp_path, {42: 0.9}, hub=False)
+    record = read_model(run.record, Record)
+    assert record.training
+    log = tuple(
+        Point(step=30 * epoch, epoch=epoch, values={"eval_loss": 0.5, "eval_accuracy": accuracy})
+        for epoch, accuracy in ((1, 0.701), (2, 0.95))
+    )
+    write_model(run.record, record.model_copy(update={"training": record.training.model_copy(update={"log": log})}))
+    assert audit(card, run).findings[0].values == (0.701,)
+
+
+def test_a_claim_measured_on_another_number_of_rows_is_not_comparable(tmp_path: Path) -> None:
+    found = finding(quickstart(claim(n=77)), tmp_path, FIVE)
+    assert found.verdict == "not comparable" and "77 rows" in found.reason
+
+
+def test_an_official_test_split_is_no_random_hold_out(tmp_path: Path) -> None:
+    """yash3056 splits off its validation rows at random, but tests on the official split."""
+    card = load_card(CARDS / "imdb/yash3056-llama-3.2-1b-imdb.yaml").card
+    (index,) = (i for i, c in enumerate(card.reported) if (c.metric, c.split) == ("accuracy", "test"))
+    seeds = dict(enumerate([0.94, 0.9402, 0.9398, 0.9401, 0.9399]))
+    assert audit(card, finished(card, tmp_path, seeds, hub=True)).findings[index].verdict == "lower"
+
+
+def test_over_seeds_the_interval_is_that_of_the_mean(tmp_path: Path) -> None:
+    """t(0.975, 4) = 2.776, s = 0.00158: 0.830 ± 0.00196."""
+    card = quickstart(claim())
+    line = audit(card, finished(card, tmp_path, FIVE, hub=False)).summaries[0]
+    assert line.interval == pytest.approx((0.82804, 0.83196), abs=1e-5)

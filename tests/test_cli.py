@@ -394,3 +394,66 @@ def test_a_text_far_longer_than_the_model_reads_is_cut_not_refused(trained: Path
     answer = replicard("predict", "tiny", "--json", "--runs", trained / "runs", stdin=b"good film " * 100_000)
     assert answer.code == 0
     assert json.loads(answer.out)["label"] in ("negative", "positive")
+
+
+# What a finished run says afterwards
+
+
+@pytest.mark.parametrize("path", ["evaluation.margin=0.3", "reported=[]", "readme.license=mit", "hardware.count=2"])
+def test_what_judges_or_describes_a_run_cannot_be_overridden(path: str, tmp_path: Path) -> None:
+    answer = replicard("reproduce", write_card(tmp_path), "--set", path, "--runs", tmp_path / "runs")
+    assert answer.code == 2
+    assert "edit the card instead" in answer.line
+
+
+def test_a_readme_no_longer_follows_once_the_card_claims_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = write_card(tmp_path / "cards")
+    monkeypatch.chdir(tmp_path)
+    assert replicard("reproduce", "tiny", "-q").code == 0
+    assert replicard("render", "tiny", "--check").code == 0
+    card.write_text(card.read_text() + "reported: [{metric: accuracy, value: 0.5}]\n")
+    assert replicard("render", "tiny", "--check").code == 1
+    assert replicard("render", "tiny").code == 0
+    assert replicard("render", "tiny", "--check").code == 0
+
+
+def test_a_card_of_the_same_id_that_declares_another_run_does_not_judge_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = write_card(tmp_path / "a")
+    assert replicard("reproduce", here, "-q", "--runs", tmp_path / "runs").code == 0
+    other = write_card(tmp_path / "cards", "epochs: 2", "epochs: 3")
+    other.write_text(other.read_text() + "reported: [{metric: accuracy, value: 0.5}]\n")
+    monkeypatch.chdir(tmp_path)
+    assert json.loads(replicard("audit", "tiny", "--json").out)["findings"] == []
+
+
+def test_over_seeds_the_readme_shows_the_declared_one_and_rendering_again_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_card(tmp_path / "cards")
+    monkeypatch.chdir(tmp_path)
+    assert replicard("reproduce", "tiny", "-q", "--seeds", "3,2").code == 0
+    (page,) = tmp_path.glob("runs/tiny/*/README.md")
+    assert "| `training.seed` | 2 |" in page.read_text()
+    assert "--seeds 2,3" in page.read_text()
+    assert replicard("render", "tiny", "--check").code == 0
+
+
+def test_evaluating_what_is_not_trained_is_refused(tmp_path: Path) -> None:
+    answer = replicard("evaluate", write_card(tmp_path), "--runs", tmp_path / "runs")
+    assert answer.code == 2
+    assert "replicard train tiny" in answer.line
+
+
+def test_the_four_class_card_trains_and_its_readme_holds_every_epoch(tmp_path: Path) -> None:
+    answer = replicard("reproduce", "quickstart-topics", "--runs", tmp_path, "-q")
+    assert answer.code == 0
+    (record,) = records(tmp_path)
+    assert record["evaluation"]["scores"][0]["value"] > 0.75
+    assert len(record["evaluation"]["confusion"]) == 4
+    (page,) = tmp_path.glob("quickstart-topics/*/README.md")
+    assert "### By epoch, on the validation split" in page.read_text()
+    assert (page.parent / "seed42/plots/scores.png").exists()

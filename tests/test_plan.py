@@ -372,3 +372,23 @@ def test_the_machine_is_the_one_torch_sees() -> None:
     assert machine.device == (accelerator.type if accelerator else "cpu")
     assert machine.memory_bytes > 1 << 28
     assert machine.name
+
+
+@pytest.mark.parametrize("length", [64, 512])
+def test_the_planned_flops_are_an_upper_bound_close_to_those_counted(
+    write_card: Callable[..., Loaded], cpu: Machine, length: int
+) -> None:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from runner.model import from_architecture
+
+    shape = {"model_type": "bert", "hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2}
+    architecture = {**shape, "intermediate_size": 256, "max_position_embeddings": 512}
+    data = {"rows": {"train": 8, "test": 8}, "tokens": {"max_length": length}}
+    loaded = write_card(base={"architecture": architecture}, data=data, training={"epochs": 1})
+    model = from_architecture(loaded.card)
+    tokens = torch.randint(5, 200, (8, length))
+    with FlopCounterMode(display=False) as counter:
+        model(input_ids=tokens, labels=torch.zeros(8, dtype=torch.long)).loss.backward()
+    assert 1.0 <= make_plan(loaded, cpu).training_flops / counter.get_total_flops() < 1.15

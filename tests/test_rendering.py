@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 from records import CARDS, finished
 
+from registry.card import Card
+from runner.audit import judge_runs
 from runner.plugins import load_card
 from runner.record import Record
 from runner.rendering import escape, front_matter, prose, readme, render
-from runner.runs import read_model
+from runner.runs import Run, read_model
 
 GOLDEN = Path(__file__).parent / "golden"
+
+
+def page(card: Card, run: Run) -> str:
+    return readme(card, run, judge_runs(card, run))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +35,7 @@ GOLDEN = Path(__file__).parent / "golden"
 def test_the_readme_is_the_golden_one(name: str, accuracies: dict[int, float], tmp_path: Path) -> None:
     """REPLICARD_GOLDEN=1 writes the files anew; read them before they are committed."""
     card = load_card(CARDS / f"{name}.yaml").card
-    text = readme(card, finished(card, tmp_path, accuracies, hub=name.startswith("imdb/")))
+    text = page(card, finished(card, tmp_path, accuracies, hub=name.startswith("imdb/")))
     golden = GOLDEN / f"{card.id}.md"
     if os.environ.get("REPLICARD_GOLDEN"):
         golden.write_text(text, encoding="utf-8")
@@ -39,15 +45,15 @@ def test_the_readme_is_the_golden_one(name: str, accuracies: dict[int, float], t
 def test_rendering_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     card = load_card(CARDS / "quickstart.yaml").card
     run = finished(card, tmp_path, {42: 0.83}, hub=False)
-    first = render(card, run).read_bytes()
-    assert render(card, run).read_bytes() == first
+    first = render(card, run, judge_runs(card, run)).read_bytes()
+    assert render(card, run, judge_runs(card, run)).read_bytes() == first
 
 
 def test_the_declared_seed_is_shown_not_the_best(tmp_path: Path) -> None:
     card = load_card(CARDS / "quickstart.yaml").card
     run = finished(card, tmp_path, {1: 0.95, 42: 0.8, 99: 0.97}, hub=False)
-    assert "1,200 rows" not in readme(card, run)
-    assert "seed 42:" in readme(card, run)
+    assert "1,200 rows" not in page(card, run)
+    assert "seed 42:" in page(card, run)
 
 
 def test_reported_and_reproduced_rows_of_the_model_index_stay_apart(tmp_path: Path) -> None:
@@ -67,7 +73,7 @@ def test_the_front_matter_is_what_the_hub_client_reads(tmp_path: Path) -> None:
     from huggingface_hub import ModelCard
 
     card = load_card(CARDS / "imdb/jamander-project-blockbuster.yaml").card
-    text = readme(card, finished(card, tmp_path, {42: 0.84}, hub=True))
+    text = page(card, finished(card, tmp_path, {42: 0.84}, hub=True))
     data = ModelCard(text).data
     assert (data.license, data.base_model, data.library_name) == ("mit", "prajjwal1/bert-tiny", "peft")
     assert data.to_dict()["base_model_relation"] == "adapter"
@@ -89,8 +95,8 @@ def test_text_of_a_card_is_shown_as_that_text(attack: str, tmp_path: Path) -> No
     plain = load_card(CARDS / "quickstart.yaml").card
     words = plain.readme.model_copy(update={"description": attack, "limitations": attack, "authors": (attack,)})
     card = plain.model_copy(update={"readme": words})
-    page = readme(card, finished(card, tmp_path, {42: 0.83}, hub=False))
-    body = page.split("\n---\n", 1)[1]
+    rendered = page(card, finished(card, tmp_path, {42: 0.83}, hub=False))
+    body = rendered.split("\n---\n", 1)[1]
     assert "49" not in body.split("## Evaluation")[0].replace("143,", "")
     assert "<script" not in body and "](https://example.org" not in re.sub(r"\\\]\(", "", body)
     assert body.count("\n# ") == 1 and "\n| new row" not in body

@@ -61,8 +61,7 @@ def test_the_snippet_of_the_readme_gives_the_probabilities_of_the_run(
     )
     ready = prepare(loaded)
     record = reproduce(loaded)
-    audit.audit(loaded.card, ready.run)
-    page = rendering.render(loaded.card, ready.run)
+    page = rendering.render(loaded.card, ready.run, audit.audit(loaded.card, ready.run))
     code = re.search(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     assert code and record.evaluation
     monkeypatch.chdir(page.parent)
