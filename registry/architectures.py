@@ -6,7 +6,7 @@ those of the configuration classes of transformers 5.23 (`BertConfig`, `DistilBe
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
@@ -74,3 +74,8 @@ class Llama(Part):
 
 
 Architecture = Annotated[Bert | DistilBert | Llama, Field(discriminator="model_type")]
+
+HEADS = {
+    get_args(family.model_fields["model_type"].annotation)[0]: family.heads for family in (Bert, DistilBert, Llama)
+}
+"""Modules of the classification head, by model type."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from registry import yaml
+from registry.architectures import HEADS
 from registry.card import RUN_SECTIONS, Card, inconsistencies
 from registry.errors import InputError, Problem, did_you_mean
 from registry.evidence import Evidence, check_evidence
@@ -297,7 +298,7 @@ def _explain(detail: Any, path: str, model: type[BaseModel] | None) -> str:
         case "value_error":
             return str(context["error"])
         case "union_tag_not_found":
-            return "`model_type` is missing; one of: bert, distilbert, llama"
+            return f"`model_type` is missing; one of: {', '.join(HEADS)}"
         case "model_type" | "model_attributes_type" | "dict_type":
             should = "be a section of keys and values"
         case "tuple_type":

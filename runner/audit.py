@@ -28,10 +28,12 @@ class _Measured:
 
     Attributes:
         values: The metric of each seed.
+        interval: 95% interval: of sampling for one seed, of the mean over seeds for several; null where none is known.
         holdout_se: Standard error of the metric on a hold-out that the two sides drew differently; else 0.
     """
 
     values: list[float]
+    interval: tuple[float, float] | None
     holdout_se: float
 
 
@@ -48,6 +50,7 @@ class Finding(Item):
         headline: Whether it is a main result.
         values: What each seed gave; empty where nothing was measured.
         mean: Their mean; null where nothing was measured.
+        interval: 95% interval: of sampling for one seed, of the mean over seeds for several; null where none is known.
         expected: Where a new value was expected by the spread over seeds (95%).
         verdict: The verdict.
         reason: Why, in one line with the arithmetic.
@@ -62,6 +65,7 @@ class Finding(Item):
     headline: bool
     values: tuple[float, ...] = ()
     mean: float | None = None
+    interval: tuple[float, float] | None = None
     expected: tuple[float, float] | None = None
     verdict: Verdict
     reason: str
@@ -185,7 +189,7 @@ def _summaries(card: Card, records: Sequence[Record], findings: Sequence[Finding
             values=tuple(values),
             mean=fmean(values),
             sd=stdev(values) if len(values) > 1 else None,
-            interval=mean_interval(values) or ((interval.low, interval.high) if interval else None),
+            interval=_interval_of(values, interval),
             findings=tuple(
                 index
                 for index, (claim, finding) in enumerate(zip(card.reported, findings, strict=True))
@@ -194,6 +198,11 @@ def _summaries(card: Card, records: Sequence[Record], findings: Sequence[Finding
         )
         for metric, averaging, values, interval in lines
     )
+
+
+def _interval_of(values: Sequence[float], sampling: Interval | None) -> tuple[float, float] | None:
+    """Of the mean over several seeds; of sampling for one."""
+    return mean_interval(values) or ((sampling.low, sampling.high) if sampling is not None else None)
 
 
 def _measure(card: Card, claim: Claim, records: Sequence[Record]) -> _Measured | tuple[Verdict, str]:
@@ -216,7 +225,12 @@ def _measure(card: Card, claim: Claim, records: Sequence[Record]) -> _Measured |
     )
     if changed:
         return "not comparable", f"another experiment: {', '.join(changed)} overridden"
-    return _Measured(values, _holdout_se(card, claim, split, values[0], rows, records[0]))
+    sampling = _sampling_interval(card, claim, split, records[0])
+    return _Measured(
+        values=values,
+        interval=_interval_of(values, sampling),
+        holdout_se=_holdout_se(card, claim, split, values[0], rows, sampling),
+    )
 
 
 def _value(card: Card, claim: Claim, split: str, record: Record) -> float | str:
@@ -247,18 +261,25 @@ def _value(card: Card, claim: Claim, split: str, record: Record) -> float | str:
     return points[-1].values[name]
 
 
-def _holdout_se(card: Card, claim: Claim, split: str, value: float, rows: int, record: Record) -> float:
+def _sampling_interval(card: Card, claim: Claim, split: str, record: Record) -> Interval | None:
+    """The sampling uncertainty of what one seed measured at its end."""
+    assert record.evaluation is not None
+    if split != card.evaluation.split:
+        return None
+    if claim.metric == "loss":
+        return record.evaluation.loss_interval
+    score = _score(card, claim, record.evaluation)
+    return score.interval if score is not None else None
+
+
+def _holdout_se(card: Card, claim: Claim, split: str, value: float, rows: int, sampling: Interval | None) -> float:
     """Sampling error of a metric on a split that somebody else drew at random, even where its seed is guessed."""
     data = card.data
     drawn = data.balanced or getattr(data.split, split, None) or getattr(data.limit, split, None)
     if card.source is None or not drawn:
         return 0.0
-    assert record.evaluation is not None
-    if split == card.evaluation.split:
-        score = _score(card, claim, record.evaluation)
-        interval = record.evaluation.loss_interval if claim.metric == "loss" else score.interval if score else None
-        if interval is not None:
-            return (interval.high - interval.low) / (2 * 1.96)
+    if sampling is not None:
+        return (sampling.high - sampling.low) / (2 * 1.96)
     return math.sqrt(max(value * (1 - value), 0.0) / rows) if claim.metric in SHARES else 0.0
 
 
@@ -287,7 +308,7 @@ def _conclude(card: Card, index: int, measured: _Measured, found: Comparison, p:
         reason = f"{away}; more than ±{margin:g}, but too little for as many claims as are compared (p = {p:.2g}, Holm)"
     else:
         reason = f"{away}; outside what {noise} explain, but not beyond ±{margin:g}"
-    return _finding(card, index, verdict, reason, tuple(measured.values), found.mean, expected)
+    return _finding(card, index, verdict, reason, tuple(measured.values), found.mean, measured.interval, expected)
 
 
 def _finding(
@@ -297,6 +318,7 @@ def _finding(
     reason: str,
     values: tuple[float, ...] = (),
     mean: float | None = None,
+    interval: tuple[float, float] | None = None,
     expected: tuple[float, float] | None = None,
 ) -> Finding:
     claim = card.reported[index]
@@ -310,6 +332,7 @@ def _finding(
         headline=claim.headline,
         values=values,
         mean=mean,
+        interval=interval,
         expected=expected,
         verdict=verdict,
         reason=reason,

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.architectures import Bert, DistilBert, Llama
+from registry.architectures import HEADS
 from registry.card import TrainedTokenizer
 from registry.errors import InputError, Problem
 from runner import plugins
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from registry.card import Card
     from runner.record import Snapshot
 
-HEADS = {"bert": Bert.heads, "distilbert": DistilBert.heads, "llama": Llama.heads}
-"""Names of the modules of the classification head, by model type."""
 
 _SPECIAL = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
 

@@ -38,7 +38,7 @@ def record_of(card: Card, seed: int, accuracy: float, base: Snapshot | None, dat
     count = len(card.task.labels)
     averaging = "positive" if len(card.task.labels) == 2 else "macro"
     scores = tuple(
-        score(m.name, accuracy, averaging if m.name in ("precision", "recall", "f1") else None)
+        score(m.name, accuracy, (m.averaging or averaging) if m.name in ("precision", "recall", "f1") else None)
         for m in card.evaluation.metrics
     )
     rows = Rows(train=40000, validation=0, test=10000, shared_texts=123)
