@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from registry.architectures import HEADS
 from registry.errors import InputError, MissingError, Problem
 from runner import model as models
 from runner.data import SPLITS, split_rows
@@ -149,7 +150,7 @@ def _quantized(card: Card, model: object) -> tuple[int, int]:
 
     if card.quantization is None:
         return 0, 0
-    heads = {name for names in models.HEADS.values() for name in names}
+    heads = {name for names in HEADS.values() for name in names}
     count, total = 0, 0.0
     bits = getattr(card.quantization, "bits", 8)
     double = getattr(card.quantization, "double_quant", False)
