@@ -431,7 +431,7 @@ def test_an_override_can_bring_in_a_plugin(card: Callable[..., Loaded]) -> None:
 
 
 def test_an_empty_override_is_null(card: Callable[..., Loaded]) -> None:
-    assert card("readme: {license: mit}\n", ("readme.license=",)).card.readme.license is None
+    assert card("adapter: {type: lora, target_modules: [query]}\n", ("adapter=",)).card.adapter is None
 
 
 def test_of_two_overrides_of_one_path_the_last_counts_and_is_recorded(card: Callable[..., Loaded]) -> None:
@@ -455,7 +455,7 @@ def test_an_override_leaves_the_file_and_its_hash_alone(card: Callable[..., Load
         ("data.limit={trian: 1}", "data.limit.trian: unknown key; did you mean `train`?"),
         ("adapter.type=lora", "adapter.target_modules: missing; it is required"),
         ("adapter.r=8", "adapter.type: missing; it is required"),
-        ("source.readme=a", "source.sha256: missing; it is required"),
+        ("source.readme=a", "source.readme: judges or describes the run and is no part of it; edit the card instead"),
         ("base.architecture.hidden_size=a", "base.architecture.hidden_size: should be a valid integer, not 'a'"),
         ("base.architecture.model_type=gpt", "base.architecture.model_type: 'gpt' is not known here; "
          "one of: bert, distilbert, llama"),
@@ -463,7 +463,7 @@ def test_an_override_leaves_the_file_and_its_hash_alone(card: Callable[..., Load
         ("reported[0].value=1", "reported[0]: unknown key; did you mean `reported`?"),
         ("task.labels.0=a", "task.labels.0: `labels` is a value, not a section"),
         ("evaluation.metrics=[acuracy]", "evaluation.metrics[0]: no metric 'acuracy'; did you mean `accuracy`?"),
-        ("examples=[{text: a, label: b}]", "examples[0].label: 'b' is not a label; one of: negative, positive"),
+        ("task.positive=b", "task: `positive` is not among the labels; one of: negative, positive"),
         ("training.seed=&a 1", "training.seed: anchors and aliases are refused; write the value out"),
         ("training.seed", "write path=value, for example training.seed=1"),
         ("=1", "write path=value, for example training.seed=1"),
@@ -487,7 +487,7 @@ def test_an_override_that_contradicts_the_file_is_refused_at_the_option(refusal:
 
 def test_an_id_cannot_be_overridden(refusal: Callable[..., list[str]]) -> None:
     (line,) = refusal(sets=("id=y",))
-    assert line.startswith("--set id=y  id: is 'y', but the file is 'x.yaml'")
+    assert line == "--set id=y  id: judges or describes the run and is no part of it; edit the card instead"
 
 
 def test_all_bad_overrides_are_said_at_once(refusal: Callable[..., list[str]]) -> None:

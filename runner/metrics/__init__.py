@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from runner.record import Interval
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 SKLEARN_AVERAGE = {"positive": "binary", "macro": "macro", "micro": "micro", "weighted": "weighted"}
@@ -39,6 +38,8 @@ class Sample:
 
     def merged(self) -> Sample:
         """The same rows as cells of their confusion matrix: what needs no probabilities is computed from those."""
+        import numpy as np
+
         cells, index = np.unique(np.stack([self.labels, self.predicted]), axis=1, return_inverse=True)
         counts = np.bincount(index.ravel(), weights=self.weights).astype(np.int64)
         return replace(self, labels=cells[0], predicted=cells[1], weights=counts, probabilities=None)

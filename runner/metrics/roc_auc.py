@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     from runner.metrics import Sample
 
@@ -16,6 +14,7 @@ AVERAGED = False
 
 def compute(sample: Sample, averaging: str) -> float:
     """ROC-AUC in [0, 1]; one against the rest, macro-averaged, beyond two labels; NaN where a label is absent."""
+    import numpy as np
     from sklearn.metrics import roc_auc_score
 
     assert sample.probabilities is not None
