@@ -137,7 +137,7 @@ def require_trained(ready: Ready) -> None:
     """
     run = ready.run
     if not run.record.exists() or not _intact(run, read_model(run.record, Record)):
-        raise InputError(f"{run} holds no whole model; `replicard train {run.card}` makes it")
+        raise InputError(f"{run} is not trained, or its model was changed; `replicard train {run.card}` first")
 
 
 def _on(machine: Machine, card: Card, record: Record) -> Record:

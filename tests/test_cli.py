@@ -442,12 +442,6 @@ def test_over_seeds_the_readme_shows_the_declared_one_and_rendering_again_change
     assert replicard("render", "tiny", "--check").code == 0
 
 
-def test_evaluating_what_is_not_trained_is_refused(tmp_path: Path) -> None:
-    answer = replicard("evaluate", write_card(tmp_path), "--runs", tmp_path / "runs")
-    assert answer.code == 2
-    assert "replicard train tiny" in answer.line
-
-
 def test_the_four_class_card_trains_and_its_readme_holds_every_epoch(tmp_path: Path) -> None:
     answer = replicard("reproduce", "quickstart-topics", "--runs", tmp_path, "-q")
     assert answer.code == 0

@@ -153,7 +153,7 @@ def test_train_then_evaluate_gives_what_reproduce_gives(finished: Path, tmp_path
 def test_evaluate_without_a_trained_run_says_what_to_do(tmp_path: Path) -> None:
     answer = replicard("evaluate", write_card(tmp_path), "--runs", tmp_path / "runs", "-q")
     assert answer.code == 2
-    assert "is not trained; `replicard train tiny` first" in answer.line
+    assert "is not trained, or its model was changed; `replicard train tiny` first" in answer.line
 
 
 def test_a_run_that_is_only_trained_cannot_be_audited_but_can_predict(tmp_path: Path) -> None:
