@@ -193,7 +193,8 @@ def _summaries(card: Card, records: Sequence[Record], findings: Sequence[Finding
             findings=tuple(
                 index
                 for index, (claim, finding) in enumerate(zip(card.reported, findings, strict=True))
-                if finding.mean is not None and claim.metric == metric and claim.averaging in (None, averaging)
+                # The same numbers: not those of another split, or of an epoch on the way.
+                if claim.metric == metric and finding.values == tuple(values)
             ),
         )
         for metric, averaging, values, interval in lines

@@ -525,7 +525,7 @@ def main() -> None:
     except Exception as error:
         code = _fail(error)
     if code == 130:
-        typer.echo("interrupted; the same command goes on from the last checkpoint", err=True)
+        typer.echo("interrupted; the same command goes on from the last complete checkpoint, if there is one", err=True)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -168,3 +168,15 @@ def test_over_seeds_the_interval_is_that_of_the_mean(tmp_path: Path) -> None:
     card = quickstart(claim())
     line = audit(card, finished(card, tmp_path, FIVE, hub=False)).summaries[0]
     assert line.interval == pytest.approx((0.82804, 0.83196), abs=1e-5)
+
+
+def test_a_claim_about_an_epoch_does_not_stand_beside_the_final_score(tmp_path: Path) -> None:
+    card = load_card(CARDS / "quickstart-topics.yaml").card
+    first = claim(split="validation", epoch=1, value="0.7000")
+    card = card.model_copy(update={"reported": (first, claim(value="0.9000"))})
+    run = finished(card, tmp_path, {42: 0.9}, hub=False)
+    record = read_model(run.record, Record)
+    assert record.training
+    log = (Point(step=30, epoch=1.0, values={"eval_loss": 0.5, "eval_accuracy": 0.701}),)
+    write_model(run.record, record.model_copy(update={"training": record.training.model_copy(update={"log": log})}))
+    assert audit(card, run).summaries[0].findings == (1,)

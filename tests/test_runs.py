@@ -174,7 +174,7 @@ def test_ctrl_c_is_one_line_and_130_and_the_same_command_goes_on_to_the_same_wei
         started.send_signal(signal.SIGINT)
         out, err = started.communicate(timeout=60)
     assert (started.returncode, out) == (130, "")
-    assert err == "interrupted; the same command goes on from the last checkpoint\n"
+    assert err == "interrupted; the same command goes on from the last complete checkpoint, if there is one\n"
     assert records(tmp_path / "runs") == []
 
     assert replicard(*command[3:]).code == 0
