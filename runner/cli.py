@@ -506,8 +506,9 @@ def _disk_problem(error: BaseException) -> str | None:
     return None
 
 
-# How long a waiting thread of GNU OpenMP spins before it sleeps. By its default, two runs on the same two cores keep each
-# other waiting: training the quickstart in two terminals at once took 67 s each, and 36 s with this (alone 16 and 14 s).
+# How long a waiting thread of GNU OpenMP spins before it sleeps. By its default, two runs on the same two cores keep
+# each other waiting: training the quickstart in two terminals at once took 67 s each, and 36 s with this (alone 16
+# and 14 s).
 _SPINS = "2000"
 
 
