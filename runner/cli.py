@@ -201,11 +201,12 @@ def evaluate(
 def audit(run: RunArgument, as_json: JsonOption = False, runs: RunsOption = Path("runs")) -> None:
     """Compare what a card reports with what its runs gave."""
     from runner.audit import audit as make_audit
+    from runner.record import Record
     from runner.reproducing import current_claims
     from runner.runs import find_run, read_model
 
     found = find_run(runs, run)
-    record = read_model(found.record, _record_type())
+    record = read_model(found.record, Record)
     result = make_audit(current_claims(record), found)
     if as_json:
         _print_json(result.model_dump(mode="json"))
@@ -222,13 +223,14 @@ def render(
     """Render the README of a run."""
     from runner.audit import audit as make_audit
     from runner.audit import judge_runs
+    from runner.record import Record
     from runner.rendering import readme
     from runner.rendering import render as write_readme
     from runner.reproducing import current_claims
     from runner.runs import find_run, read_model
 
     found = find_run(runs, run)
-    card = current_claims(read_model(found.record, _record_type()))
+    card = current_claims(read_model(found.record, Record))
     if check:
         path = found.over_seeds / "README.md"
         if not path.exists() or path.read_text(encoding="utf-8") != readme(card, found, judge_runs(card, found)):
@@ -262,10 +264,10 @@ def predict(
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise InputError(f"text {number} is not UTF-8")
     found = find_run(runs, run)
-    card, record, tokenizer, model = reload(found)
+    card, made, tokenizer, model = reload(found)
     from runner.evaluation import predict as classify
 
-    chances = classify(card, record.plan, found, model, tokenizer, given)
+    chances = classify(card, made, found, model, tokenizer, given)
     for text, row in zip(given, chances, strict=True):
         label = card.task.labels[int(row.argmax())]
         if as_json:
@@ -361,12 +363,6 @@ def _print_audit(record: Record, result: Audit) -> None:
 
 def _span(interval: Any) -> str:
     return f"{interval.low:.4f} to {interval.high:.4f}" if interval else ""
-
-
-def _record_type() -> type[Record]:
-    from runner.record import Record
-
-    return Record
 
 
 def _load(file: Path, overrides: Sequence[str] | None = None) -> Loaded:

@@ -33,19 +33,20 @@ def fetch_base(loaded: Loaded) -> Snapshot | None:
     if base.model is None:
         return None
     where = Problem(loaded.where("base.model"), "base.model", "")
-    folder = _local(loaded, "base.model", base.model, "config.json")
-    if folder is None:
-        folder = _download(base.model, "model", base.revision, [*_SMALL, *_WEIGHTS], where)
+    local = _local(loaded, "base.model", base.model, "config.json")
+    folder = local or _download(base.model, "model", base.revision, [*_SMALL, *_WEIGHTS], where)
+    weights = _WEIGHTS
     if not list(folder.glob("*.safetensors")):
+        weights = _PICKLED
         if not base.allow_pickle:
             message = f"{base.model} ships no safetensors; `base.allow_pickle: true` consents to its pickled weights"
             raise InputError(Problem(where.where, where.path, message))
         if not list(folder.glob("pytorch_model*.bin")):
-            if _local(loaded, "base.model", base.model, "config.json") is None:
+            if local is None:
                 folder = _download(base.model, "model", base.revision, [*_SMALL, *_PICKLED], where)
             if not list(folder.glob("pytorch_model*.bin")):
                 raise InputError(Problem(where.where, where.path, f"{base.model} holds no weights"))
-    return _pin(base.model, folder, [*_SMALL, *(_WEIGHTS if list(folder.glob("*.safetensors")) else _PICKLED)])
+    return _pin(base.model, folder, [*_SMALL, *weights])
 
 
 def fetch_tokenizer(loaded: Loaded) -> Snapshot | None:

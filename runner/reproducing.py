@@ -16,7 +16,7 @@ from runner import model as models
 from runner.data import load_parts, tokenize
 from runner.machine import actual_precision, detect, deviations, versions
 from runner.plan import make_plan, require_consent, require_memory
-from runner.record import Machine, Record, Snapshot
+from runner.record import Machine, Plan, Record, Snapshot
 from runner.runs import Run, exclusive, file_sha256, read_model, run_id, write_model
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
             parts = load_parts(ready.loaded, ready.dataset)
         if record is not None and _intact(run, record):
             tokenizer, model = models.load(card, ready.base, run.model, run.base)
-            record = _on(ready.machine, card, record)
+            plan = _scoring_plan(card, record, ready.machine)
         else:
             with progress.stage("build"):
                 tokenizer = _tokenizer(ready, parts.splits["train"]["text"][:])
@@ -104,15 +104,15 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
         if stop_after_training:
             return record
         rows = tokenize(parts.splits[card.evaluation.split], tokenizer, card, "tokenize")
-        found = evaluation.evaluate(card, record.plan, run, model, tokenizer, rows)
+        found = evaluation.evaluate(card, plan, run, model, tokenizer, rows)
         record = record.model_copy(update={"evaluation": found})
         plotting.plot(card, record, run)
         write_model(run.record, record)
     return record
 
 
-def reload(run: Run) -> tuple[Card, Record, Any, Any]:
-    """The card, record, tokenizer and trained model of a finished run.
+def reload(run: Run) -> tuple[Card, Plan, Any, Any]:
+    """The card, a plan for scoring here, the tokenizer and the trained model of a finished run.
 
     Raises:
         InputError: The run was not trained to its end, or its files were changed.
@@ -126,7 +126,7 @@ def reload(run: Run) -> tuple[Card, Record, Any, Any]:
     if base is not None and card.adapter is not None and not Path(base.path).is_dir():
         raise InputError(f"the base of {run} is no longer at {base.path}; `replicard reproduce {run.card}` fetches it")
     tokenizer, model = models.load(card, base, run.model, run.base)
-    return card, _on(detect(), card, record), tokenizer, model
+    return card, _scoring_plan(card, record, detect()), tokenizer, model
 
 
 def require_trained(ready: Ready) -> None:
@@ -140,10 +140,9 @@ def require_trained(ready: Ready) -> None:
         raise InputError(f"{run} is not trained, or its model was changed; `replicard train {run.card}` first")
 
 
-def _on(machine: Machine, card: Card, record: Record) -> Record:
-    """The record with a plan for scoring on this machine, which need not be the one that trained."""
-    device = {"device": machine.device, "precision": actual_precision(card, machine)}
-    return record.model_copy(update={"plan": record.plan.model_copy(update=device)})
+def _scoring_plan(card: Card, record: Record, machine: Machine) -> Plan:
+    """The run's plan for scoring on this machine, which need not be the one that trained; the record keeps its own."""
+    return record.plan.model_copy(update={"device": machine.device, "precision": actual_precision(card, machine)})
 
 
 def card_of(record: Record) -> Card:
