@@ -1,0 +1,136 @@
+"""Arguments and options that several verbs share, and what they mean."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from registry.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry.loading import Loaded
+
+CardArgument = Annotated[
+    str, typer.Argument(metavar="CARD", help="A card's id, a path, or a glob.", show_default=False)
+]
+CardsArgument = Annotated[
+    list[str], typer.Argument(metavar="CARD…", help="Cards: ids, paths or globs.", show_default=False)
+]
+RunArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="<card>, <card>/<run id> or <card>/<run id>/seed<k>; the newest that fits.",
+        show_default=False,
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Override a field, for example training.seed=1.", show_default=False
+    ),
+]
+SeedsOption = Annotated[
+    str | None, typer.Option("--seeds", metavar="A..B", help="Seeds: 0..4 or 1,2,3.", show_default=False)
+]
+RunsOption = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of all runs.")]
+AcceptOption = Annotated[
+    bool, typer.Option("--accept-deviations", help="Run although this machine cannot do all that is declared.")
+]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Do it again even if it is done.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, results only.")]
+
+
+def load(file: Path, overrides: Sequence[str] | None = None) -> Loaded:
+    """A card, with the plugins that are here."""
+    from runner.plugins import load_card
+
+    return load_card(file, overrides or ())
+
+
+def load_all(files: Sequence[Path], overrides: Sequence[str] | None) -> list[Loaded]:
+    """All cards, or the problems of all."""
+    loaded, problems = [], []
+    for file in files:
+        try:
+            loaded.append(load(file, overrides))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return loaded
+
+
+def files_of(names: Sequence[str]) -> list[Path]:
+    """The cards that arguments mean, each once."""
+    from registry.finding import find
+
+    return list({file.resolve(): file for name in names for file in find(name)}.values())
+
+
+def one_file(name: str) -> Path:
+    """The one card an argument means."""
+    from registry.finding import find
+
+    files = find(name)
+    if len(files) > 1:
+        raise InputError(f"{name!r} means {len(files)} cards; name one: {', '.join(file.stem for file in files[:8])}")
+    return files[0]
+
+
+def seeded(loaded: Loaded, seeds: str | None) -> list[Loaded]:
+    """The card once for each seed; its own seed without `--seeds`."""
+    from dataclasses import replace
+
+    from registry.loading import Override
+
+    if seeds is None:
+        return [loaded]
+    low, dots, high = seeds.partition("..")
+    try:
+        wanted = list(range(int(low), int(high) + 1)) if dots else [int(part) for part in seeds.split(",")]
+    except ValueError:
+        wanted = []
+    if not wanted or min(wanted) < 0 or max(wanted) >= 2**32:
+        raise InputError(Problem(f"--seeds {seeds}", "", "write 0..4 or 1,2,3; a seed is below 2**32"))
+    declared = loaded.card.training.seed
+    cards = {
+        seed: loaded.card.model_copy(update={"training": loaded.card.training.model_copy(update={"seed": seed})})
+        for seed in wanted
+    }
+    # A seed that the source states is a value like any other; else a set of seeds is nobody's deviation.
+    told = {
+        seed: (*loaded.overrides, Override("training.seed", "training.seed", str(declared), str(seed)))
+        if "training.seed" in loaded.card.stated and seed != declared
+        else loaded.overrides
+        for seed in wanted
+    }
+    return [replace(loaded, card=cards[seed], overrides=told[seed]) for seed in wanted]
+
+
+def consent(loaded: Loaded, accept: bool) -> bool:
+    """Whether the user agrees to what this machine cannot do as declared; asked on a terminal."""
+    from runner.machine import detect, deviations
+
+    if accept or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return accept
+    unmet = [d for d in deviations(loaded.card, detect(), loaded.overrides) if d.consent]
+    for d in unmet:
+        typer.echo(f"{d.field}: {d.declared} is declared, this machine would run {d.actual} ({d.cause})", err=True)
+    try:
+        return not unmet or typer.confirm("Run it so, and say so in the record and the README?", err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+
+
+def set_quiet(quiet: bool) -> None:
+    """Show no progress."""
+    from runner import progress
+
+    progress.console.quiet = quiet

@@ -1,0 +1,26 @@
+"""`replicard audit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner.cli.app import app
+from runner.cli.arguments import JsonOption, RunArgument, RunsOption
+from runner.cli.output import print_audit, print_json
+
+
+@app.command()
+def audit(run: RunArgument, as_json: JsonOption = False, runs: RunsOption = Path("runs")) -> None:
+    """Compare what a card reports with what its runs gave."""
+    from runner.audit import audit as make_audit
+    from runner.record import Record
+    from runner.reproducing import current_claims
+    from runner.runs import find_run, read_model
+
+    found = find_run(runs, run)
+    record = read_model(found.record, Record)
+    result = make_audit(current_claims(record), found)
+    if as_json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        print_audit(record, result)

@@ -1,0 +1,47 @@
+"""What went wrong, as lines on standard error and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import traceback
+from pathlib import Path
+
+import typer
+
+from registry.errors import MissingError, Problem, ReplicardError
+from runner.cli.output import print_problems
+
+
+def fail(error: Exception) -> int:
+    """Say what went wrong in one line or, where much is wrong, in one line each; returns the exit code."""
+    if isinstance(error, ReplicardError):
+        return print_problems(error)
+    disk = _disk_problem(error)
+    if disk is not None:
+        where = str(getattr(error, "filename", None) or "")
+        return print_problems(MissingError(Problem(where, "", disk)))
+    if isinstance(error, MemoryError) or "out of memory" in str(error).casefold():
+        message = "out of memory; a smaller training.batch_size with more gradient_accumulation_steps keeps the recipe"
+        return print_problems(MissingError(message))
+    log = Path(tempfile.gettempdir()) / f"replicard-{os.getpid()}.log"
+    log.write_text(traceback.format_exc(), encoding="utf-8")
+    reason = (str(error).splitlines() or [""])[0]
+    typer.echo(f"a fault of replicard: {type(error).__name__}: {reason} (traceback in {log})", err=True)
+    return 4
+
+
+def _disk_problem(error: BaseException) -> str | None:
+    """What a full or read-only disk is, however deep the library that met it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        number = getattr(seen, "errno", None)
+        text = str(seen)
+        if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "os error 28" in text:
+            return "the disk is full; make room and run it again, what is done is kept"
+        if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+            reason = getattr(seen, "strerror", "")
+            return f"cannot be written: {reason}; --runs DIR chooses another place for runs, HF_HOME one for caches"
+        seen = seen.__cause__ or seen.__context__
+    return None

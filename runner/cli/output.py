@@ -1,0 +1,87 @@
+"""What the verbs print: tables, JSON, problems, the audit of a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from registry.errors import ReplicardError
+    from runner.audit import Audit
+    from runner.record import Record
+
+
+def table(header: list[str], rows: list[list[str]]) -> None:
+    """A table that wraps on a terminal and is plain, tab-free text elsewhere."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=160)
+    console.print(table)
+
+
+def print_json(value: Any) -> None:
+    """JSON for programs, on standard output."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_problems(error: ReplicardError) -> int:
+    """Problems on standard error, one a line; returns the exit code."""
+    for problem in error.problems:
+        typer.echo(str(problem), err=True)
+    return error.exit_code
+
+
+def print_audit(record: Record, result: Audit) -> None:
+    """The result table: every metric over the seeds, with the claim about it and the verdict; then why."""
+    rows: list[list[str]] = []
+    shown: set[int] = set()
+    for line in result.summaries:
+        findings = [result.findings[index] for index in line.findings]
+        shown.update(line.findings)
+        rows.append(
+            [
+                f"{line.metric} ({line.averaging})" if line.averaging not in (None, "positive") else line.metric,
+                ", ".join(f.reported for f in findings) or "–",
+                f"{line.mean:.4f}" + (f" ± {line.sd:.4f}" if line.sd is not None else ""),
+                f"{line.interval[0]:.4f} to {line.interval[1]:.4f}" if line.interval else "",
+                ", ".join(f.verdict for f in findings) or "not reported",
+            ]
+        )
+    seeds = f"{len(result.seeds)} seeds" if len(result.seeds) > 1 else f"seed {result.seeds[0]}"
+    title = f"{result.card_id} ({result.split}, {result.rows:,} rows, {seeds})"
+    table([title, "Reported", "Reproduced", "95% interval", "Verdict"], rows)
+    for index, finding in enumerate(result.findings):
+        what = finding.metric + (f" ({finding.split})" if finding.split not in (None, result.split) else "")
+        verdict = "" if index in shown else f"{finding.verdict}: "
+        typer.echo(f"{what} {finding.reported}: {verdict}{finding.reason}")
+    for d in record.deviations:
+        typer.echo(f"deviation: {d.field}: {d.declared} declared, {d.actual} ran ({d.cause})")
+    if result.verdict:
+        under = f", under {result.assumed} assumed values" if result.assumed else ""
+        typer.echo(f"verdict: {result.verdict}{under}")
+
+
+def span(interval: Any) -> str:
+    """An interval, where there is one."""
+    return f"{interval.low:.4f} to {interval.high:.4f}" if interval else ""
+
+
+def short(file: Path) -> str:
+    """A path as seen from the working directory, where it lies below it."""
+    try:
+        return str(file.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(file)

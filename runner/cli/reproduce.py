@@ -1,0 +1,84 @@
+"""`replicard reproduce`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from runner.cli.app import app
+from runner.cli.arguments import (
+    AcceptOption,
+    CardsArgument,
+    FreshOption,
+    JsonOption,
+    QuietOption,
+    RunsOption,
+    SeedsOption,
+    SetOption,
+    consent,
+    files_of,
+    load_all,
+    seeded,
+    set_quiet,
+)
+from runner.cli.failures import fail
+from runner.cli.output import print_audit, print_json
+
+if TYPE_CHECKING:
+    from registry.loading import Loaded
+
+
+@app.command()
+def reproduce(
+    cards: CardsArgument,
+    set_: SetOption = None,
+    seeds: SeedsOption = None,
+    accept: AcceptOption = False,
+    fresh: FreshOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Plan, train, evaluate, audit and render cards; what is done is not done again."""
+    set_quiet(quiet)
+    # Every card is validated before the first is run.
+    loaded = load_all(files_of(cards), set_)
+    done, worst = [], 0
+    for one in loaded:
+        try:
+            done.append(_reproduce(one, seeds, accept, fresh, as_json, runs))
+        except Exception as error:
+            if len(loaded) == 1:
+                raise
+            worst = max(worst, fail(error))
+    if as_json:
+        print_json(done)
+    if worst:
+        raise typer.Exit(worst)
+
+
+def _reproduce(
+    loaded: Loaded, seeds: str | None, accept: bool, fresh: bool, as_json: bool, runs: Path
+) -> dict[str, Any]:
+    """One card, all its seeds; the result as JSON, printed for people unless that is wanted."""
+    from runner.audit import audit as make_audit
+    from runner.rendering import render as write_readme
+    from runner.reproducing import prepare, train_and_evaluate
+
+    accepted = consent(loaded, accept)
+    done = []
+    for one in seeded(loaded, seeds):
+        ready = prepare(one, runs, accepted)
+        done.append((ready.run, train_and_evaluate(ready, fresh)))
+    run, record = done[0]  # the first seed is the one that stands for the card
+    result = make_audit(loaded.card, run)
+    page = write_readme(loaded.card, run, result)
+    if not as_json:
+        print_audit(record, result)
+        typer.echo(f"README  {page}")
+        typer.echo(f"record  {run.record}")
+        typer.echo(f"model   {run.model}")
+        typer.echo(f"plots   {', '.join(str(path) for path in sorted(run.plots.glob('*.png')))}")
+    return {"run": str(run), "readme": str(page), "audit": result.model_dump(mode="json")}

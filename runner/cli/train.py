@@ -1,0 +1,44 @@
+"""`replicard train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from runner.cli.app import app
+from runner.cli.arguments import (
+    AcceptOption,
+    CardArgument,
+    FreshOption,
+    QuietOption,
+    RunsOption,
+    SeedsOption,
+    SetOption,
+    consent,
+    load,
+    one_file,
+    seeded,
+    set_quiet,
+)
+
+
+@app.command()
+def train(
+    card: CardArgument,
+    set_: SetOption = None,
+    seeds: SeedsOption = None,
+    accept: AcceptOption = False,
+    fresh: FreshOption = False,
+    quiet: QuietOption = False,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Train a card; what was begun is resumed."""
+    from runner.reproducing import prepare, train_and_evaluate
+
+    set_quiet(quiet)
+    loaded = load(one_file(card), set_)
+    for one in seeded(loaded, seeds):
+        ready = prepare(one, runs, consent(one, accept))
+        train_and_evaluate(ready, fresh, stop_after_training=True)
+        typer.echo(f"trained {ready.run}: {ready.run.model}")
