@@ -1,24 +1,42 @@
 """Model families: the facts of their configurations, under the names that transformers uses.
 
 A card that states them can be planned without network, and a card with no base model is built from them. Defaults are
-those of the configuration classes of transformers 5.23 (`BertConfig`, `DistilBertConfig`, `LlamaConfig`).
+those of the configuration classes of transformers 5.23 (`BertConfig`, `DistilBertConfig`, `LlamaConfig`). Known of each
+family besides: the modules of its `heads`, the linear `layers` that an adapter may name (`{}` is the number of a block),
+and whether it is a `decoder`, whose tokenizer has no padding token.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
+from registry.errors import did_you_mean
 from registry.part import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Bert(Part):
     """A BERT-shaped encoder."""
 
     heads: ClassVar[tuple[str, ...]] = ("classifier",)
+    decoder: ClassVar[bool] = False
+    layers: ClassVar[tuple[str, ...]] = (
+        "bert.encoder.layer.{}.attention.self.query",
+        "bert.encoder.layer.{}.attention.self.key",
+        "bert.encoder.layer.{}.attention.self.value",
+        "bert.encoder.layer.{}.attention.output.dense",
+        "bert.encoder.layer.{}.intermediate.dense",
+        "bert.encoder.layer.{}.output.dense",
+        "bert.pooler.dense",
+    )
 
     model_type: Literal["bert"]
+    num_labels: Annotated[int, Field(gt=1)] | None = None
+    """Labels of the classification head that the base brings; null where it brings none."""
     vocab_size: Annotated[int, Field(gt=0)] = 30522
     """Tokens in the vocabulary; for a base without weights, that of the tokenizer that is trained is used."""
     hidden_size: Annotated[int, Field(gt=0)] = 768
@@ -31,14 +49,27 @@ class Bert(Part):
     attention_probs_dropout_prob: Annotated[float, Field(ge=0, lt=1)] = 0.1
     classifier_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Dropout before the classification head; null takes `hidden_dropout_prob`."""
+    initializer_range: Annotated[float, Field(gt=0)] | None = None
+    """Standard deviation that random weights are drawn with; null takes 0.02, which is small for a narrow model."""
 
 
 class DistilBert(Part):
     """A DistilBERT-shaped encoder."""
 
     heads: ClassVar[tuple[str, ...]] = ("pre_classifier", "classifier")
+    decoder: ClassVar[bool] = False
+    layers: ClassVar[tuple[str, ...]] = (
+        "distilbert.transformer.layer.{}.attention.q_lin",
+        "distilbert.transformer.layer.{}.attention.k_lin",
+        "distilbert.transformer.layer.{}.attention.v_lin",
+        "distilbert.transformer.layer.{}.attention.out_lin",
+        "distilbert.transformer.layer.{}.ffn.lin1",
+        "distilbert.transformer.layer.{}.ffn.lin2",
+    )
 
     model_type: Literal["distilbert"]
+    num_labels: Annotated[int, Field(gt=1)] | None = None
+    """Labels of the classification head that the base brings; null where it brings none."""
     vocab_size: Annotated[int, Field(gt=0)] = 30522
     """Tokens in the vocabulary; for a base without weights, that of the tokenizer that is trained is used."""
     dim: Annotated[int, Field(gt=0)] = 768
@@ -55,8 +86,20 @@ class Llama(Part):
     """A Llama-shaped decoder with a classification head on its last token."""
 
     heads: ClassVar[tuple[str, ...]] = ("score",)
+    decoder: ClassVar[bool] = True
+    layers: ClassVar[tuple[str, ...]] = (
+        "model.layers.{}.self_attn.q_proj",
+        "model.layers.{}.self_attn.k_proj",
+        "model.layers.{}.self_attn.v_proj",
+        "model.layers.{}.self_attn.o_proj",
+        "model.layers.{}.mlp.gate_proj",
+        "model.layers.{}.mlp.up_proj",
+        "model.layers.{}.mlp.down_proj",
+    )
 
     model_type: Literal["llama"]
+    num_labels: Annotated[int, Field(gt=1)] | None = None
+    """Labels of the classification head that the base brings; null where it brings none."""
     vocab_size: Annotated[int, Field(gt=0)] = 32000
     """Tokens in the vocabulary; for a base without weights, that of the tokenizer that is trained is used."""
     hidden_size: Annotated[int, Field(gt=0)] = 4096
@@ -79,3 +122,18 @@ HEADS = {
     get_args(family.model_fields["model_type"].annotation)[0]: family.heads for family in (Bert, DistilBert, Llama)
 }
 """Modules of the classification head, by model type."""
+
+
+def missing_layers(architecture: Bert | DistilBert | Llama, names: Iterable[str]) -> list[tuple[str, str]]:
+    """Which names are those of no layer that an adapter can adapt, each with what was probably meant.
+
+    As PEFT reads them, a name is a whole one, or the end of one after a dot.
+    """
+    blocks = architecture.n_layers if isinstance(architecture, DistilBert) else architecture.num_hidden_layers
+    whole = {name.format(block) for name in architecture.layers for block in range(blocks)}
+    last = {name.rpartition(".")[2] for name in whole}
+    return [
+        (wanted, did_you_mean(wanted, last))
+        for wanted in names
+        if not any(name == wanted or name.endswith(f".{wanted}") for name in whole)
+    ]

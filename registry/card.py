@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -22,12 +22,24 @@ from pydantic_core import InitErrorDetails
 
 from registry.architectures import Architecture
 from registry.errors import did_you_mean
-from registry.numbers import Number, read_number
+from registry.hardware import ACCELERATORS
+from registry.languages import language_problem
+from registry.licenses import license_problem
+from registry.numbers import MASSES, TIMES, Number, read_number
 from registry.part import Part, Plugin, Unit
-from registry.vocabulary import CLAIMS, SHARES, Averaging, Cleaning, DType, Optimizer, Precision, Scheduler, Split
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from registry.vocabulary import (
+    CLAIMS,
+    SHARES,
+    UNITS,
+    Averaging,
+    Cleaning,
+    DType,
+    Optimizer,
+    PadToken,
+    Precision,
+    Scheduler,
+    Split,
+)
 
 Text = Annotated[str, Field(min_length=1)]
 Positive = Annotated[int, Field(gt=0)]
@@ -108,6 +120,10 @@ class Base(Part):
     """Branch, tag or commit of the Hub repo; null is its `main`. The commit it resolves to goes into the record."""
     tokenizer: _Tokenizer | None = None
     """Another id or folder where the tokenizer is not the model's; or how to train one."""
+    pad_token: PadToken | None = None
+    """What fills up short rows: the tokenizer's `own` padding token (as null), or `eos` or `unk` where it has none."""
+    head: Literal["keep", "new"] | None = None
+    """Whether the base's own classification head is kept, or a new one drawn; null where the base has none."""
     allow_pickle: bool = False
     """Consent to load pickled weights (read as weights only) where the base ships no safetensors."""
     dtype: DType = "float32"
@@ -124,11 +140,9 @@ class Base(Part):
         return self
 
 
-class Task(Part):
-    """What the model does."""
+class Task(Plugin):
+    """What the model does: the base of every task's section, whose `type` is the Hub's pipeline tag."""
 
-    type: Literal["text-classification"]
-    """The Hub's pipeline tag."""
     labels: Annotated[tuple[Text, ...], Field(min_length=2)]
     """Names of the classes, in the order of their indices."""
     positive: str | None = None
@@ -218,6 +232,8 @@ class Data(Part):
     """Branch, tag or commit of the Hub repo; null is its `main`."""
     text: Text = "text"
     """Column of the text."""
+    text_pair: Text | None = None
+    """Column of the second text, where a row is a pair of texts."""
     label: Text = "label"
     """Column of the label: an index into `task.labels`, or one of those names."""
     rows: SplitRows | None = None
@@ -237,6 +253,13 @@ class Data(Part):
     tokens: Tokens = Tokens()
     """How texts become tokens."""
 
+    @field_validator("label", mode="before")
+    @classmethod
+    def _labelled(cls, label: Any) -> Any:
+        if label is None:
+            raise ValueError("null, but training and `split.stratify` need labels; name the column that holds them")
+        return label
+
     @field_validator("clean")
     @classmethod
     def _order_that_works(cls, clean: tuple[str, ...]) -> tuple[str, ...]:
@@ -249,6 +272,13 @@ class Data(Part):
                 "strip_special_characters before strip_html leaves a stray `br` of every `<br />`; put strip_html first"
             )
         return clean
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Self:
+        columns = [column for column in (self.text, self.text_pair, self.label) if column is not None]
+        if len(set(columns)) < len(columns):
+            raise ValueError("`text`, `text_pair` and `label` name a column twice; each has its own")
+        return self
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> Self:
@@ -286,6 +316,8 @@ class Training(Part):
     """Training rows a device takes at once."""
     gradient_accumulation_steps: Positive = 1
     """Batches whose gradients are added up before a step."""
+    total_batch_size: Annotated[Positive, Unit("rows")] | None = None
+    """Rows of one step over all devices where a source says so; checked, not used: the product of the other factors."""
     eval_batch_size: Annotated[Positive, Unit("rows")] = 8
     """Rows a device scores at once."""
     optimizer: Optimizer = "adamw_torch"
@@ -322,11 +354,18 @@ class Training(Part):
         return self
 
 
+def _accelerator(name: str) -> str:
+    if name not in ACCELERATORS:
+        message = f"{name!r} is not known here; {did_you_mean(name, ACCELERATORS)}"
+        raise ValueError(f"{message}; a new one is a line in registry/hardware.py")
+    return name
+
+
 class Hardware(Part):
     """What the reported numbers were made on."""
 
-    accelerator: Text | None = None
-    """Device, `cpu` or for example `nvidia-t4`, `nvidia-a100`, `intel-max-1550`."""
+    accelerator: Annotated[str, AfterValidator(_accelerator)] | None = None
+    """Device, by its name in `registry/hardware.py`: `cpu`, `nvidia-t4`, `nvidia-a100`, `intel-max-1550`, …"""
     count: Positive = 1
     """How many of them."""
     provider: str | None = None
@@ -454,30 +493,123 @@ class Claim(Part):
             raise ValueError("`seeds` and `sd` belong together: the number of seeds and the SD over them")
         return self
 
+    @model_validator(mode="after")
+    def _is_of_its_metric(self) -> Self:
+        _ = self.number  # raises where it is not
+        return self
+
     @property
     def number(self) -> Number:
-        """The value with its rounding; a score above 1 is in percent even where the sign is missing."""
+        """The value with its rounding, in the unit of its metric; a score above 1 is in percent even without the sign.
+
+        Raises:
+            ValueError: It is of another quantity than its metric.
+        """
         number = read_number(self.value)
+        if self.metric in UNITS:
+            return number.to(UNITS[self.metric])
+        if number.unit in (*MASSES, *TIMES):
+            raise ValueError(f"{self.value!r} is in {number.unit}, but {self.metric} has no unit")
         if self.metric in SHARES and number.unit == "raw" and 1 < number.value <= 100:
             return read_number(f"{self.value} %")
         return number
 
 
+_TRAIN = "train_"
+
+
+class EpochTable(Part):
+    """The table that a training log ends in, as the source prints it."""
+
+    split: Split = "validation"
+    """The split that the metrics were measured on, but for those of `train_…` columns."""
+    columns: Annotated[tuple[Text, ...], Field(min_length=2)]
+    """`epoch`, `step`, metrics (`loss`, `accuracy`, …), and metrics of the training rows (`train_loss`, …)."""
+    rows: Annotated[tuple[tuple[Annotated[Text | None, BeforeValidator(_as_written)], ...], ...], Field(min_length=1)]
+    """One row a line, each number as written; null for a cell without one (`No log`)."""
+
+    @field_validator("columns")
+    @classmethod
+    def _known(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        known = ("epoch", "step", *CLAIMS, *(f"{_TRAIN}{name}" for name in CLAIMS))
+        for name in columns:
+            if name not in known:
+                raise ValueError(f"no column {name!r}; {did_you_mean(name, known)}")
+        if len(set(columns)) < len(columns):
+            raise ValueError("a column is given twice")
+        if not {"epoch", "step"} & set(columns):
+            raise ValueError("needs `epoch` or `step`: what says when a row was measured")
+        return columns
+
+    @model_validator(mode="after")
+    def _whole_rows(self) -> Self:
+        for index, row in enumerate(self.rows):
+            if len(row) != len(self.columns):
+                raise ValueError(f"row {index} has {len(row)} cells for {len(self.columns)} columns")
+            for name, cell in zip(self.columns, row, strict=True):
+                if cell is None:
+                    if name in ("epoch", "step"):
+                        raise ValueError(f"row {index} has no {name}")
+                    continue
+                number = read_number(cell)
+                if name in ("epoch", "step") and (number.value <= 0 or (name == "step" and number.value % 1)):
+                    raise ValueError(f"row {index} has the {name} {cell!r}")
+        return self
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Every measured cell as a claim about its epoch or step."""
+        found = []
+        for row in self.rows:
+            cells = dict(zip(self.columns, row, strict=True))
+            epoch, step = (cells.pop(name, None) for name in ("epoch", "step"))
+            found += [
+                Claim(
+                    metric=name.removeprefix(_TRAIN),
+                    value=cell,
+                    split="train" if name.startswith(_TRAIN) else self.split,
+                    epoch=read_number(epoch).value if epoch is not None else None,
+                    step=int(read_number(step).value) if step is not None else None,
+                )
+                for name, cell in cells.items()
+                if cell is not None
+            ]
+        return tuple(found)
+
+
 class Example(Part):
-    """A text and the label the source says it gets."""
+    """A text, or a pair of texts, and the label the source says it gets."""
 
     text: Text
     """The text."""
+    text_pair: Text | None = None
+    """The second text, where `data.text_pair` is declared."""
     label: Text
     """The label."""
+
+
+def _license(name: str) -> str:
+    if problem := license_problem(name):
+        raise ValueError(problem)
+    return name
+
+
+def _language(code: str) -> str:
+    if problem := language_problem(code):
+        raise ValueError(problem)
+    return code
 
 
 class Readme(Part):
     """What only the README shows."""
 
-    license: str | None = None
-    """The Hub's id of the license."""
-    language: tuple[str, ...] = ()
+    license: Annotated[str, AfterValidator(_license)] | None = None
+    """The Hub's id of the license; `other` with a name and a link where it is none of them."""
+    license_name: str | None = None
+    """Name of a license that is `other`."""
+    license_link: str | None = None
+    """Where the text of a license that is `other` stands: a URL, or a file of the repo."""
+    language: tuple[Annotated[str, AfterValidator(_language)], ...] = ()
     """Languages of the texts, as BCP-47 codes."""
     tags: tuple[str, ...] = ()
     """Further tags for the Hub."""
@@ -491,6 +623,12 @@ class Readme(Part):
     """Biases, risks and limitations."""
     authors: tuple[str, ...] = ()
     """Who made it."""
+
+    @model_validator(mode="after")
+    def _other_license_has_a_name(self) -> Self:
+        if (self.license == "other") != (self.license_name is not None):
+            raise ValueError("`license: other` and `license_name` belong together: the name of a license without an id")
+        return self
 
 
 def _identifier(text: str) -> str:
@@ -510,7 +648,7 @@ class Card(Part):
     """The README that the claims come from."""
     base: Base
     """What is fine-tuned."""
-    task: Task
+    task: Annotated[SerializeAsAny[Task], _plugin("tasks")]
     """What the model does."""
     data: Data
     """Rows, and how they become batches."""
@@ -528,6 +666,8 @@ class Card(Part):
     """How the trained model is scored."""
     reported: tuple[Claim, ...] = ()
     """Numbers that were reported."""
+    epoch_table: EpochTable | None = None
+    """The source's table of numbers by epoch."""
     stated: dict[str, _Words] = {}
     """Path of a value → the source's own words for it, found verbatim in `source.readme`."""
     derived: dict[str, Text] = {}
@@ -541,25 +681,18 @@ class Card(Part):
     readme: Readme = Readme()
     """What only the README shows."""
 
+    @field_validator("schema_version", mode="before")
+    @classmethod
+    def _number(cls, version: Any) -> Any:
+        if isinstance(version, bool):  # true equals 1
+            raise ValueError("should be 1, the version of this format")
+        return version
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Everything that was reported: the rows of `reported`, then the cells of `epoch_table`."""
+        return self.reported + (self.epoch_table.claims if self.epoch_table is not None else ())
+
 
 RUN_SECTIONS = ("base", "task", "data", "adapter", "quantization", "training", "evaluation")
 """Sections that make the run; the others say where the numbers come from, what was reported, and how it is told."""
-
-
-def inconsistencies(card: Card) -> Iterator[tuple[str, str]]:
-    """What its sections say against each other, as (path, message)."""
-    if card.quantization is not None and card.adapter is None:
-        yield "quantization", "without `adapter`: quantized weights cannot be trained; add an adapter"
-    if card.training.select == "best" and card.evaluation.each_epoch is None:
-        yield "training.select", "`best` needs `evaluation.each_epoch`: the split that says what is best"
-    for index, metric in enumerate(card.evaluation.metrics):
-        if metric.averaging == "positive" and len(card.task.labels) > 2:
-            yield f"evaluation.metrics[{index}]", "averaging `positive` is for two labels; use macro, micro or weighted"
-    for index, claim in enumerate(card.reported):
-        if claim.label is not None and claim.label not in card.task.labels:
-            hint = did_you_mean(claim.label, card.task.labels)
-            yield f"reported[{index}].label", f"{claim.label!r} is not a label; {hint}"
-    for index, example in enumerate(card.examples):
-        if example.label not in card.task.labels:
-            hint = did_you_mean(example.label, card.task.labels)
-            yield f"examples[{index}].label", f"{example.label!r} is not a label; {hint}"

@@ -5,14 +5,22 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+Level = Literal["error", "warning"]
 
 # What would break a line or move the cursor: control characters, separators of lines, halves of surrogate pairs.
 _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+_PLACE = re.compile(r"(.*):([0-9]+):([0-9]+)", re.DOTALL)
+
+
+def one_line(text: str) -> str:
+    """The text with what would break a line escaped."""
+    return _NOT_IN_A_LINE.sub(lambda found: ascii(found.group())[1:-1], text)
 
 
 @dataclass(frozen=True)
@@ -23,17 +31,26 @@ class Problem:
         where: File, or `file:line:column` (both counted from 1), or a command-line option; empty when none applies.
         path: Dotted path of the card field, or empty.
         message: What is wrong and, after a semicolon, what to do about it.
+        level: Whether it must be put right, or only known.
     """
 
     where: str
     path: str
     message: str
+    level: Level = "error"
 
     def __str__(self) -> str:
         """`where  path: message`, the parts that exist, always one line."""
         what = f"{self.path}: {self.message}" if self.path else self.message
-        line = f"{self.where}  {what}" if self.where else what
-        return _NOT_IN_A_LINE.sub(lambda found: ascii(found.group())[1:-1], line)
+        if self.level == "warning":
+            what = f"warning: {what}"
+        return one_line(f"{self.where}  {what}" if self.where else what)
+
+    @property
+    def place(self) -> tuple[str, int | None, int | None]:
+        """File (or option), line and column of `where`."""
+        found = _PLACE.fullmatch(self.where)
+        return (found[1], int(found[2]), int(found[3])) if found else (self.where, None, None)
 
 
 class ReplicardError(Exception):
@@ -44,8 +61,15 @@ class ReplicardError(Exception):
     def __init__(self, problems: Iterable[Problem] | Problem | str):
         if isinstance(problems, str):
             problems = Problem("", "", problems)
-        self.problems = [problems] if isinstance(problems, Problem) else sorted(problems, key=_order)
+        found = [problems] if isinstance(problems, Problem) else in_order(problems)
+        self.problems = [problem for problem in found if problem.level == "error"]
+        self.warnings = [problem for problem in found if problem.level == "warning"]
         super().__init__("\n".join(map(str, self.problems)))
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems by file, line and column."""
+    return sorted(problems, key=_order)
 
 
 def _order(problem: Problem) -> list[str | int]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
+from registry.contradiction import contradiction
 from registry.errors import did_you_mean
-from registry.yaml import join
+from registry.yaml import join, show
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Set
@@ -22,7 +23,14 @@ Status = Literal["stated", "derived", "assumed", "overridden"]
 SECTIONS = (
     "base", "task", "data", "adapter", "quantization", "training", "hardware", "software", "evaluation",
 )  # fmt: skip
-"""Sections of which every value of a card with a source needs a status, beside the value of every claim."""
+"""Sections of which every value of a card with a source needs a status, beside the numbers it reports."""
+
+MAX_BYTES = 10_000_000
+"""Largest source README; the longest of 10,000 model cards has under a megabyte."""
+
+_UNKNOWN = (
+    "neither stated, derived nor assumed; quote the source's words under `stated` or give the reason under `assumed`"
+)
 
 
 @dataclass(frozen=True)
@@ -32,13 +40,15 @@ class Evidence:
     Attributes:
         status: Whether the source states it, it follows from stated values, or somebody chose it.
         words: The source's words, the formula, or the reason.
-        line: Line of the source the words stand on, counted from 1; null unless stated.
+        line: Line of the source that the words stand on, counted from 1; null unless stated.
+        column: Column of the source that they begin at, counted from 1: some sources are one line.
         start: Offset of the words in the source, in characters; null unless stated.
     """
 
     status: Status
     words: str
     line: int | None = None
+    column: int | None = None
     start: int | None = None
 
 
@@ -49,6 +59,7 @@ def leaves(card: Card) -> dict[str, Any]:
         found.update(_walk(getattr(card, section), section))
     for index, claim in enumerate(card.reported):
         found.update(_walk(claim, f"reported[{index}]"))
+    found.update(_walk(card.epoch_table, "epoch_table"))
     return found
 
 
@@ -68,6 +79,10 @@ def needs_evidence(path: str, value: Any) -> bool:
     """Whether a value must have a status: what is null or empty declares nothing, of a claim only the value counts."""
     if value is None or value == ():
         return False
+    if path.startswith("epoch_table."):
+        return path == "epoch_table.rows"
+    if path.endswith("].trust"):  # ours: consent to run a metric's code
+        return bool(value)
     return not path.startswith("reported[") or path.endswith(".value")
 
 
@@ -103,7 +118,7 @@ def _tables(card: Card) -> dict[str, dict[str, Any]]:
 
 
 def check_evidence(
-    card: Card, file: Path, overridden: Set[str]
+    card: Card, file: Path, overridden: Set[str], written: Container[str]
 ) -> tuple[dict[str, Evidence], list[tuple[str, str, str]]]:
     """Find what shows each value of a card.
 
@@ -111,6 +126,7 @@ def check_evidence(
         card: The card, overrides applied.
         file: Its file, which `source.readme` is relative to.
         overridden: Paths, of values or of whole sections, that the command line brought in.
+        written: Paths that stand in the file; the other values are defaults.
 
     Returns:
         The evidence by path, and the problems as (path to point at, path to name, message).
@@ -129,18 +145,35 @@ def check_evidence(
     text, trouble = _source_text(card.source, file)
     problems += trouble
     evidence: dict[str, Evidence] = {}
+    defaults: dict[str, list[str]] = {}
     for path, value in values.items():
         found = _evidence(path, tables, text, overridden)
         if found is not None:
             evidence[path] = found
         elif needs_evidence(path, value):
-            message = f"{value!r} is neither stated, derived nor assumed; quote the source's words under `stated`"
-            problems.append((path, path, f"{message} or give the reason under `assumed`"))
+            section, _, name = path.rpartition(".")
+            if path in written:
+                problems.append((path, path, f"{show(value)} is {_UNKNOWN}"))
+            elif section.endswith("]"):  # an item in its short form, or a default in one
+                defaults.setdefault(section.rpartition("[")[0], [])
+            else:
+                defaults.setdefault(section, []).append(f"{name} {show(value)}")
+    for section, names in defaults.items():
+        many = len(names) != 1
+        what = f"the default{'s' * many} {', '.join(names)}" if names else "its items"
+        problems.append((section, section, f"{what} {'are' if many else 'is'} {_UNKNOWN}"))
     for path, given in card.stated.items():
-        for words in given if isinstance(given, tuple) else (given,):
-            if text is not None and words not in text:
-                message = f"these words are not in {card.source.readme}: {words!r}; quote them exactly"
-                problems.append((f"stated.{path}", path, message))
+        quotes = given if isinstance(given, tuple) else (given,)
+        missing = [words for words in quotes if text is not None and words not in text]
+        for words in missing:
+            message = f"these words are not in {card.source.readme}: {words!r}; quote them exactly"
+            problems.append((f"stated.{path}", path, message))
+        # Words about a whole section need not hold every number in it; those about one value must not deny it.
+        one = "epoch_table.rows" if path == "epoch_table" else path
+        if one in values and not missing and not covering(one, overridden):
+            denied = contradiction(one, values[one], " … ".join(quotes))
+            if denied is not None:
+                problems.append((f"stated.{path}", path, denied))
     return evidence, problems
 
 
@@ -174,7 +207,8 @@ def _evidence(path: str, tables: dict[str, dict[str, Any]], text: str | None, ov
     start = text.find(quotes[0]) if text is not None else -1
     if text is None or start < 0:
         return Evidence("stated", " … ".join(quotes))
-    return Evidence("stated", " … ".join(quotes), text.count("\n", 0, start) + 1, start)
+    line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
+    return Evidence("stated", " … ".join(quotes), line, column, start)
 
 
 def _source_text(source: Source, file: Path) -> tuple[str | None, list[tuple[str, str, str]]]:
@@ -187,12 +221,14 @@ def _source_text(source: Source, file: Path) -> tuple[str | None, list[tuple[str
             return None, [(at, at, "leads out of the card's folder; keep the source beside the card")]
         if not path.is_file():
             return None, [(at, at, f"no such file: {source.readme}")] if path.parent.exists() else []
+        if path.stat().st_size > MAX_BYTES:
+            return None, [(at, at, f"larger than {MAX_BYTES:,} bytes; keep the README alone")]
         content = path.read_bytes()
         text = content.decode("utf-8")
     except (OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: links that lead in a circle
         return None, [(at, at, f"cannot be read: {error}")]
     digest = hashlib.sha256(content).hexdigest()
     if digest != source.sha256:
-        message = f"is {source.sha256}, but {source.readme} has {digest}"
+        message = f"is {source.sha256}, but {source.readme} has {digest}; keep it verbatim, or correct the hash"
         return None, [("source.sha256", "source.sha256", message)]
     return text, []

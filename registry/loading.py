@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import stat
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,16 +13,22 @@ from pydantic import BaseModel, ValidationError
 
 from registry import yaml
 from registry.architectures import HEADS
-from registry.card import RUN_SECTIONS, Card, inconsistencies
-from registry.errors import InputError, Problem, did_you_mean
+from registry.card import RUN_SECTIONS, Card
+from registry.consistency import inconsistencies
+from registry.errors import InputError, Problem, did_you_mean, in_order
 from registry.evidence import Evidence, check_evidence
+from registry.locking import unpinned
+from registry.secrets import find_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
+    from registry.consistency import Finding
     from registry.part import Plugin
 
     Plugins = Mapping[str, Mapping[str, Callable[[], type[Plugin]]]]
+
+_INTERPOLATION = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}")
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class Loaded:
         places: Where each key stands.
         overrides: What the command line changed.
         evidence: For every value of a card with a source, whether it is stated, derived, assumed or overridden.
+        warnings: What is no error, but should be known.
     """
 
     card: Card
@@ -64,44 +72,89 @@ class Loaded:
     places: Mapping[str, yaml.Place]
     overrides: tuple[Override, ...] = ()
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
 
     def where(self, path: str) -> str:
         """The option that gave a path, else `file:line:column` of it, or of the nearest section above it."""
         return _where(str(self.file), self.places, self.overrides, path)
 
 
-def load(file: Path, plugins: Plugins, overrides: Sequence[str] = ()) -> Loaded:
+def load(
+    file: Path,
+    plugins: Plugins,
+    overrides: Sequence[str] = (),
+    check: Callable[[Card], Iterable[Finding]] = inconsistencies,
+) -> Loaded:
     """Load and validate a card.
 
     Args:
         file: The YAML file.
-        plugins: By kind (`adapters`, `quantizers`) and name, how to get the model of the plugin's section.
+        plugins: By kind (`tasks`, `adapters`, `quantizers`) and name, how to get the model of the plugin's section.
         overrides: `path=value` pairs, the values in YAML.
+        check: What to hold its values against each other by.
 
     Raises:
         InputError: With every problem found.
     """
     name = str(file)
     content = read_bytes(file)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        *before, last = content[: error.start].decode("utf-8-sig").split("\n")
-        place = yaml.Place(len(before) + 1, len(last) + 1)
-        raise InputError(Problem(f"{name}:{place}", "", "not UTF-8; save it as UTF-8")) from None
+    text = _decode(content, name)
+    _refuse_secrets(text, name, overrides)
     raw, places = yaml.read(text, name)
     if not isinstance(raw, dict):
         raise InputError(Problem(f"{name}:{places['']}", "", "a card is a mapping: it begins with `schema: 1`"))
+    _refuse_interpolation(raw, name, places)
     changed = _overrides(raw, overrides)
-    card = _validate(raw, name, places, plugins, changed)
-    evidence, problems = check_evidence(card, file, {o.root for o in changed})
-    problems += [(path, path, message) for path, message in inconsistencies(card)]
+    try:
+        card = _validate(raw, name, places, plugins, changed)
+    except InputError as error:
+        raise InputError([*error.problems, *_beside(error, raw, file, places, plugins, changed)]) from None
+    evidence, problems = check_evidence(card, file, {o.root for o in changed}, places)
     if card.id != file.stem:
         message = f"is {card.id!r}, but the file is {file.name!r}; cards are found by file name, so the two must agree"
         problems.append(("id", "id", message))
+    found = [Problem(_where(name, places, changed, at), path, message) for at, path, message in problems]
+    found += [Problem(_where(name, places, changed, f.path), f.path, f.message, f.level) for f in check(card)]
+    for path in unpinned(card, file):
+        how = "`replicard lock` pins it" if path == "base.tokenizer" else "write one, or `replicard lock` the card"
+        message = f"not pinned to a commit, so it may change; {how}"
+        found.append(Problem(_where(name, places, changed, path), path, message, "warning"))
+    if any(problem.level == "error" for problem in found):
+        raise InputError(found)
+    return Loaded(card, file, hashlib.sha256(content).hexdigest(), places, changed, evidence, tuple(in_order(found)))
+
+
+def _decode(content: bytes, name: str) -> str:
+    """The text of a file.
+
+    Raises:
+        InputError: It is not UTF-8.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        *before, last = content[: error.start].decode("utf-8-sig", "replace").split("\n")
+        place = yaml.Place(len(before) + 1, len(last) + 1)
+        raise InputError(Problem(f"{name}:{place}", "", "not UTF-8; save it as UTF-8")) from None
+
+
+def _refuse_secrets(text: str, name: str, overrides: Sequence[str]) -> None:
+    """Stop at a token or a password, before anything could repeat it.
+
+    Raises:
+        InputError: With the place of each, never its text.
+    """
+    remedy = "take it out and revoke it; replicard logs in with `hf auth login`"
+    problems = []
+    for offset, kind in find_secrets(text):
+        before = text[:offset]
+        place = yaml.Place(before.count("\n") + 1, offset - before.rfind("\n"))
+        problems.append(Problem(f"{name}:{place}", "", f"holds what looks like {kind}; {remedy}"))
+    for override in overrides:
+        for _, kind in find_secrets(override):
+            problems.append(Problem("--set", "", f"holds what looks like {kind}; {remedy}"))
     if problems:
-        raise InputError(Problem(_where(name, places, changed, at), path, message) for at, path, message in problems)
-    return Loaded(card, file, hashlib.sha256(content).hexdigest(), places, changed, evidence)
+        raise InputError(problems)
 
 
 def read_bytes(file: Path) -> bytes:
@@ -121,6 +174,35 @@ def read_bytes(file: Path) -> bytes:
         raise InputError(Problem(str(file), "", "no such file")) from None
     except OSError as error:
         raise InputError(Problem(str(file), "", f"cannot be read: {error.strerror}")) from None
+
+
+def _refuse_interpolation(raw: dict[str, Any], name: str, places: Mapping[str, yaml.Place]) -> None:
+    """Refuse `${…}` in what makes the run: a card reads whole, from top to bottom, on every machine.
+
+    Raises:
+        InputError: With the place of each.
+    """
+
+    def texts(value: Any, path: str) -> Iterable[tuple[str, str]]:
+        items: Iterable[tuple[str | int, Any]] = ()
+        if isinstance(value, dict):
+            items = value.items()
+        elif isinstance(value, tuple):
+            items = enumerate(value)
+        elif isinstance(value, str):
+            yield path, value
+        for key, item in items:
+            yield from texts(item, yaml.join(path, key))
+
+    message = "interpolation (`${…}`) is refused; write the value out"
+    problems = [
+        Problem(f"{name}:{places[path]}", path, message)
+        for section in RUN_SECTIONS
+        for path, text in texts(raw.get(section), section)
+        if _INTERPOLATION.search(text)
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def _within(path: str, section: str) -> bool:
@@ -166,7 +248,10 @@ def _override(raw: dict[str, Any], assignment: str) -> Override:
     except InputError as error:
         raise InputError(Problem(where, path, problem.message) for problem in error.problems) from None
     keys = path.split(".")
-    if (keys[0] in Card.model_fields and keys[0] not in RUN_SECTIONS) or path == "evaluation.margin":
+    if (keys[0] in Card.model_fields and keys[0] not in RUN_SECTIONS) or path in (
+        "evaluation.margin",
+        "training.total_batch_size",
+    ):
         message = "judges or describes the run and is no part of it; edit the card instead"
         raise InputError(Problem(where, path, message))
     at, root = raw, path
@@ -180,22 +265,7 @@ def _override(raw: dict[str, Any], assignment: str) -> Override:
         at = below
     declared = at.get(keys[-1])
     at[keys[-1]] = value
-    return Override(path, root, _show(declared), _show(value))
-
-
-def _show(value: Any) -> str:
-    """A raw value as one line of YAML."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case tuple():
-            return f"[{', '.join(map(_show, value))}]"
-        case dict():
-            return "{" + ", ".join(f"{k}: {_show(v)}" for k, v in value.items()) + "}"
-        case _:
-            return str(getattr(value, "text", value))
+    return Override(path, root, yaml.show(declared), yaml.show(value))
 
 
 def _validate(
@@ -222,6 +292,33 @@ def _validate(
             where = str(inside[-1]) if inside else _where(name, places, overrides, path)
             problems.append(Problem(where, path, _explain(detail, path, model)))
         raise InputError(problems) from None
+
+
+def _beside(
+    error: InputError,
+    raw: dict[str, Any],
+    file: Path,
+    places: Mapping[str, yaml.Place],
+    plugins: Plugins,
+    overrides: Sequence[Override],
+) -> list[Problem]:
+    """What is wrong with the evidence of a card's other values, so that it need not be mended in two rounds."""
+    bad = {problem.path.partition("[")[0] for problem in error.problems}
+    try:
+        card = Card.model_validate(_pruned(raw, "", bad), context={"plugins": plugins})
+    except ValidationError:
+        return []
+    _, problems = check_evidence(card, file, {o.root for o in overrides} | bad, places)
+    return [Problem(_where(str(file), places, overrides, at), path, message) for at, path, message in problems]
+
+
+def _pruned(raw: dict[str, Any], path: str, bad: Container[str]) -> dict[str, Any]:
+    """The raw card without some of its keys."""
+    return {
+        key: _pruned(value, yaml.join(path, key), bad) if isinstance(value, dict) else value
+        for key, value in raw.items()
+        if yaml.join(path, key) not in bad
+    }
 
 
 def _locate(raw: Any, detail: Any, plugins: Plugins) -> tuple[str, type[BaseModel] | None]:
@@ -258,7 +355,8 @@ def _below(model: type[BaseModel] | None, key: str, at: dict[str, Any], plugins:
     for field_name, info in model.model_fields.items():
         if key not in (field_name, info.alias):
             continue
-        kind = {"adapter": "adapters", "quantization": "quantizers"}.get(key) if model is Card else None
+        kinds = {"task": "tasks", "adapter": "adapters", "quantization": "quantizers"}
+        kind = kinds.get(key) if model is Card else None
         if kind:
             name = section.get("type") if isinstance(section, dict) else None
             named = plugins.get(kind, {}).get(name) if isinstance(name, str) else None
@@ -315,5 +413,5 @@ def _explain(detail: Any, path: str, model: type[BaseModel] | None) -> str:
 
 def _quote(value: Any) -> str:
     """A raw value as the card shows it, cut to a part of a line."""
-    shown = repr(value) if isinstance(value, str) else _show(value)
+    shown = repr(value) if isinstance(value, str) else yaml.show(value)
     return shown if len(shown) <= 60 else shown[:57] + "…"

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Literal
 
-Unit = Literal["fraction", "percent", "raw"]
+Unit = Literal["fraction", "percent", "raw", "g", "kg", "t", "ms", "s", "min", "h", "days", "weeks"]
+
+MAX_CHARACTERS = 1000
+"""A longer text is prose; the limit also bounds the time that the patterns below can take."""
+
+# Of two units of a quantity one is a whole multiple of the other.
+MASSES: dict[Unit, int] = {"g": 1, "kg": 1000, "t": 1_000_000}
+"""Units of mass, in g."""
+TIMES: dict[Unit, int] = {
+    "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "days": 86_400_000, "weeks": 604_800_000,
+}  # fmt: skip
+"""Units of time, in ms."""
 
 # `1,250` is a number with a separator of thousands, `0,85` one with a decimal comma; the 2 of `CO2` is none.
 _NUMBER = re.compile(
@@ -17,6 +29,34 @@ _THOUSANDS = re.compile(r",(?=\d{3})")
 _PLACEHOLDER = re.compile(r"\be\.?\s?g\.|\bfor example\b|\bx+\.x+\b|\[more information needed\]|\btbd\b", re.IGNORECASE)
 _APPROXIMATE = re.compile(r"[~≈±]|\b(?:about|approx\w*|around|roughly|nearly)\b", re.IGNORECASE)
 
+# What follows a number: `kg`, `kgCO2eq`, `-hour`. A single letter counts only as it is standardized: 5 S is no time.
+_UNIT = re.compile(
+    r"[\s-]?\s*(?:(?P<percent>%|(?i:percent|per cent|pct)(?!\w))"
+    r"|(?:(?P<kg>(?i:kgs?|kilograms?|kilos?))|(?P<g>g|(?i:gr?ams?|grammes?))|(?P<t>t|(?i:tonnes?|metric tons?)))"
+    r"(?=[\s._-]*CO[2₂]|(?!\w))"
+    r"|(?:(?P<ms>(?i:ms|msecs?|milliseconds?))|(?P<s>s|(?i:secs?|seconds?))|(?P<min>(?i:mins?|minutes?))"
+    r"|(?P<h>h|(?i:hrs?|hours?))|(?P<days>d|(?i:days?))|(?P<weeks>(?i:weeks?|wks?))"
+    r"|(?P<none>m|(?i:lbs?|pounds?|oz|ounces?|tons?|months?|years?)))(?!\w))"
+)
+_NO_UNIT = "no unit of one fixed size that is read here; write g, kg, t, s, min, h or days"
+_GLUED = re.compile(r"[dhmsx×]\d")  # `1h5`, `2x3`: more than one number, though the second begins inside a word
+
+_N = r"\d+(?:[.,]\d+)?"
+_AND = r"\s*,?\s*(?:and\s+)?"
+_DAYS = rf"(?:(?P<days>{_N})\s?-?(?:days?|d)(?![A-Za-z]){_AND})?"
+_CLOCK = re.compile(
+    rf"(?<![\w.,:]){_DAYS}(?P<first>\d+):(?P<second>\d\d)(?::(?P<third>\d\d))?(?P<fraction>[.,]\d+)?(?![\d:]|[.,]\d)",
+    re.IGNORECASE,
+)
+# `1h 23m`, `1 h 23 min 4 s`, `5 hours and 30 minutes`, and the French `1h30`.
+_COMPOUND = re.compile(
+    rf"(?<![\w.,:]){_DAYS}"
+    rf"(?:(?P<h>{_N})\s?(?:hours?|hrs?|h)(?![A-Za-z]){_AND})?"
+    rf"(?:(?P<min>{_N})\s?(?:minutes?|mins?|m)(?![A-Za-z]){_AND}|(?<=h)(?P<bare>\d\d)(?![\w.,]))?"
+    rf"(?:(?P<s>{_N})\s?(?:seconds?|secs?|s)(?![A-Za-z\d]))?",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True)
 class Number:
@@ -24,11 +64,13 @@ class Number:
 
     Attributes:
         text: The text as written, `85%` or `e.g., 89.20%`.
-        value: The number, percent divided by 100: 0.85.
+        value: The number, percent divided by 100: 0.85. In its unit otherwise; a duration of several parts in the unit
+            of the first: 4.53 for `4:32 h` and for `4 h 32 min`.
         half_width: Half a unit of the last written digit, in the units of `value`: 0.005. A value rounded to the
             written digits lies within `value ± half_width`.
         decimals: Digits written after the decimal mark.
-        unit: `percent` if a percent sign follows the number, else `fraction` for a value in 0..1, else `raw`.
+        unit: The unit that follows the number: `percent`, a mass, or a time; without one `fraction` for a value in
+            0..1, else `raw`.
         approximate: Whether the text itself says that the number is approximate (`~45`).
         placeholder: Whether the text itself says that the number is an example (`e.g., 89.20%`).
     """
@@ -51,6 +93,24 @@ class Number:
         """Largest true value that rounds to the text."""
         return self.value + self.half_width
 
+    def to(self, unit: Unit) -> Number:
+        """The same number in another unit of the same quantity; one without a unit is taken to be in it.
+
+        >>> read_number("450 g CO2eq").to("kg").value
+        0.45
+
+        Raises:
+            ValueError: The number is of another quantity, or too large in that unit.
+        """
+        if self.unit in ("raw", "fraction") or self.unit == unit:
+            return replace(self, unit=unit)
+        for sizes in (MASSES, TIMES):
+            if self.unit in sizes and unit in sizes:
+                ratio = Fraction(sizes[self.unit], sizes[unit])
+                value, half_width = (x * ratio.numerator / ratio.denominator for x in (self.value, self.half_width))
+                return _checked(replace(self, value=value, half_width=half_width, unit=unit))
+        raise ValueError(f"{self.text!r} is in {self.unit}, not in {unit}")
+
 
 def read_number(text: str) -> Number:
     """Read the one number in `text`.
@@ -59,27 +119,109 @@ def read_number(text: str) -> Number:
     (0.85, 0.005)
     >>> read_number("0.8500").decimals
     4
+    >>> read_number("1h 30m").value, read_number("1h 30m").unit
+    (1.5, 'h')
 
     Raises:
-        ValueError: No number, more than one, or one too large for a float is in the text.
+        ValueError: No number, more than one, one too large for a float, or one that can be read in two ways is in the
+            text; or the text is longer than `MAX_CHARACTERS`.
     """
-    found = list(_NUMBER.finditer(text))
-    if len(found) != 1:
-        raise ValueError(f"expected one number, found {len(found)} in {text!r}")
-    digits = found[0].group()
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"expected one number, found {len(text):,} characters")
+    return _checked(_duration(text) or _plain(text))
+
+
+def _plain(text: str) -> Number:
+    """Read a number with at most one unit."""
+    numbers = list(_NUMBER.finditer(text))
+    if len(numbers) != 1:
+        raise ValueError(f"expected one number, found {len(numbers)} in {text!r}")
+    found = numbers[0]
+    if _GLUED.match(text, found.end()):
+        raise ValueError(f"expected one number, found more in {text!r}")
+    digits = found.group()
     grouped = re.match(r"[-+]?[1-9]\d{0,2},\d{3}", digits)
     digits = _THOUSANDS.sub("", digits) if grouped else digits.replace(",", ".")
     mantissa, _, exponent = digits.lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
-    percent = text[found[0].end() :].lstrip().startswith("%")
     value = float(digits)
     half_width = float(f"0.5e{int(exponent or 0) - decimals}")
-    if percent:
+    unit = _unit(text, found.end())
+    if unit == "percent":
         # Scaled in decimal text, so that 92.68% is exactly the float nearest to 0.9268.
         value, half_width = float(f"{mantissa}e{int(exponent or 0) - 2}"), half_width / 100
-    if not (math.isfinite(value) and math.isfinite(half_width)):
-        raise ValueError(f"too large a number: {text!r}")
-    unit: Unit = "percent" if percent else "fraction" if 0 <= value <= 1 else "raw"
+    return _number(text, value, half_width, decimals, unit or ("fraction" if 0 <= value <= 1 else "raw"))
+
+
+def _unit(text: str, at: int) -> Unit | None:
+    """The unit that stands at a place of a text."""
+    found = _UNIT.match(text, at)
+    if found is None:
+        return None
+    if found["none"]:
+        raise ValueError(f"{found['none']!r} is {_NO_UNIT}")
+    unit: Unit = found.lastgroup  # type: ignore[assignment]  # the groups are named by the units
+    return unit
+
+
+def _duration(text: str) -> Number | None:
+    """Read a time of several parts, `4:32 h` or `1 h 23 min`, if the text holds one and no other number."""
+    clocks = list(_CLOCK.finditer(text))
+    compounds = [found for found in _COMPOUND.finditer(text) if len([x for x in found.groups() if x]) > 1]
+    if not clocks and not compounds:
+        return None
+    found = (clocks or compounds)[0]
+    others = len(clocks or compounds) - 1 + len(_NUMBER.findall(f"{text[: found.start()]} {text[found.end() :]}"))
+    if others:
+        raise ValueError(f"expected one number, found {1 + others} in {text!r}")
+    return _summed(text, _clock_parts(text, found) if clocks else _compound_parts(found))
+
+
+def _clock_parts(text: str, found: re.Match[str]) -> list[tuple[Unit, str]]:
+    """The parts of `4:32 h`, `4:32 min`, `0:45:10` and `1 day, 2:03:04`."""
+    unit = _unit(text, found.end())
+    digits = [found["first"], found["second"], *filter(None, [found["third"]])]
+    digits[-1] += found["fraction"] or ""
+    clock = ":".join(digits)
+    names: list[Unit] = ["h", "min", "s"]
+    if len(digits) == 2 and unit == "min" and not found["days"]:
+        names = ["min", "s"]
+    elif len(digits) == 2 and unit != "h":
+        raise ValueError(f"{clock!r} may be hours or minutes; write `{clock} h` or `{clock} min`")
+    elif unit not in (None, "h"):
+        raise ValueError(f"{clock!r} is hours, minutes and seconds, not {unit}; write it without a unit")
+    parts = list(zip(names, digits, strict=False))
+    return [("days", found["days"]), *parts] if found["days"] else parts
+
+
+def _compound_parts(found: re.Match[str]) -> list[tuple[Unit, str]]:
+    """The parts of `1 h 23 min 4 s`."""
+    parts: list[tuple[Unit, str | None]] = [
+        ("days", found["days"]), ("h", found["h"]), ("min", found["min"] or found["bare"]), ("s", found["s"]),
+    ]  # fmt: skip
+    return [(unit, digits) for unit, digits in parts if digits is not None]
+
+
+def _summed(text: str, parts: list[tuple[Unit, str]]) -> Number:
+    """The sum in the unit of the first part, rounded as the last one is written."""
+    limits: dict[Unit, int] = {"h": 24, "min": 60, "s": 60}
+    for index, (unit, digits) in enumerate(parts):
+        if index and Fraction(digits.replace(",", ".")) >= limits[unit]:
+            raise ValueError(f"{digits} {unit} in {text!r} is {limits[unit]} or more; correct it")
+        if index < len(parts) - 1 and not digits.isdecimal():
+            raise ValueError(f"{digits} {unit} in {text!r} has decimals, though a smaller unit follows; correct it")
+    first, (last, digits) = parts[0][0], parts[-1]
+    decimals = len(digits.replace(",", ".").partition(".")[2])
+    total = sum(Fraction(written.replace(",", ".")) * TIMES[unit] for unit, written in parts)
+    half = Fraction(TIMES[last], 2 * 10**decimals)
+    try:
+        value, half_width = (float(x / TIMES[first]) for x in (total, half))
+    except OverflowError:
+        value = half_width = math.inf
+    return _number(text, value, half_width, decimals, first)
+
+
+def _number(text: str, value: float, half_width: float, decimals: int, unit: Unit) -> Number:
     return Number(
         text=text,
         value=value,
@@ -89,3 +231,10 @@ def read_number(text: str) -> Number:
         approximate=bool(_APPROXIMATE.search(text)),
         placeholder=bool(_PLACEHOLDER.search(text)),
     )
+
+
+def _checked(number: Number) -> Number:
+    """The number itself, if floats hold it."""
+    if not (math.isfinite(number.value) and math.isfinite(number.half_width)):
+        raise ValueError(f"too large a number: {number.text!r}")
+    return number

@@ -36,3 +36,17 @@ class Unit:
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """The field's schema with its unit."""
         return {**handler(core), "unit": self.name}
+
+
+@dataclass(frozen=True)
+class LayerNames:
+    """Marks a field that holds names of the base's layers, so that names of none are found before a run."""
+
+
+def layer_names(section: Part) -> dict[str, tuple[str, ...]]:
+    """The names of layers that a section refers to, by field."""
+    return {
+        name: getattr(section, name) or ()
+        for name, field in type(section).model_fields.items()
+        if any(isinstance(mark, LayerNames) for mark in field.metadata)
+    }

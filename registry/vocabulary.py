@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from registry.numbers import Unit
 
 Optimizer = Literal[
     "adamw_torch",
@@ -35,6 +38,7 @@ Scheduler = Literal[
 
 Precision = Literal["fp32", "fp16", "bf16"]
 DType = Literal["float32", "float16", "bfloat16"]
+PadToken = Literal["own", "eos", "unk"]
 Averaging = Literal["positive", "macro", "micro", "weighted"]
 Split = Literal["train", "validation", "test"]
 Cleaning = Literal["strip_html", "strip_special_characters", "collapse_whitespace"]
@@ -46,6 +50,9 @@ CLAIMS = (
     *SHARES, "loss", "matthews_correlation", "cohen_kappa", "co2_kg", "training_hours", "seconds_per_example",
 )  # fmt: skip
 """What a `reported` row may be about: scores, and three facts of the training and use (kg CO2eq, h, s)."""
+
+UNITS: dict[str, Unit] = {"co2_kg": "kg", "training_hours": "h", "seconds_per_example": "s"}
+"""Units of those that have one; a text in another unit of the same quantity is converted."""
 
 OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
 SCHEDULERS: tuple[str, ...] = get_args(Scheduler)

@@ -1,7 +1,10 @@
 """YAML 1.2 with places: plain Python values, and for every path the line and column it stands at.
 
 Aliases, anchors, merge keys, tags, directives and duplicate keys are refused: a card always reads whole, from top to
-bottom. The values are built from the parser's events, so that what is too deep or too much is refused as it is met.
+bottom. The values are built from a parser's events, so that what is too deep or too much is refused as it is met.
+
+Two parsers: ruamel.yaml, in Python, says what YAML 1.2 is and what is wrong with a text. libyaml, in C and ten times as
+fast, reads what both read alike, which is nearly every card; at the first doubt its work is thrown away.
 """
 
 from __future__ import annotations
@@ -9,20 +12,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-)
-from ruamel.yaml.reader import ReaderError
 
 from registry.errors import InputError, Problem
 
@@ -43,6 +32,20 @@ _BASED = re.compile(r"0o[0-7]{1,20}|0x[0-9a-fA-F]{1,15}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+# What the two parsers read differently, found by holding them against each other (tests/test_yaml.py).
+_DOUBTFUL = re.compile(
+    r"""
+      [^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]  # tabs, other line breaks
+    | ^(?: % | \.\.\. | --- )                # directives, several documents
+    | ^[ ]+$                                # blank lines before a block of text
+    | ^[ ]*[|>]                             # a block that is the document
+    | [|>][-+0-9]*\#                        # a comment that touches a block's sign
+    | ["']:[^ \n]                           # a value that touches its key
+    | (?<![^\s\[{,]) [?!] (?![^\s\]},])     # the sign of a key, the tag of nothing
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
 
 
 class WrittenFloat(float):
@@ -76,6 +79,21 @@ def join(path: str, key: str | int) -> str:
     return f"{path}.{key}" if path else key
 
 
+def show(value: Any) -> str:
+    """A value as one line of YAML."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return f"[{', '.join(map(show, value))}]"
+        case dict():
+            return "{" + ", ".join(f"{k}: {show(v)}" for k, v in value.items()) + "}"
+        case _:
+            return str(getattr(value, "text", value))
+
+
 def read(text: str, name: str) -> tuple[Any, dict[str, Place]]:
     """Read one YAML document; sequences become tuples.
 
@@ -91,6 +109,26 @@ def read(text: str, name: str) -> tuple[Any, dict[str, Place]]:
     """
     if len(text) > MAX_BYTES:
         raise InputError(Problem(name, "", f"larger than {MAX_BYTES:,} bytes; a card is a page of text"))
+    return _read_fast(text) or _read_with_care(text, name)
+
+
+def _read_fast(text: str) -> tuple[Any, dict[str, Place]] | None:
+    """What libyaml reads in a text; null where there is a doubt or a problem, or no libyaml."""
+    if _DOUBTFUL.search(text):
+        return None
+    try:
+        reader = _FastReader(text, "")
+        return reader.document(), reader.places
+    except (_DoubtError, InputError, ImportError):
+        return None
+
+
+def _read_with_care(text: str, name: str) -> tuple[Any, dict[str, Place]]:
+    """What ruamel.yaml reads in a text.
+
+    Raises:
+        InputError: With every problem found.
+    """
     reader = _Reader(text, name)
     value = reader.document()
     if reader.problems:
@@ -106,10 +144,21 @@ class _Reader:
         self.places: dict[str, Place] = {}
         self.problems: list[Problem] = []
         self.nodes = 0
+        self.kinds = self._kinds()
         self.events = self._events(text)
+
+    def _kinds(self) -> Any:
+        """The module with the classes of the events."""
+        from ruamel.yaml import events
+
+        return events
 
     def _events(self, text: str) -> Iterator[Any]:
         """The parser's events; what it raises becomes an InputError, after the problems found before it."""
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import MarkedYAMLError
+        from ruamel.yaml.reader import ReaderError
+
         parser = YAML(typ="safe", pure=True)
         place = Place(1, 1)
         try:
@@ -120,7 +169,7 @@ class _Reader:
             mark = error.problem_mark or error.context_mark
             if mark.index >= len(text) and error.context_mark:
                 mark = error.context_mark  # at the end of the text, what was left open says more
-            what = " ".join(part for part in (error.context, error.problem) if part)
+            what = _in_words(error, text)
             place = Place(mark.line + 1, mark.column + 1)
         except ReaderError as error:
             before = text[: error.position]
@@ -149,13 +198,13 @@ class _Reader:
         """The value of the only document."""
         next(self.events)
         start = next(self.events)
-        if isinstance(start, StreamEndEvent):
+        if isinstance(start, self.kinds.StreamEndEvent):
             raise InputError(Problem(self.name, "", "empty"))
         if start.version or start.tags:
             self.note(Place(1, 1), "", "directives are refused; a card is YAML 1.2")
         value = self.value(next(self.events), "", 0)
         for event in self.events:
-            if isinstance(event, DocumentStartEvent):
+            if isinstance(event, self.kinds.DocumentStartEvent):
                 self.stop(_place(event), "", "a second document begins here; write one card a file")
         return value
 
@@ -168,15 +217,15 @@ class _Reader:
             self.stop(place, "", "nested too deeply" if depth > MAX_DEPTH else f"more than {MAX_NODES:,} values")
         if event.anchor is not None:
             self.note(place, path, "anchors and aliases are refused; write the value out")
-        if isinstance(event, AliasEvent):
+        if isinstance(event, self.kinds.AliasEvent):
             return None
         if event.tag is not None:
             self.note(place, path, f"the tag {event.tag[:40]!r} is refused; write a plain value")
-        if isinstance(event, MappingStartEvent):
+        if isinstance(event, self.kinds.MappingStartEvent):
             return self.mapping(path, depth)
-        if isinstance(event, SequenceStartEvent):
+        if isinstance(event, self.kinds.SequenceStartEvent):
             items: list[Any] = []
-            while not isinstance(item := next(self.events), SequenceEndEvent):
+            while not isinstance(item := next(self.events), self.kinds.SequenceEndEvent):
                 items.append(self.value(item, join(path, len(items)), depth + 1))
             return tuple(items)
         text = self.text(event, path)
@@ -185,9 +234,9 @@ class _Reader:
     def mapping(self, path: str, depth: int) -> dict[str, Any]:
         """The mapping whose start was just read."""
         result: dict[str, Any] = {}
-        while not isinstance(event := next(self.events), MappingEndEvent):
+        while not isinstance(event := next(self.events), self.kinds.MappingEndEvent):
             place = _place(event)
-            if not isinstance(event, ScalarEvent):
+            if not isinstance(event, self.kinds.ScalarEvent):
                 self.stop(place, path, "a key must be a word; quote the text that begins with a bracket or a sign")
             key = self.text(event, path)
             below = join(path, key)
@@ -213,6 +262,67 @@ class _Reader:
         if control := _CONTROL.search(text):
             self.note(_place(event), path, f"holds the control character {control.group()!a}; write plain text")
         return text
+
+
+class _DoubtError(Exception):
+    """The other parser may read this differently, or refuses it."""
+
+
+class _FastReader(_Reader):
+    """The same with libyaml, which gives up instead of noting a problem."""
+
+    def _kinds(self) -> Any:
+        from yaml import events
+
+        return events
+
+    def _events(self, text: str) -> Iterator[Any]:
+        from yaml import YAMLError
+        from yaml.cyaml import CParser
+
+        parser = CParser(text)
+        try:
+            while (event := parser.get_event()) is not None:
+                yield event
+        except YAMLError:
+            raise _DoubtError from None
+
+    def note(self, place: Place, path: str, message: str) -> None:
+        raise _DoubtError
+
+    def text(self, event: Any, path: str) -> str:
+        if event.implicit[0] and not event.value:  # nothing stands at no place that both agree on
+            raise _DoubtError
+        return super().text(event, path)
+
+
+_OPENED = {
+    "flow mapping": "the `{` at {} is not closed; ",
+    "flow sequence": "the `[` at {} is not closed; ",
+    "block mapping": "in the section that begins at {}: ",
+    "block collection": "in the list that begins at {}: ",
+}
+
+
+def _in_words(error: Any, text: str) -> str:
+    """What a parser met, with where it began what it could not end."""
+    at, problem, context = error.problem_mark, str(error.problem or error.context), str(error.context or "")
+    begun = f"{error.context_mark.line + 1}:{error.context_mark.column + 1}" if error.context_mark is not None else ""
+    if "quoted scalar" in context and "end of stream" in problem:
+        return f"the quotes opened at {begun} are not closed"
+    if problem.startswith("mapping values are not allowed"):
+        return "a second `: ` in a line, or a line indented too far; quote a text that holds `: `"
+    if "cannot start any token" in problem and at is not None:
+        found = text[at.index]
+        return "a tab; indent with spaces" if found == "\t" else f"a text cannot begin with {found!r}; quote it"
+    if problem.startswith("expected <block end>"):
+        problem = "this does not belong here; check the indentation and the quotes"
+    if problem == "could not find expected ':'":
+        return "a key without `:`"
+    opened = next((words for name, words in _OPENED.items() if name in context), None)
+    if opened is not None and begun:
+        return opened.replace("{}", begun) + problem
+    return f"{context} {problem}".strip() if error.problem else problem
 
 
 def _place(event: Any) -> Place:

@@ -144,10 +144,10 @@ def judge_runs(card: Card, run: Run) -> Audit:
     records = [read_model(found.record, Record) for found in runs]
     overridden = {d.root for record in records for d in record.deviations if d.overridden}
     assumed = len(assumptions(card, overridden))
-    measured = [_measure(card, claim, records) for claim in card.reported]
+    measured = [_measure(card, claim, records) for claim in card.claims]
     compared = {
         index: compare(claim.number.low, claim.number.high, found.values, claim.seeds, claim.sd, found.holdout_se)
-        for index, (claim, found) in enumerate(zip(card.reported, measured, strict=True))
+        for index, (claim, found) in enumerate(zip(card.claims, measured, strict=True))
         if isinstance(found, _Measured)
     }
     adjusted = dict(zip(compared, holm([comparison.p for comparison in compared.values()]), strict=True))
@@ -192,7 +192,7 @@ def _summaries(card: Card, records: Sequence[Record], findings: Sequence[Finding
             interval=_interval_of(values, interval),
             findings=tuple(
                 index
-                for index, (claim, finding) in enumerate(zip(card.reported, findings, strict=True))
+                for index, (claim, finding) in enumerate(zip(card.claims, findings, strict=True))
                 # The same numbers: not those of another split, or of an epoch on the way.
                 if claim.metric == metric and finding.values == tuple(values)
             ),
@@ -286,7 +286,7 @@ def _holdout_se(card: Card, claim: Claim, split: str, value: float, rows: int, s
 
 def _conclude(card: Card, index: int, measured: _Measured, found: Comparison, p: float, assumed: int) -> Finding:
     """The finding on a claim that was compared."""
-    claim, margin = card.reported[index], card.evaluation.margin
+    claim, margin = card.claims[index], card.evaluation.margin
     verdict = judge(found, margin, p)
     expected = prediction_interval(found)
     count = len(measured.values)
@@ -322,7 +322,7 @@ def _finding(
     interval: tuple[float, float] | None = None,
     expected: tuple[float, float] | None = None,
 ) -> Finding:
-    claim = card.reported[index]
+    claim = card.claims[index]
     return Finding(
         claim=index,
         metric=claim.metric,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import InputError, Problem, did_you_mean
+from runner import plugins
 from runner.cleaning import clean
 from runner.record import Rows, Snapshot
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from registry.loading import Loaded
 
 SPLITS = ("train", "validation", "test")
+TEXTS = ("text", "text_pair")
+"""Columns of texts; the second one only where rows are pairs."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,9 @@ class Parts:
     """The rows of a run, by split.
 
     Attributes:
-        splits: `train`, `validation`, `test` → `datasets.Dataset` with columns `text` (str, cleaned), `label` (int,
-            index into `task.labels`) and `row` (str, `<the dataset's split>:<index in it>`).
+        splits: `train`, `validation`, `test` → `datasets.Dataset` with columns `text` (str, cleaned),
+            `text_pair` (likewise, where rows are pairs), `label` (int, index into `task.labels`) and `row` (str, `<the
+            dataset's split>:<index in it>`).
         rows: How many, and what was found about them.
     """
 
@@ -68,7 +72,8 @@ def load_parts(loaded: Loaded, snapshot: Snapshot) -> Parts:
     card, data = loaded.card, loaded.card.data
     tables = _tables(loaded, snapshot)
     label_map: dict[str, str] = {}
-    tables = {name: _normal(loaded, name, table, label_map) for name, table in tables.items()}
+    columns = plugins.task(card.task.type).columns
+    tables = {name: columns(loaded, name, table, label_map) for name, table in tables.items()}
     parts = _divide(loaded, tables)
     for part in parts:
         if data.balanced:
@@ -82,13 +87,13 @@ def load_parts(loaded: Loaded, snapshot: Snapshot) -> Parts:
             )
         if data.clean:
             parts[part] = parts[part].map(
-                _clean_batch, batched=True, fn_kwargs={"steps": data.clean}, load_from_cache_file=False
+                cleaned, batched=True, fn_kwargs={"steps": data.clean}, load_from_cache_file=False
             )
     needed = ("train", card.evaluation.split, card.evaluation.each_epoch)
     for part in dict.fromkeys(name for name in needed if name is not None):
         if not parts.get(part):
             raise InputError(Problem(loaded.where("data"), "data", f"the {part} split is empty; {_remedy(data, part)}"))
-    shared = len(set(parts["train"]["text"]) & set(parts[card.evaluation.split]["text"]))
+    shared = len(_distinct(parts["train"]) & _distinct(parts[card.evaluation.split]))
     counts = {part: len(parts[part]) if part in parts else 0 for part in SPLITS}
     return Parts(parts, Rows(**counts, shared_texts=shared, label_map=label_map))
 
@@ -146,76 +151,6 @@ def _wanted(data: Data) -> dict[str, str]:
     return {f"data.take.{part}": name for part, name in data.taken.items()}
 
 
-def _normal(loaded: Loaded, name: str, table: Any, label_map: dict[str, str]) -> Any:
-    """The table with columns `text`, `label` (index into the card's labels) and `row`."""
-    from datasets import ClassLabel, Dataset, Features, Value
-
-    card, data = loaded.card, loaded.card.data
-    problems = []
-    for path, column in (("data.text", data.text), ("data.label", data.label)):
-        if column not in table.column_names:
-            message = f"{data.dataset} has no column {column!r} in {name}; {did_you_mean(column, table.column_names)}"
-            problems.append(Problem(loaded.where(path), path, message))
-    if problems:
-        raise InputError(problems)
-    texts, labels = table[data.text][:], table[data.label][:]
-    bad = next((index for index, text in enumerate(texts) if not isinstance(text, str)), None)
-    if bad is not None:
-        message = f"row {bad} of {name} holds {type(texts[bad]).__name__}, not a text"
-        raise InputError(Problem(loaded.where("data.text"), "data.text", message))
-    feature = table.features[data.label]
-    index_of = _label_index(loaded, labels, feature.names if isinstance(feature, ClassLabel) else None, label_map)
-    features = Features(
-        {"text": Value("string"), "label": ClassLabel(names=list(card.task.labels)), "row": Value("string")}
-    )
-    columns = {
-        "text": texts,
-        "label": [index_of[label] for label in labels],
-        "row": [f"{name}:{index}" for index in range(len(texts))],
-    }
-    return Dataset.from_dict(columns, features=features)
-
-
-def _label_index(
-    loaded: Loaded, labels: Sequence[Any], names: Sequence[str] | None, label_map: dict[str, str]
-) -> dict[Any, int]:
-    """The dataset's labels → indices into the card's. Named labels go by name, numbered ones by number."""
-    wanted = loaded.card.task.labels
-    by_name = {label.casefold(): index for index, label in enumerate(wanted)}
-    seen = set(labels)
-
-    def refuse(message: str) -> InputError:
-        return InputError(Problem(loaded.where("task.labels"), "task.labels", message))
-
-    if seen & {None, -1}:  # datasets gives -1 to rows whose label is withheld
-        count = sum(label in (None, -1) for label in labels)
-        raise refuse(f"{count:,} of {len(labels):,} rows have no label (null or -1); take a split whose rows have one")
-    if names is not None and {name.casefold() for name in names} == set(by_name):
-        result = {index: by_name[name.casefold()] for index, name in enumerate(names)}
-    elif seen and all(isinstance(label, str) for label in seen):
-        unknown = sorted(label for label in seen if label.casefold() not in by_name)
-        if unknown:
-            raise refuse(f"the dataset's labels are {sorted(seen)[:8]}, the card's {list(wanted)}; name them alike")
-        result = {label: by_name[label.casefold()] for label in seen}
-    elif all(isinstance(label, int) and not isinstance(label, bool) for label in seen):
-        wrong = sorted(label for label in seen if not 0 <= label < len(wanted))
-        if wrong or (names is not None and len(names) != len(wanted)):
-            have = list(names) if names else sorted(seen)[:8]
-            raise refuse(f"the dataset's labels are {have}, the card has {len(wanted)}: {list(wanted)}")
-        for index, name in enumerate(names or ()):
-            # `neg` is the card's `negative`: where such a likeness says another order, a model would look broken.
-            alike = [other for other, label in enumerate(wanted) if label.casefold().startswith(name.casefold())]
-            if len(alike) == 1 and alike[0] != index:
-                raise refuse(f"the dataset's label {index} is {name!r}, the card's is {wanted[index]!r}; reorder them")
-        result = {label: label for label in seen}
-    else:
-        kinds = sorted({type(label).__name__ for label in seen})
-        raise refuse(f"the dataset's labels are of type {', '.join(kinds)}; they must be numbers or names")
-    for label, index in sorted(result.items(), key=lambda item: item[1]):
-        label_map[str(names[label]) if names is not None and isinstance(label, int) else str(label)] = wanted[index]
-    return result
-
-
 def _divide(loaded: Loaded, tables: Mapping[str, Any]) -> dict[str, Any]:
     """The three splits, random hold-outs drawn by `datasets.Dataset.train_test_split`."""
     from datasets import concatenate_datasets
@@ -257,8 +192,19 @@ def _balanced(table: Any, labels: int, most: int | None, seed: int) -> Any:
     return table.select(sorted(int(index) for group in kept for index in group))
 
 
-def _clean_batch(batch: dict[str, list[str]], steps: Sequence[str]) -> dict[str, list[str]]:
-    return {"text": [clean(text, steps) for text in batch["text"]]}
+def texts_of(table: Any) -> list[str]:
+    """Every text of the rows: of pairs, the first ones and then the second ones."""
+    return [text for name in TEXTS if name in table.column_names for text in table[name][:]]
+
+
+def cleaned(batch: Mapping[str, Sequence[str]], steps: Sequence[str]) -> dict[str, list[str]]:
+    """The columns of texts, cleaned."""
+    return {name: [clean(text, steps) for text in batch[name]] for name in TEXTS if name in batch}
+
+
+def _distinct(table: Any) -> set[tuple[str, ...]]:
+    """The texts, or pairs of texts, each once."""
+    return set(zip(*(table[name][:] for name in TEXTS if name in table.column_names), strict=True))
 
 
 def tokenize(table: Any, tokenizer: Any, card: Card, description: str) -> Any:
@@ -267,14 +213,15 @@ def tokenize(table: Any, tokenizer: Any, card: Card, description: str) -> Any:
     Raises:
         InputError: A text is longer than `max_length` and truncation is off.
     """
-    tokens = card.data.tokens
+    longest = card.data.tokens.max_length
+    encode = plugins.task(card.task.type).encode
 
-    def encode(batch: dict[str, list[str]]) -> Mapping[str, Any]:
-        encoded = tokenizer(batch["text"], truncation=tokens.truncation, max_length=tokens.max_length)
-        longest = max(map(len, encoded["input_ids"]), default=0)
-        if longest > tokens.max_length:
-            message = f"a text has {longest} tokens and truncation is off; raise max_length or truncate"
+    def checked(batch: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
+        encoded = encode(batch, tokenizer, card)
+        found = max(map(len, encoded["input_ids"]), default=0)
+        if found > longest:
+            message = f"a text has {found} tokens and truncation is off; raise max_length or truncate"
             raise InputError(Problem("", "data.tokens.max_length", message))
-        return dict(encoded)
+        return encoded
 
-    return table.map(encode, batched=True, load_from_cache_file=False, desc=description)
+    return table.map(checked, batched=True, load_from_cache_file=False, desc=description)

@@ -11,14 +11,14 @@ import numpy as np
 
 from registry.errors import InputError, Problem
 from runner import progress, trainer
-from runner.data import tokenize
+from runner.data import TEXTS, cleaned, tokenize
 from runner.metrics import Sample
 from runner.record import EvaluationResult, ExampleResult, Interval, SliceScores
 from runner.runs import write
 from runner.scoring import SLICE_RESAMPLES, scores
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from registry.card import Card
     from runner.record import Plan
@@ -48,7 +48,8 @@ def evaluate(card: Card, plan: Plan, run: Run, model: Any, tokenizer: Any, rows:
         chances = trainer.score(worker, rows, advance)
     seconds = time.monotonic() - started
     labels = np.asarray(rows["label"], dtype=np.int64)
-    words = np.asarray([len(text.split()) for text in rows["text"]])
+    texts = [rows[name] for name in TEXTS if name in rows.column_names]
+    words = np.asarray([sum(len(text.split()) for text in row) for row in zip(*texts, strict=True)])
     predicted = chances.argmax(axis=1)
     _keep_predictions(card, run, rows["row"], labels, chances, words)
 
@@ -84,18 +85,27 @@ def evaluate(card: Card, plan: Plan, run: Run, model: Any, tokenizer: Any, rows:
     )
 
 
-def predict(card: Card, plan: Plan, run: Run, model: Any, tokenizer: Any, texts: Sequence[str]) -> np.ndarray:
-    """Probabilities of the labels for texts, cleaned and tokenized as in training; shape (texts, labels)."""
+def predict(
+    card: Card, plan: Plan, run: Run, model: Any, tokenizer: Any, texts: Mapping[str, Sequence[str]]
+) -> np.ndarray:
+    """Probabilities of the labels for texts, cleaned and tokenized as in training; shape (rows, labels).
+
+    Args:
+        card: The card.
+        plan: Its plan.
+        run: The run's folder.
+        model: The trained classifier.
+        tokenizer: Its tokenizer.
+        texts: The column `text`, and of a card of pairs `text_pair`.
+    """
     worker = trainer.make_trainer(card, plan, model, tokenizer, run.checkpoints)
     return _probabilities_of(card, worker, tokenizer, texts)
 
 
-def _probabilities_of(card: Card, worker: Any, tokenizer: Any, texts: Sequence[str]) -> np.ndarray:
+def _probabilities_of(card: Card, worker: Any, tokenizer: Any, texts: Mapping[str, Sequence[str]]) -> np.ndarray:
     from datasets import Dataset
 
-    from runner.cleaning import clean
-
-    table = Dataset.from_dict({"text": [clean(text, card.data.clean) for text in texts]})
+    table = Dataset.from_dict(cleaned(texts, card.data.clean))
     return trainer.score(worker, tokenize(table, tokenizer, card, "tokenize"), lambda done, note: None)
 
 
@@ -141,10 +151,14 @@ def _examples(card: Card, worker: Any, tokenizer: Any) -> tuple[ExampleResult, .
     """The card's examples, run."""
     if not card.examples:
         return ()
-    chances = _probabilities_of(card, worker, tokenizer, [example.text for example in card.examples])
+    texts = {"text": [example.text for example in card.examples]}
+    if card.data.text_pair is not None:
+        texts["text_pair"] = [example.text_pair or "" for example in card.examples]
+    chances = _probabilities_of(card, worker, tokenizer, texts)
     return tuple(
         ExampleResult(
             text=example.text,
+            text_pair=example.text_pair,
             expected=example.label,
             predicted=card.task.labels[int(row.argmax())],
             probability=float(row.max()),

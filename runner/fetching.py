@@ -2,101 +2,270 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import glob
 import logging
-import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.errors import InputError, MissingError, Problem
+from registry.locking import COMMIT, SIGNS, fingerprint, inputs, lock_file, make_pin
 from runner import progress
 from runner.record import Snapshot
 from runner.runs import file_sha256
 
 if TYPE_CHECKING:
-    from registry.loading import Loaded
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-# Only files at the top of a repo: `onnx/`, `openvino/` and the like hold the same weights again.
+    from registry.loading import Loaded
+    from registry.locking import Input, Pin, Role
+
 _SMALL = ["*.json", "*.txt", "*.model"]
 _WEIGHTS = ["*.safetensors"]
 _PICKLED = ["pytorch_model*.bin"]
+_ROWS = ["*.parquet", "*.json", "*.jsonl", "*.csv", "*.arrow"]
 
 
-def fetch_base(loaded: Loaded) -> Snapshot | None:
+def fetch_base(loaded: Loaded, pin: Pin | None = None) -> Snapshot | None:
     """The base model's files; null for a base that is built from its architecture.
 
+    Args:
+        loaded: The card.
+        pin: What its lock says of the base.
+
     Raises:
-        InputError: The base ships only pickled weights and the card does not consent, or does not exist.
+        InputError: The base ships only pickled weights and the card does not consent, does not exist, or is not the
+            one that was locked.
         MissingError: It cannot be reached or may not be read from here.
     """
-    base = loaded.card.base
-    if base.model is None:
+    wanted = inputs(loaded.card).get("base")
+    if wanted is None:
         return None
-    where = Problem(loaded.where("base.model"), "base.model", "")
-    local = _local(loaded, "base.model", base.model, "config.json")
-    folder = local or _download(base.model, "model", base.revision, [*_SMALL, *_WEIGHTS], where)
-    weights = _WEIGHTS
-    if not list(folder.glob("*.safetensors")):
-        weights = _PICKLED
-        if not base.allow_pickle:
-            message = f"{base.model} ships no safetensors; `base.allow_pickle: true` consents to its pickled weights"
-            raise InputError(Problem(where.where, where.path, message))
-        if not list(folder.glob("pytorch_model*.bin")):
-            if local is None:
-                folder = _download(base.model, "model", base.revision, [*_SMALL, *_PICKLED], where)
-            if not list(folder.glob("pytorch_model*.bin")):
-                raise InputError(Problem(where.where, where.path, f"{base.model} holds no weights"))
-    return _pin(base.model, folder, [*_SMALL, *weights])
+    folder = _folder(loaded, wanted, [*_SMALL, *_WEIGHTS], pin)
+    patterns = _base_patterns(loaded, _names(folder))
+    if wanted.folder(loaded.file) is None and patterns != [*_SMALL, *_WEIGHTS]:
+        folder = _folder(loaded, wanted, patterns, pin)
+    _require_weights(loaded, _names(folder))
+    return _snapshot(loaded, wanted, folder, patterns, pin)
 
 
-def fetch_tokenizer(loaded: Loaded) -> Snapshot | None:
+def fetch_tokenizer(loaded: Loaded, pin: Pin | None = None) -> Snapshot | None:
     """The tokenizer's files, where the card names another repo or folder for it."""
-    name = loaded.card.base.tokenizer
-    if not isinstance(name, str):
+    wanted = inputs(loaded.card).get("tokenizer")
+    if wanted is None:
         return None
-    where = Problem(loaded.where("base.tokenizer"), "base.tokenizer", "")
-    folder = _local(loaded, "base.tokenizer", name, "tokenizer_config.json", "tokenizer.json", "vocab.txt")
-    return _pin(name, folder or _download(name, "model", None, _SMALL, where), _SMALL)
+    return _snapshot(loaded, wanted, _folder(loaded, wanted, _SMALL, pin), _SMALL, pin)
 
 
-def fetch_dataset(loaded: Loaded) -> Snapshot:
+def fetch_dataset(loaded: Loaded, pin: Pin | None = None) -> Snapshot:
     """The dataset's files.
 
+    Args:
+        loaded: The card.
+        pin: What its lock says of the dataset.
+
     Raises:
-        InputError: It does not exist.
+        InputError: It does not exist, or is not the one that was locked.
         MissingError: It cannot be reached or may not be read from here.
     """
-    data = loaded.card.data
-    where = Problem(loaded.where("data.dataset"), "data.dataset", "")
-    patterns = ["*.parquet", "*.json", "*.jsonl", "*.csv", "*.arrow", "README.md"]
-    folder = _local(loaded, "data.dataset", data.dataset, "*.jsonl", "*.parquet", "*.csv", "*.json", "*/*.parquet")
-    if folder is None:
-        folder = _download(data.dataset, "dataset", data.revision, patterns, where)
-    return _pin(data.dataset, folder, [pattern for pattern in patterns if pattern != "README.md"])
+    wanted = inputs(loaded.card)["dataset"]
+    # The README of a dataset may say which file is which split.
+    return _snapshot(loaded, wanted, _folder(loaded, wanted, [*_ROWS, "README.md"], pin), _ROWS, pin)
 
 
-def _local(loaded: Loaded, path: str, name: str, *signs: str) -> Path | None:
-    """A folder that the card names at `path`, beside it or in the working directory, that holds one of `signs`."""
-    for root in (loaded.file.parent, Path()):
-        folder = root / name
-        if folder.is_dir() and any(next(folder.glob(sign), None) for sign in signs):
-            return folder.resolve()
-    if name.startswith((".", "/", "~")):
-        message = f"no folder {name!r} beside the card or here with {' or '.join(signs)}"
-        raise InputError(Problem(loaded.where(path), path, message))
-    return None
+def resolve(loaded: Loaded, role: Role) -> Pin | None:
+    """What the card's name means now; of a repo of the Hub, no weights are fetched. Null where there is no name.
+
+    The Hub tells the SHA-256 of large files; the others are fetched. Offline, the cache is asked instead.
+
+    Raises:
+        InputError: It is not what a run could use.
+        MissingError: It cannot be reached or may not be read from here.
+    """
+    wanted = inputs(loaded.card).get(role)
+    if wanted is None:
+        return None
+    local = wanted.is_path or wanted.folder(loaded.file) is not None
+    if local or offline():
+        snapshot = fetch(loaded, role)
+        assert snapshot is not None
+        return make_pin(wanted, None if local else snapshot.revision, snapshot.files)
+    commit = commit_of(loaded, wanted)
+    listed = _listing(loaded, wanted, commit)
+    patterns = {"tokenizer": _SMALL, "dataset": _ROWS}.get(role)
+    if patterns is None:
+        patterns = _base_patterns(loaded, listed)
+        _require_weights(loaded, listed)
+    chosen = _chosen(listed, _kind(role), patterns)
+    hashes = {name: listed[name] for name in chosen}
+    small = [glob.escape(name) for name in chosen if hashes[name] is None]
+    if small:
+        folder = _download(wanted.name, _kind(role), commit, small, _at(loaded, wanted))
+        hashes = {name: sha or file_sha256(folder / name) for name, sha in hashes.items()}
+    return make_pin(wanted, commit, {name: sha for name, sha in hashes.items() if sha is not None})
+
+
+def fetch(loaded: Loaded, role: Role, pin: Pin | None = None) -> Snapshot | None:
+    """The files of one of the card's inputs."""
+    return {"base": fetch_base, "tokenizer": fetch_tokenizer, "dataset": fetch_dataset}[role](loaded, pin)
+
+
+def commit_of(loaded: Loaded, wanted: Input) -> str:
+    """The commit that the Hub means now by a repo's branch or tag.
+
+    Raises:
+        InputError: There is no such repo or revision.
+        MissingError: The Hub cannot be asked from here.
+    """
+    from huggingface_hub import HfApi
+
+    kind = _kind(wanted.role)
+    with _told(wanted.name, kind, wanted.revision, _at(loaded, wanted), asked=True):
+        return str(HfApi().repo_info(wanted.name, repo_type=kind, revision=wanted.revision).sha)
+
+
+def offline() -> bool:
+    """Whether the user has said that the Hub is not to be asked."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def _listing(loaded: Loaded, wanted: Input, commit: str) -> dict[str, str | None]:
+    """Names of a repo's files with the SHA-256 of those that the Hub keeps outside git, the large ones."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+    kind = _kind(wanted.role)
+    with _told(wanted.name, kind, commit, _at(loaded, wanted), asked=True):
+        tree = HfApi().list_repo_tree(wanted.name, repo_type=kind, revision=commit, recursive=True)
+        return {file.path: file.lfs.sha256 if file.lfs else None for file in tree if isinstance(file, RepoFile)}
+
+
+def _kind(role: Role) -> str:
+    return "dataset" if role == "dataset" else "model"
+
+
+def _at(loaded: Loaded, wanted: Input) -> Problem:
+    """Where a problem with an input belongs."""
+    return Problem(loaded.where(wanted.path), wanted.path, "")
+
+
+def _names(folder: Path) -> list[str]:
+    """The files of a folder and those below it."""
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+
+
+def _chosen(names: Iterable[str], kind: str, patterns: Sequence[str]) -> list[str]:
+    """The files that fit a pattern; of a model only those at the top: below it lie the same weights in other forms."""
+    known = [name for name in names if kind == "dataset" or "/" not in name]
+    return sorted(name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns))
+
+
+def _base_patterns(loaded: Loaded, names: Iterable[str]) -> list[str]:
+    """What is read of a base with these files.
+
+    Raises:
+        InputError: It ships only pickled weights and the card does not consent.
+    """
+    if _chosen(names, "model", _WEIGHTS):
+        return [*_SMALL, *_WEIGHTS]
+    base = loaded.card.base
+    if not base.allow_pickle:
+        message = f"{base.model} ships no safetensors; `base.allow_pickle: true` consents to its pickled weights"
+        raise InputError(Problem(loaded.where("base.model"), "base.model", message))
+    return [*_SMALL, *_PICKLED]
+
+
+def _require_weights(loaded: Loaded, names: Iterable[str]) -> None:
+    if not _chosen(names, "model", [*_WEIGHTS, *_PICKLED]):
+        message = f"{loaded.card.base.model} holds no weights"
+        raise InputError(Problem(loaded.where("base.model"), "base.model", message))
+
+
+def _folder(loaded: Loaded, wanted: Input, patterns: list[str], pin: Pin | None) -> Path:
+    """Where an input's files lie: its own folder, or that of a commit in the Hub's cache."""
+    folder = wanted.folder(loaded.file)
+    if folder is not None:
+        return folder
+    where = _at(loaded, wanted)
+    if wanted.is_path:
+        message = f"no folder {wanted.name!r} beside the card or here with {' or '.join(SIGNS[wanted.role])}"
+        raise InputError(Problem(where.where, where.path, message))
+    revision = pin.commit if pin is not None else wanted.revision
+    return _download(wanted.name, _kind(wanted.role), revision, patterns, where)
+
+
+def _snapshot(loaded: Loaded, wanted: Input, folder: Path, patterns: list[str], pin: Pin | None) -> Snapshot:
+    """Hash what is read; a Hub snapshot's folder is named by its commit.
+
+    Raises:
+        InputError: It is not what was locked.
+    """
+    files = {name: file_sha256(folder / name) for name in _chosen(_names(folder), _kind(wanted.role), patterns)}
+    hashed = fingerprint(files)
+    if pin is not None and pin.fingerprint != hashed:
+        where = _at(loaded, wanted)
+        what = f"{changed(pin, files)} not what {lock_file(loaded.file)} says"
+        remedy = f"restore what was locked, or `replicard lock {loaded.file}` takes it as it is"
+        if pin.commit is not None:
+            remedy = f"the copy in the cache is not whole; remove {folder} and run it again with network"
+        raise InputError(Problem(where.where, where.path, f"{what}; {remedy}"))
+    commit = folder.name if folder.parent.name == "snapshots" and COMMIT.fullmatch(folder.name) else None
+    by_card = "card" if commit is not None and wanted.is_commit else None
+    return Snapshot(
+        name=wanted.name,
+        revision=commit or hashed,
+        path=str(folder),
+        files=files,
+        pinned="lock" if pin is not None else by_card,
+    )
+
+
+def changed(pin: Pin, files: Mapping[str, str]) -> str:
+    """Which files are not the locked ones, as the beginning of a sentence with its verb."""
+    names = sorted(name for name in {*pin.files, *files} if pin.files.get(name) != files.get(name))
+    if not pin.files or not names:
+        return f"{pin.name} is"
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{shown} of {pin.name} {'is' if len(names) == 1 else 'are'}"
 
 
 def _download(name: str, kind: str, revision: str | None, patterns: list[str], where: Problem) -> Path:
-    """Fetch a repo's files into the Hub's cache, or find them there; its errors in one line each."""
-    from huggingface_hub import constants, snapshot_download
+    """Fetch a repo's files into the Hub's cache, or find them there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
+
+    if progress.console.is_terminal and not progress.console.quiet:
+        enable_progress_bars()
+    else:
+        disable_progress_bars()
+    ignored = ["*/*"] if kind == "model" else None
+    with _told(name, kind, revision, where, asked=False):
+        return Path(
+            snapshot_download(name, repo_type=kind, revision=revision, allow_patterns=patterns, ignore_patterns=ignored)
+        )
+
+
+@contextlib.contextmanager
+def _told(name: str, kind: str, revision: str | None, where: Problem, asked: bool) -> Iterator[None]:
+    """Tell the errors of the Hub's client in one line each.
+
+    Args:
+        name: The repo.
+        kind: `model` or `dataset`.
+        revision: What is asked for.
+        where: The field that names the repo.
+        asked: Whether the Hub itself has to answer, and its cache does not do.
+    """
+    from huggingface_hub import constants
     from huggingface_hub.errors import (
         GatedRepoError,
         HFValidationError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
-    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
     def problem(message: str) -> Problem:
         return Problem(where.where, where.path, message)
@@ -104,16 +273,8 @@ def _download(name: str, kind: str, revision: str | None, patterns: list[str], w
     page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{name}"
     # The client says again in a warning what the error below says once.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    if progress.console.is_terminal and not progress.console.quiet:
-        enable_progress_bars()
-    else:
-        disable_progress_bars()
     try:
-        return Path(
-            snapshot_download(
-                name, repo_type=kind, revision=revision, allow_patterns=patterns, ignore_patterns=_ignored(kind)
-            )
-        )
+        yield
     except GatedRepoError:
         message = f"{name} is gated; ask for access at {page}, then log in with `hf auth login`"
         raise MissingError(problem(message)) from None
@@ -136,21 +297,8 @@ def _download(name: str, kind: str, revision: str | None, patterns: list[str], w
         elif constants.HF_HUB_OFFLINE:
             why = "HF_HUB_OFFLINE is set; fetch it where there is network"
         else:
-            why = f"{constants.ENDPOINT} cannot be reached ({type(cause).__name__}); fetch it where there is network"
-        message = f"{name!r} is no folder here and not whole in the cache ({constants.HF_HUB_CACHE}), and {why}"
+            remedy = "HF_HUB_OFFLINE=1 takes the cache's" if asked else "fetch it where there is network"
+            why = f"{constants.ENDPOINT} cannot be reached ({type(cause).__name__}); {remedy}"
+        lacking = "" if asked else f" and not whole in the cache ({constants.HF_HUB_CACHE})"
+        message = f"{name!r} is no folder here{lacking}, and {why}"
         raise MissingError(problem(message)) from None
-
-
-def _ignored(kind: str) -> list[str] | None:
-    return ["*/*"] if kind == "model" else None
-
-
-def _pin(name: str, folder: Path, patterns: list[str]) -> Snapshot:
-    """Hash what is read; a Hub snapshot's folder is named by its commit."""
-    found = sorted({path for pattern in patterns for path in folder.rglob(pattern) if path.is_file()})
-    files = {path.relative_to(folder).as_posix(): file_sha256(path) for path in found}
-    if folder.parent.name == "snapshots" and re.fullmatch("[0-9a-f]{40}", folder.name):
-        revision = folder.name
-    else:
-        revision = "sha256:" + hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
-    return Snapshot(name=name, revision=revision, path=str(folder), files=files)

@@ -7,6 +7,7 @@ import platform
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from registry.hardware import ACCELERATORS
 from runner.record import Deviation, Machine
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def detect() -> Machine:
         )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if torch.backends.mps.is_available():
-        name = f"Apple {platform.machine()}"
+        # An older torch does not tell which chip it is.
+        name = getattr(torch.backends.mps, "get_name", lambda: f"Apple {platform.machine()}")()
         return Machine(device="mps", name=name, count=1, memory_bytes=memory, bf16=True, cpu_threads=threads)
     return Machine(device="cpu", name=_cpu_name(), count=1, memory_bytes=memory, bf16=True, cpu_threads=threads)
 
@@ -93,7 +95,7 @@ def deviations(card: Card, machine: Machine, overrides: tuple[Override, ...]) ->
                 actual=where,
                 cause="what this machine has",
                 # A card made on a CPU loses nothing on an accelerator.
-                consent=machine.device == "cpu" and _kind(declared) != "cpu",
+                consent=machine.device == "cpu" and ACCELERATORS[declared].device != "cpu",
             )
         )
     if card.hardware.count > 1:
@@ -142,18 +144,6 @@ def actual_precision(card: Card, machine: Machine) -> str:
 
 
 def _is_same(accelerator: str, machine: Machine) -> bool:
-    """Whether the device is the declared one: of its kind and, but for a CPU, with its model in the name."""
-    if _kind(accelerator) != machine.device:
-        return False
-    model = accelerator.casefold().replace("_", "-").split("-")[-1]
-    return machine.device == "cpu" or model in machine.name.casefold()
-
-
-def _kind(accelerator: str) -> str:
-    """The torch device of a declared accelerator."""
-    name = accelerator.casefold()
-    if name.startswith("intel"):
-        return "xpu"
-    if name.startswith("apple"):
-        return "mps"
-    return "cpu" if name == "cpu" else "cuda"
+    """Whether the device is the declared one: of its type and, but for a CPU, by its name."""
+    declared = ACCELERATORS[accelerator]
+    return declared.device == machine.device and (declared.device == "cpu" or declared.is_named(machine.name))

@@ -57,13 +57,40 @@ def load_tokenizer(folder: Path, card: Card) -> Any:
     except (ValueError, OSError, KeyError, TypeError) as error:
         message = f"{name} holds no tokenizer that can be read: {_first_line(error)}"
         raise InputError(Problem("", "base.tokenizer", message)) from None
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token  # decoders are trained without one; padding is masked anyway
+    _pad(tokenizer, card, str(name))
     return tokenizer
 
 
-def train_tokenizer(texts: Sequence[str], wanted: TrainedTokenizer, max_length: int) -> Any:
+def _pad(tokenizer: Any, card: Card, name: str) -> None:
+    """Give the tokenizer the padding token that the card declares.
+
+    Raises:
+        InputError: It has no such token.
+    """
+    declared = card.base.pad_token
+    if declared in ("eos", "unk"):
+        token = getattr(tokenizer, f"{declared}_token")
+        if token is None:
+            message = f"is `{declared}`, but the tokenizer of {name} has no such token"
+            raise InputError(Problem("", "base.pad_token", message))
+        tokenizer.pad_token = token
+    elif tokenizer.pad_token is None:
+        have = [f"`{kind}` ({token})" for kind in ("eos", "unk") if (token := getattr(tokenizer, f"{kind}_token"))]
+        message = f"the tokenizer of {name} has no padding token; what fills up short rows is for the card to say: "
+        raise InputError(Problem("", "base.pad_token", message + (" or ".join(have) or "another `base.tokenizer`")))
+
+
+def train_tokenizer(
+    texts: Sequence[str], wanted: TrainedTokenizer, max_length: int, pairs: bool = False, types: bool = False
+) -> Any:
     """A lower-casing byte-level BPE tokenizer learned from `texts`, the training rows only.
+
+    Args:
+        texts: What it learns from; of pairs both.
+        wanted: The card's section.
+        max_length: Longest sequence, special tokens counted.
+        pairs: Whether it joins pairs: `[CLS] first [SEP] second [SEP]`.
+        types: Whether it tells the model which text of a pair a token is of, by `token_type_ids`.
 
     Byte-level, because its training is repeatable: that of WordPiece in tokenizers 0.23 numbers the `##` pieces in the
     order of a randomly seeded hash table, and so gives another vocabulary in every process.
@@ -83,11 +110,12 @@ def train_tokenizer(texts: Sequence[str], wanted: TrainedTokenizer, max_length: 
     )
     core.train_from_iterator(texts, trainer)
     ends = [(token, core.token_to_id(token)) for token in (_SPECIAL["cls_token"], _SPECIAL["sep_token"])]
-    core.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    joined = {"pair": "[CLS] $A [SEP] $B:1 [SEP]:1"} if pairs else {}
+    core.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends, **joined)
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         model_max_length=max_length,
-        model_input_names=["input_ids", "attention_mask"],
+        model_input_names=["input_ids", *(["token_type_ids"] if types else []), "attention_mask"],
         **_SPECIAL,
     )
 
@@ -103,7 +131,8 @@ def build(card: Card, base: Snapshot | None, tokenizer: Any, scratch: Path) -> A
             frozen part of an adapter.
 
     Raises:
-        InputError: The base is no such model, or the adapter finds none of its layers.
+        InputError: The base is no such model, its head is not as the card declares, or the adapter finds none of its
+            layers.
     """
     from transformers import set_seed
 
@@ -114,21 +143,23 @@ def build(card: Card, base: Snapshot | None, tokenizer: Any, scratch: Path) -> A
             model.save_pretrained(scratch)
             model = _from_folder(card, scratch, tokenizer)
     else:
-        model = _from_folder(card, Path(base.path), tokenizer)
+        model = _from_folder(card, Path(base.path), tokenizer, its_head=True)
     return _adapted(card, model)
 
 
 def from_architecture(card: Card, vocab_size: int | None = None, pad_token_id: int | None = None) -> Any:
     """A classifier of the card's `architecture` with random weights, or with none inside `torch.device("meta")`."""
     import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification
+    from transformers import AutoConfig
 
     assert card.base.architecture is not None
-    facts = card.base.architecture.model_dump(exclude_none=True)
+    facts = card.base.architecture.model_dump(exclude_none=True, exclude={"num_labels"})  # the task's labels count
     if vocab_size is not None:
         facts["vocab_size"] = vocab_size
-    config = AutoConfig.for_model(**facts, **_labels(card), pad_token_id=pad_token_id)
-    return AutoModelForSequenceClassification.from_config(config, dtype=getattr(torch, card.base.dtype))
+    config = AutoConfig.for_model(
+        **facts, **plugins.task(card.task.type).settings(card.task), pad_token_id=pad_token_id
+    )
+    return _auto_class(card).from_config(config, dtype=getattr(torch, card.base.dtype))
 
 
 def planned(card: Card, base: Snapshot | None, vocabulary: int | None = None) -> Any:
@@ -140,7 +171,6 @@ def planned(card: Card, base: Snapshot | None, vocabulary: int | None = None) ->
         vocabulary: Tokens of a tokenizer that was trained on the spot; its largest size until then.
     """
     import torch
-    from transformers import AutoModelForSequenceClassification
 
     if isinstance(card.base.tokenizer, TrainedTokenizer):
         vocabulary = vocabulary or card.base.tokenizer.vocab_size
@@ -152,7 +182,7 @@ def planned(card: Card, base: Snapshot | None, vocabulary: int | None = None) ->
         else:
             assert base is not None
             config = _labelled(_config(Path(base.path), card), card)
-            model = AutoModelForSequenceClassification.from_config(config, dtype=getattr(torch, card.base.dtype))
+            model = _auto_class(card).from_config(config, dtype=getattr(torch, card.base.dtype))
         if card.quantization is not None:
             model = model.float()  # as what is not quantized will be held
         return _adapted(card, model)
@@ -160,13 +190,11 @@ def planned(card: Card, base: Snapshot | None, vocabulary: int | None = None) ->
 
 def load(card: Card, base: Snapshot | None, folder: Path, scratch: Path) -> tuple[Any, Any]:
     """The tokenizer and the trained classifier from a run's `model/`, for scoring."""
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     if card.adapter is None:
-        model = AutoModelForSequenceClassification.from_pretrained(
-            folder, trust_remote_code=False, use_safetensors=True, dtype="auto"
-        )
+        model = _auto_class(card).from_pretrained(folder, trust_remote_code=False, use_safetensors=True, dtype="auto")
     else:
         from peft import PeftModel
 
@@ -198,21 +226,26 @@ def _forget_this_machine(config: Path) -> None:
     config.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _from_folder(card: Card, folder: Path, tokenizer: Any) -> Any:
+def _from_folder(card: Card, folder: Path, tokenizer: Any, its_head: bool = False) -> Any:
     """A pretrained classifier from a folder, with the card's labels, head and quantization.
 
+    Args:
+        card: The card.
+        folder: Configuration and weights.
+        tokenizer: The tokenizer.
+        its_head: Whether the card says what becomes of the head that may be there; else a trained one will replace it.
+
     Raises:
-        InputError: The folder holds no such model, or not all of its weights but the head's.
+        InputError: The folder holds no such model, not all of its weights but the head's, or another head than the
+            card declares.
     """
     from pickle import UnpicklingError
 
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModelForSequenceClassification
 
     config = _labelled(_config(folder, card), card)
-    if getattr(config, "pad_token_id", None) is None:
-        config.pad_token_id = tokenizer.pad_token_id  # a decoder's head reads the last token that is no padding
+    config.pad_token_id = tokenizer.pad_token_id  # a decoder's head reads the last token that is no padding
     heads = _heads(config.model_type)
     quantizer = plugins.quantizer(card.quantization.type) if card.quantization is not None else None
     pickled = card.base.allow_pickle and not list(folder.glob("*.safetensors"))
@@ -221,14 +254,14 @@ def _from_folder(card: Card, folder: Path, tokenizer: Any) -> Any:
         return Problem("", "base.model", f"{card.base.model} {message}")
 
     try:
-        model, loading = AutoModelForSequenceClassification.from_pretrained(
+        model, loading = _auto_class(card).from_pretrained(
             folder,
             config=config,
             dtype=getattr(torch, card.base.dtype),
             trust_remote_code=False,
             use_safetensors=not pickled,
             weights_only=True,
-            # A head for another number of labels is replaced by a new one.
+            # A head for another number of labels is replaced by a new one: see `_settle_head`.
             ignore_mismatched_sizes=True,
             output_loading_info=True,
             **(quantizer.arguments(card.quantization, heads) if quantizer is not None else {}),
@@ -249,7 +282,52 @@ def _from_folder(card: Card, folder: Path, tokenizer: Any) -> Any:
             f"holds no weights for {len(new)} parts of a {config.model_type} ({min(new)}, …), which would be random"
         )
         raise InputError(problem(message))
+    if its_head:
+        _settle_head(card, model, heads, loading)
     return model if quantizer is None else quantizer.prepare(model)
+
+
+def _settle_head(card: Card, model: Any, heads: Sequence[str], loading: dict[str, Any]) -> None:
+    """Keep the base's classification head, or draw a new one, as the card declares.
+
+    Args:
+        card: The card.
+        model: The loaded base.
+        heads: Names of the head's modules.
+        loading: What `from_pretrained` says of the weights: `missing_keys`, and `mismatched_keys` with both shapes.
+
+    Raises:
+        InputError: The base has a head and the card does not say what becomes of it, or wants to keep one that is not
+            there or is for another number of labels.
+    """
+    other = {name: shape[0] for name, shape, _ in loading["mismatched_keys"]}
+    names = {name for name in model.state_dict() if set(heads) & set(name.split("."))} - loading["missing_keys"]
+    declared, wanted = card.base.head, len(card.task.labels)
+    have = next(iter(other.values()), wanted)
+    new = "`new` draws one from `training.seed`"
+    if names and declared is None:
+        keep = "`keep` trains it further, " if have == wanted else ""
+        message = f"{card.base.model} has a classification head for {have} labels, of which the card says nothing; "
+        raise InputError(Problem("", "base.head", f"{message}{keep}{new}"))
+    if declared == "keep" and not names:
+        raise InputError(Problem("", "base.head", f"{card.base.model} has no classification head to keep; {new}"))
+    if declared == "keep" and have != wanted:
+        message = f"the head of {card.base.model} is for {have} labels, `task.labels` names {wanted}; {new}"
+        raise InputError(Problem("", "base.head", message))
+    if declared == "new":
+        for name, module in model.named_modules():
+            own = {f"{name}.{parameter}" for parameter, _ in module.named_parameters(recurse=False)}
+            if own & (names - other.keys()):
+                for parameter in module.parameters(recurse=False):
+                    parameter._is_hf_initialized = False  # or transformers leaves it as it was loaded
+                model._init_weights(module)
+
+
+def _auto_class(card: Card) -> Any:
+    """The class of transformers that loads models of the card's task."""
+    import transformers
+
+    return getattr(transformers, plugins.task(card.task.type).AUTO_CLASS)
 
 
 def _config(folder: Path, card: Card) -> Any:
@@ -267,18 +345,9 @@ def _config(folder: Path, card: Card) -> Any:
         return CONFIG_MAPPING[card.base.architecture.model_type].from_pretrained(folder)
 
 
-def _labels(card: Card) -> dict[str, Any]:
-    """Number, names and kind of the labels, as a configuration holds them."""
-    return {
-        "id2label": dict(enumerate(card.task.labels)),
-        "label2id": {label: index for index, label in enumerate(card.task.labels)},
-        "problem_type": "single_label_classification",
-    }
-
-
 def _labelled(config: Any, card: Card) -> Any:
     """The configuration with the card's labels: they come from the card, never from the base."""
-    for name, value in _labels(card).items():
+    for name, value in plugins.task(card.task.type).settings(card.task).items():
         setattr(config, name, value)
     return config
 

@@ -7,15 +7,38 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from registry.errors import InputError, Problem, did_you_mean
+from registry.consistency import Finding, inconsistencies
+from registry.errors import did_you_mean
 from registry.loading import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from registry.card import Card
     from registry.loading import Loaded
     from registry.part import Plugin
     from runner.metrics import Sample
+
+
+KINDS = ("tasks", "adapters", "quantizers")
+"""Kinds of plugins that have a section of the card."""
+
+
+class Task(Protocol):
+    """A file of `runner/tasks`."""
+
+    Config: type[Plugin]
+    AUTO_CLASS: str
+    """The class of transformers that loads its models."""
+
+    def settings(self, config: Any) -> dict[str, Any]:
+        """What a model's configuration says of the labels."""
+
+    def columns(self, loaded: Loaded, name: str, table: Any, label_map: dict[str, str]) -> Any:
+        """A split of the dataset with the columns of a run: the texts, `label` and `row`."""
+
+    def encode(self, batch: Mapping[str, Sequence[str]], tokenizer: Any, card: Card) -> dict[str, Any]:
+        """The model's inputs for a batch of such rows, not yet padded."""
 
 
 class Adapter(Protocol):
@@ -52,13 +75,19 @@ class Metric(Protocol):
 
 
 def names(kind: str) -> list[str]:
-    """The plugins of a kind, a folder under `runner/`."""
-    return sorted(file.stem for file in (Path(__file__).parent / kind).glob("[a-z]*.py"))
+    """The plugins of a kind, a folder under `runner/`; a task's name, the Hub's pipeline tag, has hyphens."""
+    stems = sorted(file.stem for file in (Path(__file__).parent / kind).glob("[a-z]*.py"))
+    return [stem.replace("_", "-") for stem in stems] if kind == "tasks" else stems
 
 
 def module(kind: str, name: str) -> Any:
     """Import one plugin."""
-    return importlib.import_module(f"runner.{kind}.{name}")
+    return importlib.import_module(f"runner.{kind}.{name.replace('-', '_')}")
+
+
+def task(name: str) -> Task:
+    """The task of that name."""
+    return cast("Task", module("tasks", name))
 
 
 def adapter(name: str) -> Adapter:
@@ -82,26 +111,25 @@ def _config(kind: str, name: str) -> type[Plugin]:
 
 def sections() -> Mapping[str, Mapping[str, Callable[[], type[Plugin]]]]:
     """For `registry.loading.load`: how to get the section model of each plugin that has one."""
-    return {kind: {name: partial(_config, kind, name) for name in names(kind)} for kind in ("adapters", "quantizers")}
+    return {kind: {name: partial(_config, kind, name) for name in names(kind)} for kind in KINDS}
 
 
 def load_card(file: Path, overrides: Sequence[str] = ()) -> Loaded:
-    """Load a card with the plugins that are here, and see that the metrics it names exist.
+    """Load a card with the plugins that are here.
 
     Raises:
         InputError: With every problem found.
     """
-    loaded = load(file, sections(), overrides)
+    return load(file, sections(), overrides, _check)
+
+
+def _check(card: Card) -> Iterator[Finding]:
+    """The registry's cross-checks, and that the metrics it names exist."""
+    yield from inconsistencies(card)
     have = names("metrics")
-    problems = []
-    for index, wanted in enumerate(loaded.card.evaluation.metrics):
+    for index, wanted in enumerate(card.evaluation.metrics):
+        path = f"evaluation.metrics[{index}]"
         if wanted.name not in have and not wanted.name.startswith("evaluate:"):
-            path = f"evaluation.metrics[{index}]"
-            message = f"no metric {wanted.name!r}; {did_you_mean(wanted.name, have)}"
-            problems.append(Problem(loaded.where(path), path, message))
+            yield Finding(path, f"no metric {wanted.name!r}; {did_you_mean(wanted.name, have)}")
         elif wanted.averaging is not None and wanted.name in have and not metric(wanted.name).AVERAGED:
-            path = f"evaluation.metrics[{index}].averaging"
-            problems.append(Problem(loaded.where(path), path, f"{wanted.name} has nothing to average; leave it out"))
-    if problems:
-        raise InputError(problems)
-    return loaded
+            yield Finding(f"{path}.averaging", f"{wanted.name} has nothing to average; leave it out")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -68,12 +68,14 @@ class Snapshot(Item):
         revision: Commit of the Hub repo; `sha256:…` over the files of a local folder.
         path: Folder the files lie in on the machine that ran.
         files: SHA-256 of each file that is read, by name.
+        pinned: What said which one it must be: the commit in the card, or its lock; null where nothing did.
     """
 
     name: str
     revision: str
     path: str
     files: dict[str, str]
+    pinned: Literal["card", "lock"] | None = None
 
 
 class Rows(Item):
@@ -83,7 +85,7 @@ class Rows(Item):
         train: Training rows.
         validation: Validation rows, 0 if there is no such split.
         test: Test rows, 0 if there is no such split.
-        shared_texts: Distinct texts of the evaluated split that also stand in the training split.
+        shared_texts: Distinct texts, or pairs of texts, of the evaluated split that also stand in the training split.
         label_map: The dataset's labels → the card's.
     """
 
@@ -223,12 +225,14 @@ class ExampleResult(Item):
 
     Attributes:
         text: The text.
+        text_pair: The second text, of a pair.
         expected: The label the source says.
         predicted: The label the model gives.
         probability: Its probability.
     """
 
     text: str
+    text_pair: str | None = None
     expected: str
     predicted: str
     probability: float

@@ -9,7 +9,9 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from registry.card import Example
 from registry.evidence import leaves, needs_evidence, status_of
+from runner import plugins
 from runner.record import Record
 from runner.runs import Run, read_model, seeds_of, write
 
@@ -21,7 +23,17 @@ if TYPE_CHECKING:
     from runner.record import Score
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]#|~$])")
-_RECIPE = ("training", "adapter", "quantization", "data.split", "data.limit", "data.tokens", "data.clean")
+_RECIPE = (
+    "base.pad_token",
+    "base.head",
+    "training",
+    "adapter",
+    "quantization",
+    "data.split",
+    "data.limit",
+    "data.tokens",
+    "data.clean",
+)
 _HUB_COMMIT = re.compile("[0-9a-f]{40}")
 _DATASET_TYPE = re.compile(r"^(?:[\w-]+/)?[\w.-]+$")
 
@@ -65,7 +77,7 @@ def readme(card: Card, run: Run, audit: Audit) -> str:
         record=shown,
         records=records,
         audit=audit,
-        findings=list(zip(card.reported, audit.findings, strict=True)),
+        findings=list(zip(card.claims, audit.findings, strict=True)),
         hyperparameters=hyperparameters(card, shown),
         model_path=f"{shown_run.folder.name}/model",
         base_path=_base_path(card, shown, shown_run),
@@ -73,9 +85,17 @@ def readme(card: Card, run: Run, audit: Audit) -> str:
         deviations=_deviations(records),
         command=_command(card, records, shown),
         epochs=[point for point in shown.training.log if "eval_loss" in point.values] if shown.training else [],
-        example_text=next((example.text for example in card.examples), "I absolutely loved every minute of this film."),
+        auto_class=plugins.task(card.task.type).AUTO_CLASS,
+        first_example=_example(card),
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _example(card: Card) -> Example:
+    """What the snippet classifies: the card's first example, or one of ours."""
+    pair = "Nobody liked it." if card.data.text_pair is not None else None
+    ours = Example(text="I absolutely loved every minute of this film.", text_pair=pair, label=card.task.labels[0])
+    return next(iter(card.examples), ours)
 
 
 def escape(text: object) -> str:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from registry.card import RUN_SECTIONS, Card, TrainedTokenizer
 from registry.errors import InputError
 from registry.finding import all_cards
-from runner import fetching, plugins, progress
+from runner import fetching, locking, plugins, progress
 from runner import model as models
-from runner.data import load_parts, tokenize
+from runner.data import load_parts, texts_of, tokenize
 from runner.machine import actual_precision, detect, deviations, versions
 from runner.plan import make_plan, require_consent, require_memory
 from runner.record import Machine, Plan, Record, Snapshot
@@ -51,16 +51,18 @@ def prepare(loaded: Loaded, root: Path, accept_deviations: bool) -> Ready:
 
     Raises:
         MissingError: The machine cannot and nobody agreed, or an input cannot be had from here.
-        InputError: An input is not what the card says.
+        InputError: An input is not what the card or its lock says, or the lock is of another state of the card.
     """
     models.quiet()
+    pins = locking.pins(loaded)
     machine = detect()
     require_consent(loaded, deviations(loaded.card, machine, loaded.overrides), accept_deviations)
     if loaded.card.base.architecture is not None and loaded.card.data.rows is not None:
         require_memory(loaded, make_plan(loaded, machine), machine)
-    base = fetching.fetch_base(loaded)
-    tokenizer = fetching.fetch_tokenizer(loaded)
-    dataset = fetching.fetch_dataset(loaded)
+    locking.tell_unpinned(loaded, pins)
+    base = fetching.fetch_base(loaded, pins.get("base"))
+    tokenizer = fetching.fetch_tokenizer(loaded, pins.get("tokenizer"))
+    dataset = fetching.fetch_dataset(loaded, pins.get("dataset"))
     run = Run(root, loaded.card.id, run_id(loaded.card, base, tokenizer, dataset), loaded.card.training.seed)
     return Ready(loaded, machine, base, tokenizer, dataset, run)
 
@@ -89,7 +91,7 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
             plan = _scoring_plan(card, record, ready.machine)
         else:
             with progress.stage("build"):
-                tokenizer = _tokenizer(ready, parts.splits["train"]["text"][:])
+                tokenizer = _tokenizer(ready, texts_of(parts.splits["train"]))
                 plan = make_plan(ready.loaded, ready.machine, parts.rows, ready.base, len(tokenizer))
                 record = _begin(ready, plan)
                 model = models.build(card, ready.base, tokenizer, run.base)
@@ -200,7 +202,9 @@ def _tokenizer(ready: Ready, texts: Sequence[str]) -> Any:
     """The card's tokenizer: its own, the base's, or one trained on the training rows."""
     card = ready.loaded.card
     if isinstance(card.base.tokenizer, TrainedTokenizer):
-        return models.train_tokenizer(texts, card.base.tokenizer, card.data.tokens.max_length)
+        pairs = card.data.text_pair is not None
+        types = pairs and getattr(card.base.architecture, "type_vocab_size", 1) > 1
+        return models.train_tokenizer(texts, card.base.tokenizer, card.data.tokens.max_length, pairs, types)
     files = ready.tokenizer or ready.base
     assert files is not None
     return models.load_tokenizer(Path(files.path), card)

@@ -92,7 +92,7 @@ def run_id(card: Card, *resolved: Snapshot | None) -> str:
     """Hash of everything that can change weights or predictions, in 12 hexadecimal digits.
 
     The card's sections base, task, data, adapter, quantization, training and evaluation, and what they resolve to;
-    not the seed, and not the margin, which only judges.
+    not the seed, not the margin, which only judges, and not the total batch size, which is only checked.
 
     Args:
         card: The card.
@@ -102,7 +102,8 @@ def run_id(card: Card, *resolved: Snapshot | None) -> str:
         name: getattr(card, name).model_dump(mode="json") if getattr(card, name) is not None else None
         for name in RUN_SECTIONS
     }
-    del sections["training"]["seed"], sections["evaluation"]["margin"]
+    for section, name in (("training", "seed"), ("training", "total_batch_size"), ("evaluation", "margin")):
+        del sections[section][name]
     revisions = [snapshot.revision if snapshot else None for snapshot in resolved]
     text = json.dumps([sections, revisions], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

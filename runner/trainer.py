@@ -90,7 +90,6 @@ def make_trainer(
         report_to="none",
         disable_tqdm=True,
         label_names=["labels"],
-        remove_unused_columns=False,
     )
     # On a machine with several GPUs one process would split every batch over them and so multiply the batch size.
     arguments._n_gpu = min(arguments.n_gpu, 1)
@@ -98,8 +97,8 @@ def make_trainer(
     trainer = Trainer(
         model=model,
         args=arguments,
-        train_dataset=_batchable(train),
-        eval_dataset=_batchable(scored),
+        train_dataset=train,
+        eval_dataset=scored,
         processing_class=tokenizer,
         data_collator=DataCollatorWithPadding(
             tokenizer,
@@ -129,7 +128,7 @@ def score(trainer: Trainer, rows: Any, advance: Advance) -> np.ndarray:
     shower = ShowSteps(advance)
     trainer.add_callback(shower)
     try:
-        output = trainer.predict(_batchable(rows))
+        output = trainer.predict(rows)
     finally:
         trainer.remove_callback(shower)
     logits = output.predictions[0] if isinstance(output.predictions, tuple) else output.predictions
@@ -192,13 +191,6 @@ def _keep_freed_memory() -> None:
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
         libc.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
-
-
-def _batchable(rows: Any) -> Any:
-    """Only what goes into a batch."""
-    if rows is None:
-        return None
-    return rows.remove_columns([name for name in ("text", "row") if name in rows.column_names])
 
 
 def _epoch_metrics(card: Card) -> Callable[[Any], dict[str, float]]:

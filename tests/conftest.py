@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-# Tests read and leave nothing in the user's own Hugging Face folder. Set before anything imports a library of theirs.
-os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="replicard-tests-")
+# Tests read and leave nothing in the user's own caches. Set before anything imports a library of theirs.
+os.environ["HF_HOME"] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="replicard-tests-")
 atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 
 if TYPE_CHECKING:
@@ -57,6 +57,12 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
+def on_base(kind: str = "bert", **more: Any) -> dict[str, Any]:
+    """The card's section for the folder that `base_repo(kind)` writes, its head kept."""
+    pad_token = "eos" if kind == "llama" else None
+    return {"model": "base", "tokenizer": None, "architecture": None, "head": "keep", "pad_token": pad_token, **more}
+
+
 @pytest.fixture(autouse=True)
 def _silent() -> Iterator[None]:
     """No progress lines between the dots of pytest; what a test sets is put back."""
@@ -79,6 +85,21 @@ def reviews() -> Callable[..., list[dict[str, Any]]]:
             words.insert(draw.randrange(len(words)), draw.choice(WORDS["positive" if index % 2 else "negative"]))
             texts.append({"text": " ".join(words), "label": index % 2})
         return texts
+
+    return make
+
+
+@pytest.fixture
+def pairs(reviews: Callable[..., list[dict[str, Any]]]) -> Callable[..., list[dict[str, Any]]]:
+    """`pairs(rows, seed)`: two such texts a row, with the label 1 where both are of one kind."""
+
+    def make(rows: int, seed: int = 0) -> list[dict[str, Any]]:
+        first, second = reviews(rows, seed), reviews(2 * rows, seed + 100)
+        kinds = [index // 2 % 2 for index in range(rows)]
+        return [
+            {"text": one["text"], "text_pair": second[2 * index + kind]["text"], "label": int(one["label"] == kind)}
+            for index, (one, kind) in enumerate(zip(first, kinds, strict=True))
+        ]
 
     return make
 
@@ -169,9 +190,17 @@ def word_tokenizer(kind: str) -> Any:
     if kind == "llama":
         core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=inside[:1])
         return PreTrainedTokenizerFast(tokenizer_object=core, unk_token="<unk>", bos_token="<s>", eos_token="</s>")
-    core.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=inside)
+    core.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=inside
+    )
+    types = ["token_type_ids"] if kind == "bert" else []
     return PreTrainedTokenizerFast(
-        tokenizer_object=core, unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", pad_token="[PAD]"
+        tokenizer_object=core,
+        model_input_names=["input_ids", *types, "attention_mask"],
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        pad_token="[PAD]",
     )
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import pytest
+
 KIND = r"(?P<kind>models|datasets)"
 ID = r"(?P<id>[^/]+(?:/[^/]+)??)"  # ids of old repos have no namespace
 ROUTES = {
@@ -133,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
     def tree(self, kind: str, id: str, repo: Repo, commit: str, _: dict[str, str]) -> None:
         self.json(
             [
-                {"type": "file", "path": path, "size": len(content), "oid": blob_id(content)}
+                {"type": "file", "path": path, "size": len(content), "oid": blob_id(content), **lfs(path, content)}
                 for path, content in repo.commits[commit].items()
             ]
         )
@@ -146,7 +148,8 @@ class Handler(BaseHTTPRequestHandler):
         headers = {"X-Repo-Commit": commit}
         if content is None:
             return self.fail(404, "EntryNotFound", "Entry not found", headers)
-        return self.answer(200, content, {**headers, "ETag": f'"{blob_id(content)}"'})
+        etag = hashlib.sha256(content).hexdigest() if lfs(found["path"], content) else blob_id(content)
+        return self.answer(200, content, {**headers, "ETag": f'"{etag}"'})
 
     def json(self, value: Any) -> None:
         self.answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
@@ -173,3 +176,19 @@ class Handler(BaseHTTPRequestHandler):
 def blob_id(content: bytes) -> str:
     """The id git gives to a file's content."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def lfs(path: str, content: bytes) -> dict[str, Any]:
+    """What a tree says more of a file that is kept outside git, as weights and tables are by the Hub's defaults."""
+    if not path.endswith((".safetensors", ".bin", ".parquet")):
+        return {}
+    return {"lfs": {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}}
+
+
+def take_for_the_hub(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    """What HF_ENDPOINT does where it is set before the client is imported."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)

@@ -99,7 +99,8 @@ def record_of(card: Card, seed: int, accuracy: float, base: Snapshot | None, dat
                 SliceScores(name="50 words and more", rows=10000, scores=scores),
             ),
             examples=tuple(
-                ExampleResult(text=e.text, expected=e.label, predicted=e.label, probability=0.9) for e in card.examples
+                ExampleResult(text=e.text, text_pair=e.text_pair, expected=e.label, predicted=e.label, probability=0.9)
+                for e in card.examples
             ),
             seconds=10.0,
         ),

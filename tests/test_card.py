@@ -56,6 +56,9 @@ def load(tmp_path: Path, sections: dict[str, Any]) -> Loaded:
         ({"base": {"model": None, "architecture": {"model_type": "bert"}}}, "base", "`model` needs `tokenizer`"),
         ({"task": {"labels": ["a", "a"]}}, "task", "`labels` repeats a name"),
         ({"task": {"positive": "good"}}, "task", "`positive` is not among the labels; one of: negative, positive"),
+        ({"data": {"text_pair": "text"}}, "data", "`text`, `text_pair` and `label` name a column twice"),
+        ({"data": {"text_pair": "label"}}, "data", "`text`, `text_pair` and `label` name a column twice"),
+        ({"data": {"text": "label"}}, "data", "`text`, `text_pair` and `label` name a column twice"),
         ({"data": {"split": {"seed": 3}}}, "data.split", "give `test` or `validation`, a share between 0 and 1"),
         ({"data": {"pool": ["train", "test"]}}, "data", "`pool` needs `split.test`"),
         ({"data": {"pool": ["train"], "split": {"validation": 0.1}}}, "data", "`pool` needs `split.test`"),
@@ -298,3 +301,102 @@ def test_another_revision_of_base_or_data_changes_the_run_id(tmp_path: Path) -> 
 
 def test_two_cards_of_the_same_recipe_have_the_same_run_id(tmp_path: Path, write_card: Callable[..., Loaded]) -> None:
     assert id_of(write_card(id="one")) == id_of(write_card(id="two"))
+
+
+# The table of a log
+
+
+TABLE = {"columns": ["train_loss", "epoch", "step", "loss", "accuracy"], "rows": [["0.74", 1.0, 12, 0.1208, "0.96"]]}
+
+
+def test_a_table_gives_a_claim_for_every_measured_cell(tmp_path: Path) -> None:
+    claims = load(tmp_path, {"epoch_table": TABLE}).card.claims
+    assert [(c.metric, c.value, c.split, c.epoch, c.step) for c in claims] == [
+        ("loss", "0.74", "train", 1.0, 12),
+        ("loss", "0.1208", "validation", 1.0, 12),
+        ("accuracy", "0.96", "validation", 1.0, 12),
+    ]
+
+
+def test_a_cell_without_a_number_gives_no_claim(tmp_path: Path) -> None:
+    table = {"columns": ["epoch", "train_loss", "loss"], "rows": [[1, None, 0.5]]}
+    assert [claim.value for claim in load(tmp_path, {"epoch_table": table}).card.claims] == ["0.5"]
+
+
+def test_a_card_claims_what_it_reports_and_what_its_table_holds(tmp_path: Path) -> None:
+    reported = [{"metric": "f1", "value": "0.9"}]
+    claims = load(tmp_path, {"reported": reported, "epoch_table": TABLE}).card.claims
+    assert [claim.metric for claim in claims] == ["f1", "loss", "loss", "accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"columns": ["epoch", "acc"], "rows": [[1, 2]]}, "no column 'acc'; did you mean `accuracy`?"),
+        ({"columns": ["epoch", "epoch"], "rows": [[1, 1]]}, "a column is given twice"),
+        ({"columns": ["loss", "accuracy"], "rows": [[1, 1]]}, "needs `epoch` or `step`"),
+        ({"columns": ["epoch", "loss"], "rows": [[1]]}, "row 0 has 1 cells for 2 columns"),
+        ({"columns": ["epoch", "loss"], "rows": [[None, 1]]}, "row 0 has no epoch"),
+        ({"columns": ["step", "loss"], "rows": [[1.5, 1]]}, "row 0 has the step '1.5'"),
+        ({"columns": ["epoch", "loss"], "rows": [[1, "none"]]}, "expected one number, found 0 in 'none'"),
+    ],
+)
+def test_a_table_that_does_not_hold_together_is_refused(changed: dict, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, {"epoch_table": changed})
+    assert message in str(caught.value)
+
+
+def test_a_total_that_is_only_checked_makes_no_other_run(tmp_path: Path) -> None:
+    told = load(tmp_path, {"training": {"batch_size": 8, "total_batch_size": 8}}).card
+    assert run_id(told) == run_id(load(tmp_path, {"training": {"batch_size": 8}}).card)
+
+
+@pytest.mark.parametrize("path", ["training.total_batch_size=8", "evaluation.margin=0.1", "reported=[]"])
+def test_what_judges_a_run_cannot_be_overridden(path: str, tmp_path: Path) -> None:
+    load(tmp_path, {})
+    with pytest.raises(InputError, match="judges or describes the run and is no part of it"):
+        load_card(tmp_path / "x.yaml", [path])
+
+
+def test_true_is_no_version_of_the_format(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="should be 1, the version of this format"):
+        load(tmp_path, {"schema": True})
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "in_its_unit"),
+    [
+        ("training_hours", "4:32 h", 4 + 32 / 60),
+        ("training_hours", "45 min", 0.75),
+        ("training_hours", "5", 5.0),
+        ("co2_kg", "~450 g", 0.45),
+        ("seconds_per_example", "0.16 s", 0.16),
+        ("accuracy", "85", 0.85),
+    ],
+)
+def test_a_claim_is_in_the_unit_of_its_metric(metric: str, value: str, in_its_unit: float, tmp_path: Path) -> None:
+    (claim,) = load(tmp_path, {"reported": [{"metric": metric, "value": value}]}).card.reported
+    assert claim.number.value == pytest.approx(in_its_unit)
+
+
+@pytest.mark.parametrize(("metric", "value"), [("accuracy", "5 h"), ("co2_kg", "5 h"), ("training_hours", "5 kg")])
+def test_a_claim_in_the_unit_of_something_else_is_refused(metric: str, value: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, {"reported": [{"metric": metric, "value": value}]})
+    assert caught.value.problems[0].path == "reported[0]"
+
+
+@pytest.mark.parametrize(
+    ("readme", "path"),
+    [
+        ({"license": "Apache 2.0"}, "readme.license"),
+        ({"license": "other"}, "readme"),
+        ({"license": "mit", "license_name": "mine"}, "readme"),
+        ({"language": ["en", "English"]}, "readme.language[1]"),
+    ],
+)
+def test_a_license_and_a_language_are_ids(readme: dict, path: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, {"readme": readme})
+    assert [problem.path for problem in caught.value.problems] == [path]

@@ -73,12 +73,21 @@ def test_a_missing_card_is_refused_with_the_name_that_was_meant() -> None:
     assert (answer.code, answer.line) == (2, "no card 'quikstart'; did you mean `quickstart`?")
 
 
-@pytest.mark.parametrize("name", ["somewhere/else.yaml", "", ".", "/dev/null", "no*such"])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("somewhere/else.yaml", "somewhere/else.yaml  no such file; "),
+        ("", "no card ''; "),
+        (".", ".  a folder; "),
+        ("/dev/null", "/dev/null  no card: "),
+        ("no*such", "no card 'no*such'; "),
+    ],
+)
 @pytest.mark.parametrize("verb", ["validate", "show", "plan", "reproduce", "train", "evaluate"])
-def test_what_is_no_card_is_refused_by_every_verb(verb: str, name: str) -> None:
+def test_what_is_no_card_is_refused_by_every_verb(verb: str, name: str, said: str) -> None:
     answer = replicard(verb, name)
     assert (answer.code, answer.out) == (2, "")
-    assert "no card" in answer.line
+    assert answer.line.startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -383,6 +392,48 @@ def test_a_text_with_line_breaks_and_tabs_is_still_one_line_of_three_columns(tra
     answer = replicard("predict", "tiny", "good\tfilm\nof\r\nthe year", "--runs", trained / "runs")
     (line,) = answer.out.splitlines()
     assert line.split("\t")[2] == "good film of the year"
+
+
+@pytest.fixture(scope="module")
+def paired(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the finished run of a card of pairs."""
+    folder = tmp_path_factory.mktemp("paired")
+    card = write_card(folder, "  dataset: reviews\n", "  dataset: reviews\n  text_pair: text_pair\n")
+    for file in (folder / "reviews").glob("*.jsonl"):
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        file.write_text("".join(json.dumps({**row, "text_pair": row["label"] * 2}) + "\n" for row in rows))
+    answer = replicard("reproduce", card, "--runs", folder / "runs", "--quiet")
+    assert answer.code == 0, answer.err
+    return folder
+
+
+def test_predict_takes_the_texts_of_pairs_two_by_two(paired: Path) -> None:
+    texts = ["a warm film", "superb", "a warm film", "a tedious mess"]
+    lines = replicard("predict", "tiny", *texts, "--runs", paired / "runs").out.splitlines()
+    assert [line.split("\t")[2:] for line in lines] == [texts[:2], texts[2:]]
+    assert lines[0].split("\t")[1] != lines[1].split("\t")[1]
+
+
+def test_predict_reads_a_pair_a_line_parted_by_a_tab(paired: Path) -> None:
+    answer = replicard("predict", "tiny", "--json", "--runs", paired / "runs", stdin=b"a film\twarm\n\nmusic\tdull\n")
+    found = list(map(json.loads, answer.out.splitlines()))
+    assert [(said["text"], said["text_pair"]) for said in found] == [("a film", "warm"), ("music", "dull")]
+    assert list(found[0]) == ["text", "text_pair", "label", "probabilities"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "stdin", "line"),
+    [
+        (["a", "b", "c"], b"", "3 texts, but this model classifies pairs; give two texts for each"),
+        ([], b"a\tb\n\nc\n", "line 3 has 0 tabs, but this model classifies pairs; part two texts by one tab"),
+        ([], b"a\tb\tc\n", "line 1 has 2 tabs, but this model classifies pairs; part two texts by one tab"),
+        ([], b"a\tb\ncaf\xe9\td\n", "pair 2 is not UTF-8"),
+        ([], b"\n", "no text; write it after the run, or one a line on standard input"),
+    ],
+)
+def test_predict_refuses_half_a_pair(paired: Path, texts: list[str], stdin: bytes, line: str) -> None:
+    answer = replicard("predict", "tiny", *texts, "--runs", paired / "runs", stdin=stdin)
+    assert (answer.code, answer.out, answer.line) == (2, "", line)
 
 
 def test_a_text_that_is_not_utf_8_is_refused_by_its_number(trained: Path) -> None:

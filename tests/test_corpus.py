@@ -16,11 +16,12 @@ from types import ModuleType
 import pytest
 
 DATA = Path(__file__).resolve().parents[1] / "cards" / "data"
-CORPORA = ("reviews", "topics")
+CORPORA = ("reviews", "topics", "pairs")
 SPLITS = ("train", "test")
 LABELS = {
     "reviews": {"negative", "positive"},
     "topics": {"World", "Sports", "Business", "Sci/Tech"},
+    "pairs": {"agrees", "contradicts"},
 }
 HUB_LIMIT_BYTES = 950_000
 
@@ -30,7 +31,7 @@ def rows(corpus: str, split: str) -> list[dict[str, str]]:
 
 
 def texts(corpus: str, split: str) -> list[str]:
-    return [row["text"] for row in rows(corpus, split)]
+    return [" ".join(row[name] for name in ("text", "text_pair") if name in row) for row in rows(corpus, split)]
 
 
 def labels(corpus: str, split: str) -> list[str]:
@@ -105,7 +106,7 @@ def test_no_text_is_repeated_within_or_across_files(corpus: str) -> None:
 
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_held_out_words_occur_in_test_and_never_in_train(corpus: str, generate: ModuleType) -> None:
-    tables = {"reviews": generate.REVIEW_TABLES, "topics": generate.TOPIC_TABLES}[corpus]
+    tables = {"reviews": generate.REVIEW_TABLES, "topics": generate.TOPIC_TABLES, "pairs": generate.PAIR_TABLES}[corpus]
     held_out = [word.lower() for table in tables.values() for word in table.held_out]
     train, test = (" ".join(texts(corpus, split)).lower() for split in SPLITS)
     assert len(held_out) > 5
@@ -148,3 +149,22 @@ def test_the_dataset_card_states_the_row_counts(corpus: str, split: str) -> None
 @pytest.mark.parametrize(("corpus", "chance", "ceiling"), [("reviews", 0.5, 0.82), ("topics", 0.25, 0.94)])
 def test_counting_words_beats_chance_but_does_not_solve_the_task(corpus: str, chance: float, ceiling: float) -> None:
     assert chance + 0.12 < bag_of_words_accuracy(corpus) < ceiling
+
+
+@pytest.mark.parametrize("column", ["text", "text_pair"])
+@pytest.mark.parametrize("split", SPLITS)
+def test_one_text_of_a_pair_says_nothing_about_the_label(column: str, split: str) -> None:
+    found: dict[str, Counter[str]] = {}
+    for row in rows("pairs", split):
+        found.setdefault(row[column], Counter())[row["label"]] += 1
+    assert len(found) > 90
+    assert [text for text, counts in found.items() if counts["agrees"] != counts["contradicts"]] == []
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_statement_agrees_where_the_report_has_its_colour(split: str, generate: ModuleType) -> None:
+    colours = set(generate.PAIR_TABLES["colour"].known)
+    for row in rows("pairs", split):
+        report, statement = (colours & set(re.findall(r"\w+", row[name].lower())) for name in ("text", "text_pair"))
+        assert (len(report), len(statement)) == (1, 1), row
+        assert (row["label"] == "agrees") == (statement == report), row

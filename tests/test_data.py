@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from registry.card import Data
 from registry.errors import InputError
-from runner.data import Parts, load_parts, split_rows, tokenize
+from runner.data import Parts, load_parts, split_rows, texts_of, tokenize
 from runner.fetching import fetch_dataset
 
 if TYPE_CHECKING:
@@ -392,6 +392,72 @@ def test_an_unlabelled_row_among_class_labels_is_refused(
 ) -> None:
     class_labelled(tmp_path, names, [0, 1, missing])
     assert "task.labels: 1 of 3 rows have no label" in problem_of(write_card())
+
+
+# Pairs of texts
+
+
+PAIRED = {"text_pair": "text_pair"}
+
+
+def test_both_texts_of_a_pair_are_read_and_cleaned(
+    write_rows: Callable[..., Path], write_card: Callable[..., Loaded]
+) -> None:
+    rows = [{"text": "A<br />film", "text_pair": "so<br />good", "label": 1}]
+    write_rows(train=rows, test=rows)
+    found = parts_of(write_card(data={**PAIRED, "clean": ["strip_html"]})).splits["train"]
+    assert found[0] == {"text": "A film", "text_pair": "so good", "label": 1, "row": "train:0"}
+
+
+def test_texts_of_the_second_column_are_left_alone_where_the_card_names_none(
+    write_rows: Callable[..., Path], write_card: Callable[..., Loaded], pairs: Callable[..., Any]
+) -> None:
+    write_rows(train=pairs(4), test=pairs(4))
+    assert parts_of(write_card()).splits["train"].column_names == ["text", "label", "row"]
+
+
+def test_pairs_are_shared_only_where_both_texts_are(
+    write_rows: Callable[..., Path], write_card: Callable[..., Loaded]
+) -> None:
+    def rows(*texts: tuple[str, str]) -> list[dict[str, Any]]:
+        return [{"text": one, "text_pair": two, "label": index % 2} for index, (one, two) in enumerate(texts)]
+
+    write_rows(
+        train=rows(("a", "b"), ("a", "c"), ("d", "e")), test=rows(("a", "b"), ("d", "c"), ("e", "d"), ("a", "b"))
+    )
+    assert parts_of(write_card(data=PAIRED)).rows.shared_texts == 1
+    assert parts_of(write_card()).rows.shared_texts == 2
+
+
+def test_a_second_column_that_is_not_there_or_holds_no_texts_is_refused(
+    write_rows: Callable[..., Path], write_card: Callable[..., Loaded], pairs: Callable[..., Any]
+) -> None:
+    write_rows(train=[*pairs(3), {"text": "a", "text_pair": None, "label": 0}], test=pairs(4))
+    said = problem_of(write_card(data={"text_pair": "text_pear"}))
+    assert "data.text_pair: rows has no column 'text_pear' in train; did you mean `text_pair`?" in said
+    assert "data.text_pair: row 3 of train holds NoneType, not a text" in problem_of(write_card(data=PAIRED))
+
+
+def test_of_a_pair_the_longer_text_is_cut_and_each_token_has_its_type(
+    write_rows: Callable[..., Path], write_card: Callable[..., Loaded], words_tokenizer: Any
+) -> None:
+    rows = [{"text": "film film", "text_pair": " ".join(["plot"] * 20), "label": 0}]
+    write_rows(train=rows, test=rows)
+    loaded = write_card(data={**PAIRED, "tokens": {"max_length": 10}})
+    row = tokenize(parts_of(loaded).splits["train"], words_tokenizer, loaded.card, "tokenize")[0]
+    names = words_tokenizer.convert_ids_to_tokens(row["input_ids"])
+    assert names == ["[CLS]", "film", "film", "[SEP]", *["plot"] * 5, "[SEP]"]
+    assert row["token_type_ids"] == [0] * 4 + [1] * 6
+
+
+def test_texts_of_pairs_to_learn_a_tokenizer_from_are_all_of_both(
+    write_rows: Callable[..., Path], write_card: Callable[..., Loaded], pairs: Callable[..., Any]
+) -> None:
+    rows = pairs(4)
+    write_rows(train=rows, test=rows)
+    every = [row[name] for name in ("text", "text_pair") for row in rows]
+    assert texts_of(parts_of(write_card(data=PAIRED)).splits["train"]) == every
+    assert texts_of(parts_of(write_card()).splits["train"]) == every[:4]
 
 
 # Texts

@@ -81,12 +81,12 @@ def test_an_entry_covers_no_field_whose_name_begins_alike(refusal: Callable[...,
     assumed = {**without("training"), "training.warmup_steps": "none", "training.epochs": "guess"}
     lines = refusal(assumed=assumed)
     assert not any(line.startswith("training.epochs:") for line in lines)
-    assert any(line.startswith("training.seed: 42 is neither stated") for line in lines)
+    assert any(line.startswith("training: the defaults ") and ", seed 42, " in line for line in lines)
 
 
 def test_stated_words_are_found_at_their_first_line_and_character(load: Callable[..., Loaded]) -> None:
     found = load(stated={"training.learning_rate": "lr 3e-5"}).evidence["training.learning_rate"]
-    assert found == Evidence("stated", "lr 3e-5", 2, SOURCE.index("lr 3e-5"))
+    assert found == Evidence("stated", "lr 3e-5", 2, 17, SOURCE.index("lr 3e-5"))
 
 
 def test_words_across_lines_and_after_other_alphabets_are_found(load: Callable[..., Loaded]) -> None:
@@ -96,7 +96,7 @@ def test_words_across_lines_and_after_other_alphabets_are_found(load: Callable[.
 
 def test_several_quotes_are_all_looked_for(load: Callable[..., Loaded], refusal: Callable[..., list[str]]) -> None:
     found = load(stated={"task.labels": ["A model", "accuracy"]}).evidence["task.labels"]
-    assert found == Evidence("stated", "A model … accuracy", 1, 2)
+    assert found == Evidence("stated", "A model … accuracy", 1, 3, 2)
     (line,) = refusal(stated={"task.labels": ["A model", "f1 score"]})
     assert line == "task.labels: these words are not in sources/x.md: 'f1 score'; quote them exactly"
 
@@ -109,7 +109,12 @@ def test_words_that_are_not_in_the_source_exactly_are_refused(words: str, refusa
 
 def test_every_value_without_a_status_is_refused(refusal: Callable[..., list[str]]) -> None:
     lines = refusal(assumed=without("hardware", "task"))
-    assert [line.split(":")[0] for line in lines] == ["hardware.count", "task.type", "task.labels"]
+    assert [line.split(":")[0] for line in lines] == ["hardware", "task.type", "task.labels"]
+
+
+def test_defaults_without_a_status_are_refused_in_one_line_a_section(refusal: Callable[..., list[str]]) -> None:
+    (line,) = refusal(assumed=without("hardware"))
+    assert line.startswith("hardware: the default count 1 is neither stated, derived nor assumed; ")
 
 
 def test_a_value_without_a_status_is_refused_where_it_stands(load: Callable[..., Loaded], tmp_path: Path) -> None:
@@ -130,7 +135,7 @@ def test_the_value_of_a_claim_needs_a_status_and_nothing_else_of_it(
 ) -> None:
     reported = [{"metric": "accuracy", "value": "85%", "headline": True}]
     (line,) = refusal(reported=reported)
-    assert line.startswith("reported[0].value: '85%' is neither stated, derived nor assumed; quote the source's words")
+    assert line.startswith("reported[0].value: 85% is neither stated, derived nor assumed; quote the source's words")
     assert load(reported=reported, stated={"reported[0].value": "accuracy 85%"}).evidence["reported[0].value"].line == 4
 
 
@@ -230,7 +235,10 @@ def test_a_source_with_another_hash_is_refused_with_both(refusal: Callable[..., 
     changed = SOURCE + " "
     (line,) = refusal(source_text=changed)
     digest = hashlib.sha256(changed.encode()).hexdigest()
-    assert line == f"source.sha256: is {CARD['source']['sha256']}, but sources/x.md has {digest}"
+    assert (
+        line
+        == f"source.sha256: is {CARD['source']['sha256']}, but sources/x.md has {digest}; keep it verbatim, or correct the hash"
+    )
 
 
 @pytest.mark.parametrize("readme", ["../x.md", "sources/../../x.md", "/etc/hostname", ".."])
@@ -269,3 +277,36 @@ def test_a_source_that_is_not_utf8_is_refused(refusal: Callable[..., list[str]])
     source = {"readme": "sources/x.md", "sha256": hashlib.sha256(content).hexdigest()}
     (line,) = refusal(source_text=content, source=source)
     assert line.startswith("source.readme: cannot be read: 'utf-8' codec can't decode byte 0xe9")
+
+
+# A quote and its value
+
+
+def test_a_value_that_its_quoted_words_deny_is_refused_where_they_stand(refusal: Callable[..., list[str]]) -> None:
+    (line,) = refusal(training={"epochs": 5}, stated={"training.epochs": "for 3 epochs"})
+    assert line == ("training.epochs: is 5, but the quoted words have 3; correct it, or quote the words that state it")
+
+
+def test_words_for_a_whole_section_need_not_hold_its_numbers(load: Callable[..., Loaded]) -> None:
+    evidence = load(stated={"training": "for 3 epochs"}, assumed=without("training")).evidence
+    assert evidence["training.learning_rate"].status == "stated"
+
+
+def test_a_table_needs_words_that_hold_its_cells(
+    refusal: Callable[..., list[str]], load: Callable[..., Loaded]
+) -> None:
+    table = {"columns": ["epoch", "accuracy"], "rows": [["3", "85%"]]}
+    (line,) = refusal(epoch_table=table)
+    assert line.startswith("epoch_table.rows: ")
+    quoted = {"epoch_table": "for 3 epochs\naccuracy 85%"}
+    assert load(epoch_table=table, stated=quoted).evidence["epoch_table.rows"].status == "stated"
+    (line,) = refusal(epoch_table={**table, "rows": [["3", "86%"]]}, stated=quoted)
+    assert line.startswith("epoch_table: is 86%, but the quoted words have 3, 85%;")
+
+
+def test_a_source_of_many_megabytes_is_refused_unread(tmp_path: Path, load: Callable[..., Loaded]) -> None:
+    load()
+    with (tmp_path / "sources/x.md").open("wb") as file:
+        file.truncate(100_000_000)
+    with pytest.raises(InputError, match="larger than 10,000,000 bytes; keep the README alone"):
+        load_card(tmp_path / "x.yaml")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from command import Answer, process, records, replicard, write_card, write_reviews
-from hub_server import Hub
+from hub_server import Hub, take_for_the_hub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,19 +35,10 @@ def hub(model_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     with Hub() as served:
         served.add("models", BASE, model_files)
         served.add("datasets", DATASET, write_reviews(tmp_path / "served"))
-        use_hub(monkeypatch, served.endpoint)
+        take_for_the_hub(monkeypatch, served.endpoint)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         yield served
-
-
-def use_hub(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
-    """What HF_ENDPOINT does where it is set before the client is imported."""
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
-    template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
 
 
 def hub_card(folder: Path, base: str = BASE, dataset: str = DATASET, revision: str = "main") -> Path:
@@ -55,7 +46,7 @@ def hub_card(folder: Path, base: str = BASE, dataset: str = DATASET, revision: s
     file = write_card(folder, "  dataset: reviews\n", f"  dataset: {dataset}\n")
     text = file.read_text()
     start, end = text.index("base:"), text.index("task:")
-    file.write_text(f"{text[:start]}base: {{model: {base}, revision: {revision}}}\n{text[end:]}")
+    file.write_text(f"{text[:start]}base: {{model: {base}, revision: {revision}, head: keep}}\n{text[end:]}")
     return file
 
 
@@ -215,7 +206,7 @@ def test_a_base_that_is_not_in_the_cache_cannot_be_had_offline(tmp_path: Path) -
 
 
 def test_a_hub_that_cannot_be_reached_ends_with_3(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_hub(monkeypatch, "http://127.0.0.1:9")  # nobody listens on the discard port
+    take_for_the_hub(monkeypatch, "http://127.0.0.1:9")  # nobody listens on the discard port
     answer = reproduce(hub_card(tmp_path))
     assert (answer.code, answer.out) == (3, "")
     assert "http://127.0.0.1:9 cannot be reached (ConnectError); fetch it where there is network" in answer.line
@@ -226,7 +217,7 @@ def test_what_was_fetched_once_is_used_when_the_hub_cannot_be_reached(
 ) -> None:
     card = hub_card(tmp_path)
     assert reproduce(card).code == 0
-    use_hub(monkeypatch, "http://127.0.0.1:9")
+    take_for_the_hub(monkeypatch, "http://127.0.0.1:9")
     assert reproduce(card, "--fresh").code == 0
 
 

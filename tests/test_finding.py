@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from registry.errors import InputError
-from registry.finding import all_cards, find, shipped
+from registry.finding import all_cards, clashes, find, shipped
 
 
 @pytest.fixture
@@ -69,10 +70,129 @@ def test_a_folder_with_the_name_of_a_card_is_none(here: Path) -> None:
         find("fold*")
 
 
-@pytest.mark.parametrize("name", ["", "nothing", "[", "**x", "a/**b/*", "/**x", "..", "/", "cards", "a\0*", "*.toml"])
-def test_what_names_no_card_is_refused(name: str, here: Path) -> None:
-    with pytest.raises(InputError, match="no card "):
+@pytest.mark.parametrize(
+    "name",
+    ["", "nothing", "[", "**x", "a/**b/*", "/**x", "a\0*", "a\0/**", "a\0.yaml", "*.toml", "x" * 5000, "?" * 5000],
+)
+def test_what_names_no_card_is_refused_in_a_short_line(name: str, here: Path) -> None:
+    with pytest.raises(InputError, match="no card ") as caught:
         find(name)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("name", ["..", "/", "cards", "cards/", "cards/films"])
+def test_a_folder_is_refused_with_what_means_the_cards_in_it(name: str, here: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        find(name)
+    assert str(caught.value) == f"{name}  a folder; '{Path(name) / '**/*.yaml'}' means every card in it"
+
+
+def test_a_file_that_is_no_yaml_is_refused(here: Path) -> None:
+    Path("notes.txt").write_text("")
+    for name in ("notes.txt", "./notes.txt", "/dev/null"):
+        with pytest.raises(InputError, match=f"^{name}  no card: the name of one ends in `.yaml`$"):
+            find(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("lose.yaml", "did you mean `loose.yaml`?"),
+        ("cards/deepp.yaml", "did you mean `deep`?"),
+        ("cards/films/deepp.yaml", "did you mean `cards/films/deep.yaml`?"),
+        ("cards/minilm-l6.yaml", "did you mean `minilm-l6`?"),
+        ("quickstart.yaml", "did you mean `quickstart`?"),
+        ("nowhere/x.yml", "`replicard ls` lists the cards"),
+        ("owner/name", "`replicard ls` lists the cards"),
+    ],
+)
+def test_a_file_that_is_not_there_is_said_to_be_missing_with_a_near_name(name: str, hint: str, here: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        find(name)
+    assert str(caught.value) == f"{name}  no such file; {hint}"
+
+
+@pytest.mark.parametrize("name", [f"{'x' * 5000}.yaml", f"{'x/' * 5000}y.yaml", f"{'x/' * 300}y"])
+def test_a_path_that_is_too_long_is_refused_in_a_short_line(name: str, here: Path) -> None:
+    with pytest.raises(InputError, match="no such file") as caught:
+        find(name)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_link_that_leads_nowhere_is_found_for_the_loader_to_refuse(here: Path) -> None:
+    (here / "cards" / "circle.yaml").symlink_to("circle.yaml")
+    assert find("circle") == [Path("cards/circle.yaml")]
+    assert find("cards/circle.yaml") == [Path("cards/circle.yaml")]
+
+
+def test_a_card_may_end_in_yml(here: Path) -> None:
+    assert find("no") == [Path("cards/no.yml")]
+
+
+def test_links_to_folders_are_followed_and_circles_walked_once(
+    here: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "linked.yaml").write_text("schema: 1\n")
+    (here / "cards" / "lab").symlink_to(elsewhere)
+    for name in ("cards/one", "cards/films/two", "cards/three"):
+        (here / name).symlink_to(here / "cards")
+    start = time.perf_counter()
+    assert find("linked") == [Path("cards/lab/linked.yaml")]
+    assert len(find("**/*.yaml")) == 5  # of the fixture's files, and this one
+    assert clashes(all_cards().values()) == []
+    assert time.perf_counter() - start < 10
+
+
+def test_hidden_files_and_folders_are_passed_over(here: Path) -> None:
+    for name in ("cards/.hidden.yaml", "cards/.git/x.yaml"):
+        (here / name).parent.mkdir(exist_ok=True)
+        (here / name).write_text("")
+    assert {".hidden", "x"}.isdisjoint(all_cards())
+    assert {file.name for file in find("cards/**/*")} == {"mine.yaml", "deep.yaml", "quickstart.yaml", "no.yml"}
+
+
+def test_an_id_of_two_cards_is_refused_with_both_files(here: Path) -> None:
+    (here / "cards/films/mine.yaml").write_text("schema: 1\n")
+    with pytest.raises(InputError) as caught:
+        find("mine")
+    assert str(caught.value) == (
+        "the id 'mine' means 2 cards: cards/mine.yaml, cards/films/mine.yaml; rename one, or name it by its path"
+    )
+
+
+@pytest.mark.parametrize(
+    "files", [["cards/mine.yaml"], ["cards/films/mine.yaml"], ["cards/films/mine.yaml", "cards/mine.yaml"]]
+)
+def test_cards_with_the_same_id_are_one_problem_with_both_files(files: list[str], here: Path) -> None:
+    (here / "cards/films/mine.yaml").write_text("schema: 1\n")
+    assert [str(problem) for problem in clashes(map(Path, files))] == [
+        "cards/mine.yaml  has the same id as cards/films/mine.yaml; rename all but one, and their `id`"
+    ]
+
+
+def test_a_glob_finds_both_cards_of_an_id(here: Path) -> None:
+    (here / "cards/films/mine.yaml").write_text("schema: 1\n")
+    assert find("m*ne") == [Path("cards/mine.yaml"), Path("cards/films/mine.yaml")]
+
+
+def test_a_link_beside_its_target_is_the_same_card(here: Path) -> None:
+    (here / "cards/films/mine.yaml").symlink_to(here / "cards/mine.yaml")
+    assert find("mine") == [Path("cards/mine.yaml")]
+
+
+def test_a_card_that_shadows_a_shipped_one_is_no_clash(here: Path) -> None:
+    assert clashes([*all_cards().values(), *shipped().rglob("*.yaml")]) == []
+
+
+def test_an_id_among_thousands_of_files_is_found_quickly(here: Path) -> None:
+    for index in range(5000):
+        (here / "cards" / f"card-{index}.yaml").touch()
+    start = time.perf_counter()
+    assert find("card-4999") == [Path("cards/card-4999.yaml")]
+    with pytest.raises(InputError, match="did you mean `card-4999`"):
+        find("crad-4999")
+    assert time.perf_counter() - start < 10  # half a second where nothing else runs
 
 
 def test_a_misspelt_id_is_refused_with_the_nearest(here: Path) -> None:

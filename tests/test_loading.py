@@ -266,7 +266,7 @@ def test_a_missing_key_is_refused_at_its_section(old: str, line: str, refusal: C
         ("evaluation: {metrics: []}", "9:14  evaluation.metrics: should have at least 1 item, not []"),
         ("evaluation: {metrics: [3]}", "9:24  evaluation.metrics[0]: should be a section of keys and values, not 3"),
         ("hardware: {provider: 3}", "9:12  hardware.provider: should be a valid string, not 3"),
-        ("hardware: {accelerator: ''}", "9:12  hardware.accelerator: should have at least 1 character, not ''"),
+        ("hardware: {accelerator: nvidia-t5}", "9:12  hardware.accelerator: 'nvidia-t5' is not known here; did you mean `nvidia-t4`?; a new one is a line in registry/hardware.py"),
         ("adapter: lora", "9:1  adapter: should be a section of keys and values, not 'lora'"),
         ("adapter: {r: 8}", "9:1  adapter.type: missing; it is required"),
         ("adapter: {type: {a: 1}}", "9:11  adapter.type: {a: 1} is not known here; one of: lora"),

@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry.card import Metric
+from registry.card import Metric, Task
 from registry.errors import InputError, MissingError
 from runner import plugins
 from runner.metrics import Sample, wilson
@@ -23,7 +24,6 @@ from runner.scoring import averaging_of, bootstrap, scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from registry.loading import Loaded
 
@@ -72,7 +72,7 @@ def test_a_metric_s_file_has_what_a_metric_needs(name: str) -> None:
     assert inspect.getdoc(module.compute)
 
 
-@pytest.mark.parametrize("kind", ["metrics", "adapters", "quantizers"])
+@pytest.mark.parametrize("kind", ["metrics", *plugins.KINDS])
 def test_naming_the_plugins_imports_none_of_them(kind: str) -> None:
     program = f"import sys; from runner import plugins; names = plugins.names({kind!r}); assert names; "
     program += f"print(names, [m for m in sys.modules if m.startswith('runner.{kind}.') or m in ('torch', 'sklearn')])"
@@ -80,12 +80,27 @@ def test_naming_the_plugins_imports_none_of_them(kind: str) -> None:
     assert done.stdout.endswith(" []\n")
 
 
-@pytest.mark.parametrize("kind", ["adapters", "quantizers"])
+@pytest.mark.parametrize("kind", plugins.KINDS)
 def test_a_section_s_type_is_the_name_of_its_file(kind: str) -> None:
     for name in plugins.names(kind):
         config = plugins.module(kind, name).Config
         assert config.model_fields["type"].annotation.__args__ == (name,)
         assert all(field.description for field in config.model_fields.values())
+
+
+@pytest.mark.parametrize("name", plugins.names("tasks"))
+def test_a_task_s_file_has_what_a_task_needs_and_a_shipped_card_runs_it(name: str) -> None:
+    import transformers
+
+    task = plugins.task(name)
+    assert issubclass(task.Config, Task)
+    assert hasattr(transformers, task.AUTO_CLASS)
+    for stage in ("settings", "columns", "encode"):
+        own, needed = getattr(task, stage), getattr(plugins.Task, stage)
+        assert ["self", *inspect.signature(own).parameters] == list(inspect.signature(needed).parameters)
+        assert inspect.getdoc(own)
+    tiny = Path(__file__).parents[1] / "cards" / "tiny"
+    assert name in {plugins.load_card(file).card.task.type for file in tiny.glob("*.yaml")}
 
 
 @pytest.mark.parametrize("labels", [2, 4])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from conftest import on_base
 
 from registry.errors import InputError
 from runner import model as models
@@ -45,7 +46,7 @@ def card_on(base_repo: Callable[..., Path], write_card: Callable[..., Loaded]) -
 
     def card(kind: str, labels: int = 2, facts: dict[str, Any] | None = None, **sections: Any) -> Loaded:
         base_repo(kind, labels, **(facts or {}))
-        base = {"model": "base", "tokenizer": None, "architecture": None, **sections.pop("base", {})}
+        base = on_base(kind, **sections.pop("base", {}))
         return write_card(base=base, **sections)
 
     return card
@@ -98,9 +99,7 @@ def test_labels_come_from_the_card_not_from_the_base(kind: str, card_on: Callabl
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_head_for_the_same_number_of_labels_is_kept(
-    kind: str, card_on: Callable[..., Loaded], tmp_path: Path
-) -> None:
+def test_a_head_is_kept_where_the_card_says_so(kind: str, card_on: Callable[..., Loaded], tmp_path: Path) -> None:
     from transformers import AutoModelForSequenceClassification
 
     tokenizer, model = built(card_on(kind), tmp_path / "scratch")
@@ -109,21 +108,92 @@ def test_a_head_for_the_same_number_of_labels_is_kept(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_head_for_another_number_of_labels_is_replaced(
+def test_a_new_head_takes_the_place_of_one_for_another_number_of_labels(
     kind: str, card_on: Callable[..., Loaded], tmp_path: Path
 ) -> None:
-    loaded = card_on(kind, labels=5, task={"labels": ["a", "b", "c"]})
+    loaded = card_on(kind, labels=5, base={"head": "new"}, task={"labels": ["a", "b", "c"]})
     tokenizer, model = built(loaded, tmp_path / "scratch")
     assert logits(model, tokenizer).shape == (len(TEXTS), 3)
 
 
-def test_a_new_head_is_drawn_from_the_seed(card_on: Callable[..., Loaded], tmp_path: Path) -> None:
-    def head(seed: int) -> torch.Tensor:
-        loaded = card_on("bert", labels=5, training={"seed": seed})
-        return built(loaded, tmp_path / "scratch")[1].classifier.weight
+def head_of(model: Any, kind: str) -> dict[str, torch.Tensor]:
+    return {
+        name: value.clone() for name, value in model.state_dict().items() if set(HEADS[kind]) & set(name.split("."))
+    }
 
-    assert torch.equal(head(1), head(1))
-    assert not torch.equal(head(1), head(2))
+
+@pytest.mark.parametrize("labels", [2, 5])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_head_is_drawn_from_the_seed_and_nothing_else_is(
+    kind: str, labels: int, card_on: Callable[..., Loaded], tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    def build(seed: int) -> Any:
+        loaded = card_on(kind, labels=labels, base={"head": "new"}, training={"seed": seed})
+        return built(loaded, tmp_path / "scratch")[1]
+
+    model, again, other = build(1), build(1), build(2)
+    stored = load_file(tmp_path / "base" / "model.safetensors")
+    for name, drawn in head_of(model, kind).items():
+        assert not torch.equal(drawn, stored[name]), name
+        assert torch.equal(drawn, again.state_dict()[name]), name
+        if name.endswith("weight"):
+            assert not torch.equal(drawn, other.state_dict()[name]), name
+            assert 0.01 < drawn.std() < 0.04, name  # BERT, DistilBERT and Llama all draw with 0.02
+        else:
+            assert not drawn.any(), name
+    kept = {name: value for name, value in model.state_dict().items() if name not in head_of(model, kind)}
+    assert len(kept) > 8
+    assert all(torch.equal(value, stored[name]) for name, value in kept.items())
+
+
+def test_a_new_head_is_drawn_over_one_that_stays_as_it_was_under_quantized_layers(
+    card_on: Callable[..., Loaded], tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    wide = {"hidden_size": 64, "intermediate_size": 64}
+    loaded = card_on("bert", facts=wide, base={"head": "new"}, adapter=LORA["bert"], quantization=FOUR_BITS)
+    _, model = built(loaded, tmp_path / "scratch")
+    drawn = model.get_base_model().classifier.modules_to_save["default"].weight
+    assert 0.01 < drawn.std() < 0.04
+    assert not torch.equal(drawn, load_file(tmp_path / "base" / "model.safetensors")["classifier.weight"])
+
+
+def refusal(loaded: Loaded, scratch: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        built(loaded, scratch)
+    (problem,) = caught.value.problems
+    return str(problem)
+
+
+def test_a_head_that_the_card_says_nothing_of_is_refused_with_what_could_be_said(
+    card_on: Callable[..., Loaded], tmp_path: Path
+) -> None:
+    assert refusal(card_on("bert", base={"head": None}), tmp_path / "scratch") == (
+        "base.head: base has a classification head for 2 labels, of which the card says nothing; "
+        "`keep` trains it further, `new` draws one from `training.seed`"
+    )
+    said = refusal(card_on("bert", labels=5, base={"head": None}), tmp_path / "scratch")
+    assert "for 5 labels" in said
+    assert "keep" not in said
+
+
+def test_a_head_for_another_number_of_labels_cannot_be_kept(card_on: Callable[..., Loaded], tmp_path: Path) -> None:
+    assert refusal(card_on("distilbert", labels=5), tmp_path / "scratch") == (
+        "base.head: the head of base is for 5 labels, `task.labels` names 2; `new` draws one from `training.seed`"
+    )
+
+
+def test_a_head_that_is_not_there_cannot_be_kept(card_on: Callable[..., Loaded], tmp_path: Path) -> None:
+    from transformers import AutoModel
+
+    loaded = card_on("llama")
+    AutoModel.from_pretrained(tmp_path / "base").save_pretrained(tmp_path / "base")
+    assert refusal(loaded, tmp_path / "scratch") == (
+        "base.head: base has no classification head to keep; `new` draws one from `training.seed`"
+    )
 
 
 def test_a_base_made_for_several_labels_at_once_is_trained_for_one(
@@ -162,7 +232,7 @@ def test_a_damaged_file_of_weights_is_one_line(card_on: Callable[..., Loaded], t
 def test_a_base_without_a_head_gets_one(card_on: Callable[..., Loaded], tmp_path: Path) -> None:
     from transformers import AutoModel
 
-    loaded = card_on("distilbert")
+    loaded = card_on("distilbert", base={"head": None})
     AutoModel.from_pretrained(tmp_path / "base").save_pretrained(tmp_path / "base")
     tokenizer, model = built(loaded, tmp_path / "scratch")
     assert logits(model, tokenizer).shape == (len(TEXTS), 2)
@@ -413,6 +483,39 @@ def test_an_old_configuration_without_an_architecture_is_refused_with_the_remedy
 # Tokenizers
 
 
+def test_a_tokenizer_without_a_padding_token_is_refused_with_those_it_has(
+    card_on: Callable[..., Loaded], tmp_path: Path
+) -> None:
+    for declared in (None, "own"):
+        assert refusal(card_on("llama", base={"pad_token": declared}), tmp_path / "scratch") == (
+            "base.pad_token: the tokenizer of base has no padding token; what fills up short rows is for the card to "
+            "say: `eos` (</s>) or `unk` (<unk>)"
+        )
+
+
+def test_a_padding_token_that_the_tokenizer_does_not_have_is_refused(
+    card_on: Callable[..., Loaded], tmp_path: Path
+) -> None:
+    said = refusal(card_on("bert", base={"pad_token": "eos"}), tmp_path / "scratch")
+    assert said == "base.pad_token: is `eos`, but the tokenizer of base has no such token"
+
+
+@pytest.mark.parametrize(
+    ("kind", "declared", "token"), [("llama", "eos", "</s>"), ("llama", "unk", "<unk>"), ("bert", "unk", "[UNK]")]
+)
+def test_short_rows_are_filled_up_with_the_declared_token_and_the_model_knows_it(
+    kind: str, declared: str, token: str, card_on: Callable[..., Loaded], tmp_path: Path
+) -> None:
+    loaded = card_on(kind, base={"pad_token": declared})
+    tokenizer, model = built(loaded, tmp_path / "scratch")
+    row = tokenizer(TEXTS, padding=True)["input_ids"][2]
+    assert tokenizer.convert_ids_to_tokens(row)[-1] == token
+    assert model.config.pad_token_id == row[-1]
+    models.save(model, tokenizer, loaded.card, fetch_base(loaded), tmp_path / "out")
+    again, back = models.load(loaded.card, fetch_base(loaded), tmp_path / "out", tmp_path / "scratch")
+    assert (again.pad_token, back.config.pad_token_id) == (token, row[-1])
+
+
 def test_a_decoder_without_a_padding_token_scores_a_text_alone_and_padded_alike(
     card_on: Callable[..., Loaded], tmp_path: Path
 ) -> None:
@@ -432,7 +535,7 @@ def test_a_tokenizer_of_another_repo_is_used_where_the_card_names_one(
     (tmp_path / "words").mkdir()
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / "base" / name).rename(tmp_path / "words" / name)
-    loaded = write_card(base={"model": "base", "tokenizer": "words", "architecture": None})
+    loaded = write_card(base=on_base(tokenizer="words"))
     found = fetch_tokenizer(loaded)
     assert found is not None
     assert models.load_tokenizer(Path(found.path), loaded.card)("film")["input_ids"][0] == 1
@@ -481,3 +584,19 @@ def test_a_trained_tokenizer_pads_and_cuts_with_its_special_tokens(write_card: C
     first, second = (tokenizer.convert_ids_to_tokens(ids) for ids in batch["input_ids"])
     assert (first[0], first[-1]) == ("[CLS]", "[PAD]")
     assert (second[0], second[-1], len(second)) == ("[CLS]", "[SEP]", 8)
+
+
+def test_a_tokenizer_trained_on_pairs_joins_them_and_tells_their_tokens_apart(
+    write_card: Callable[..., Loaded], tmp_path: Path
+) -> None:
+    wanted = write_card().card.base.tokenizer
+    models.train_tokenizer(TEXTS, wanted, 24, pairs=True, types=True).save_pretrained(tmp_path / "words")
+    from transformers import AutoTokenizer
+
+    batch = AutoTokenizer.from_pretrained(tmp_path / "words")("film", "music")
+    names = AutoTokenizer.from_pretrained(tmp_path / "words").convert_ids_to_tokens(batch["input_ids"])
+    middle = names.index("[SEP]")
+    assert (names[0], names[-1], names.count("[SEP]")) == ("[CLS]", "[SEP]", 2)
+    assert batch["token_type_ids"] == [0] * (middle + 1) + [1] * (len(names) - middle - 1)
+    assert "token_type_ids" not in models.train_tokenizer(TEXTS, wanted, 24, pairs=True)("film", "music")
+    assert "token_type_ids" not in models.train_tokenizer(TEXTS, wanted, 24)("film")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from conftest import on_base
 from safetensors.torch import load_file
 
 from runner.runs import Run
@@ -65,7 +66,8 @@ def plain(folder: Path, rows: Path, work: Path, lora: bool = False, **changed: A
         )
         model = get_peft_model(model, config)
     data = load_dataset("json", data_files={"train": str(rows / "train.jsonl")}, split="train")
-    data = data.map(lambda row: tokenizer(row["text"], truncation=True, max_length=24)).remove_columns("text")
+    second = "text_pair" if "text_pair" in data.column_names else None
+    data = data.map(lambda row: tokenizer(row["text"], row.get(second), truncation=True, max_length=24))
     arguments: dict[str, Any] = {
         "num_train_epochs": 2,
         "learning_rate": 4e-3,
@@ -126,7 +128,7 @@ def test_full_fine_tuning_gives_the_bits_of_a_plain_script(
 ) -> None:
     rows = write_rows(train=reviews(44), test=reviews(8, 1))  # 44 rows: the last batch and accumulation are short
     folder = base_repo(kind)
-    base = {"model": "base", "tokenizer": None, "architecture": None}
+    base = on_base(kind)
     record = reproduce(write_card(base=base, training=RECIPE))
     model, history = plain(folder, rows, tmp_path / "plain")
     compared(record, history)
@@ -147,7 +149,7 @@ def test_fine_tuning_through_lora_gives_the_bits_of_a_plain_script(
 ) -> None:
     rows = write_rows(train=reviews(44), test=reviews(8, 1))
     folder = base_repo("bert")
-    base = {"model": "base", "tokenizer": None, "architecture": None}
+    base = on_base()
     record = reproduce(write_card(base=base, training=RECIPE, adapter=LORA))
     model, history = plain(folder, rows, tmp_path / "plain", lora=True)
     compared(record, history)
@@ -156,6 +158,28 @@ def test_fine_tuning_through_lora_gives_the_bits_of_a_plain_script(
     expected = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
     assert set(trained) == set(expected)
     assert all(torch.equal(value, expected[name]) for name, value in trained.items())
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+def test_fine_tuning_on_pairs_gives_the_bits_of_a_plain_script(
+    kind: str,
+    base_repo: Callable[..., Path],
+    write_rows: Callable[..., Path],
+    write_card: Callable[..., Loaded],
+    pairs: Callable[..., Any],
+    reproduce: Callable[..., Record],
+    tmp_path: Path,
+) -> None:
+    rows = write_rows(train=pairs(44), test=pairs(8, 1))
+    folder = base_repo(kind)
+    record = reproduce(write_card(base=on_base(kind), data={"text_pair": "text_pair"}, training=RECIPE))
+    model, history = plain(folder, rows, tmp_path / "plain")
+    compared(record, history)
+    trained = load_file(run_of(record, tmp_path / "runs").model / "model.safetensors")
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in trained.items())
+    if kind == "bert":  # the second type was trained too: the model was told which text a token is of
+        name = "bert.embeddings.token_type_embeddings.weight"
+        assert not torch.equal(trained[name][1], load_file(folder / "model.safetensors")[name][1])
 
 
 @pytest.mark.parametrize(
@@ -180,7 +204,7 @@ def test_a_recipe_s_value_does_what_the_trainer_s_option_does(
 ) -> None:
     rows = write_rows(train=reviews(44), test=reviews(8, 1))
     folder = base_repo("bert")
-    base = {"model": "base", "tokenizer": None, "architecture": None}
+    base = on_base()
     record = reproduce(write_card(base=base, training={**RECIPE, **training}))
     model, history = plain(folder, rows, tmp_path / "plain", **arguments)
     compared(record, history)
@@ -202,7 +226,7 @@ def test_padding_to_the_longest_sequence_is_what_the_script_s_tokenizer_does(
 
     write_rows(train=reviews(8), test=reviews(8, 1))
     base_repo("bert")
-    base = {"model": "base", "tokenizer": None, "architecture": None}
+    base = on_base()
     ready = prepare(write_card(base=base, data={"tokens": {"max_length": 20, "padding": "max_length"}}))
     card, parts = ready.loaded.card, load_parts(ready.loaded, ready.dataset)
     tokenizer = reproducing._tokenizer(ready, [])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from conftest import on_base
 
 from registry.errors import InputError, MissingError
 from runner import model as models
@@ -66,7 +67,7 @@ def test_parameters_are_those_of_the_model_that_is_built(
     base_repo(kind, **facts)
     adapter = {"type": "lora", "r": 4, "target_modules": LORA[kind]} if lora else None
     loaded = write_card(
-        base={"model": "base", "tokenizer": None, "architecture": None, "dtype": dtype},
+        base=on_base(kind, dtype=dtype, head="new"),
         task={"labels": ["World", "Sports", "Business", "Sci/Tech"]},
         data={"rows": {"train": 10, "test": 10}},
         adapter=adapter,
@@ -106,7 +107,7 @@ def test_memory_of_quantized_weights_is_that_of_the_model_that_is_built(
 ) -> None:
     base_repo("bert", hidden_size=64, intermediate_size=128)
     loaded = write_card(
-        base={"model": "base", "tokenizer": None, "architecture": None, "dtype": dtype},
+        base=on_base(dtype=dtype),
         data={"rows": {"train": 10, "test": 10}},
         adapter={"type": "lora", "r": 4, "target_modules": LORA["bert"]},
         quantization=quantization,
@@ -193,7 +194,7 @@ def test_a_card_without_an_architecture_is_refused_until_its_base_is_here(
     base_repo: Callable[..., Path], write_card: Callable[..., Loaded], cpu: Machine
 ) -> None:
     base_repo("bert")
-    base = {"model": "base", "tokenizer": None, "architecture": None}
+    base = on_base()
     loaded = write_card(base=base, data={"rows": {"train": 10, "test": 10}})
     with pytest.raises(InputError, match=r"base.architecture: missing"):
         make_plan(loaded, cpu)
@@ -295,6 +296,15 @@ def test_a_card_made_on_a_cpu_may_run_on_an_accelerator(write_card: Callable[...
 
 def test_a_declared_gpu_of_the_same_kind_is_none(write_card: Callable[..., Loaded]) -> None:
     assert told(write_card(hardware={"accelerator": "nvidia-t4"}, training={"precision": "fp16"}), T4) == {}
+
+
+@pytest.mark.parametrize(("name", "same"), [("NVIDIA A100-SXM4-40GB", True), ("NVIDIA A100-SXM4-80GB", False)])
+def test_a_declared_size_of_a_gpu_is_part_of_its_kind(
+    name: str, same: bool, write_card: Callable[..., Loaded], cpu: Machine
+) -> None:
+    machine = cpu.model_copy(update={"device": "cuda", "name": name})
+    assert (told(write_card(hardware={"accelerator": "nvidia-a100-40gb"}), machine) == {}) is same
+    assert told(write_card(hardware={"accelerator": "nvidia-a100"}), machine) == {}
 
 
 def test_bf16_where_the_device_has_none_needs_consent(write_card: Callable[..., Loaded]) -> None:

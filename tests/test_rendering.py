@@ -30,6 +30,7 @@ def page(card: Card, run: Run) -> str:
         ("imdb/gq-llama-2-7b-imdb", {0: 0.9, 1: 0.902, 2: 0.899, 3: 0.901, 4: 0.9}),
         ("quickstart", {42: 0.83}),
         ("quickstart-topics", {42: 0.9}),
+        ("tiny/tiny-pairs", {42: 0.9}),
     ],
 )
 def test_the_readme_is_the_golden_one(name: str, accuracies: dict[int, float], tmp_path: Path) -> None:

@@ -343,6 +343,8 @@ def test_jamander_assumes_all_of_lora_but_its_name() -> None:
         "adapter.alpha": "assumed",
         "adapter.dropout": "assumed",
         "adapter.target_modules": "assumed",
+        "adapter.rslora": "assumed",
+        "adapter.dora": "assumed",
     }
 
 
@@ -365,7 +367,7 @@ def test_jamander_examples_are_the_source_words() -> None:
 
 
 def test_llm_project_reports_three_epochs_of_1250_steps() -> None:
-    rows = [c for c in card_of("llm-project-distilbert").card.reported if c.epoch is not None]
+    rows = [c for c in card_of("llm-project-distilbert").card.claims if c.epoch is not None]
     table = {key: [c.value for c in group] for key, group in groupby(rows, lambda c: (c.epoch, c.step))}
     assert table == {
         (1, 1250): ["0.0743", "0.1208", "0.9696"],
@@ -385,7 +387,7 @@ def test_llm_project_steps_give_its_split() -> None:
 
 def test_llm_project_headline_is_its_epoch_of_lowest_loss() -> None:
     card = card_of("llm-project-distilbert").card
-    by_epoch = [c for c in card.reported if c.epoch and c.split == "validation"]
+    by_epoch = [c for c in card.claims if c.epoch and c.split == "validation"]
     best = min((c for c in by_epoch if c.metric == "loss"), key=lambda c: c.number.value)
     headline = {c.metric: c.value for c in card.reported if c.headline}
     assert headline == {c.metric: c.value for c in by_epoch if c.epoch == best.epoch}

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from conftest import SHAPES
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
@@ -464,3 +465,64 @@ def planner(write_card: Callable[..., Loaded], cpu: Machine, tmp_path: Path) -> 
         return made, make_trainer(card, made, model, tokenizer, tmp_path / "checkpoints", table)
 
     return plan
+
+
+# Pairs of texts
+
+ARCHITECTURES = {
+    "bert": {"model_type": "bert", **SHAPES["bert"], "max_position_embeddings": 64},
+    "bert of one type": {"model_type": "bert", **SHAPES["bert"], "max_position_embeddings": 64, "type_vocab_size": 1},
+    "distilbert": {"model_type": "distilbert", **SHAPES["distilbert"], "max_position_embeddings": 64},
+}
+
+
+@pytest.mark.parametrize(("kind", "told"), [("bert", True), ("bert of one type", False), ("distilbert", False)])
+def test_a_model_that_knows_types_is_told_which_text_of_a_pair_a_token_is_of(
+    kind: str,
+    told: bool,
+    write_rows: Callable[..., Path],
+    write_card: Callable[..., Loaded],
+    pairs: Callable[..., Any],
+    reproduce: Callable[..., Record],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from transformers import Trainer
+
+    seen: list[dict[str, Any]] = []
+    step = Trainer.training_step
+
+    def watched(self: Any, model: Any, inputs: dict[str, Any], *more: Any) -> Any:
+        seen.append(dict(inputs))
+        return step(self, model, inputs, *more)
+
+    monkeypatch.setattr(Trainer, "training_step", watched)
+    write_rows(train=pairs(16), test=pairs(8, 1))
+    base = {"architecture": ARCHITECTURES[kind]}
+    reproduce(write_card(base=base, data={"text_pair": "text_pair"}, training={"epochs": 1}))
+    assert len(seen) == 2
+    for batch in seen:
+        assert set(batch) == {"input_ids", "attention_mask", "labels"} | ({"token_type_ids"} if told else set())
+        if told:
+            assert set(batch["token_type_ids"].flatten().tolist()) == {0, 1}
+
+
+def test_a_run_on_pairs_counts_the_words_of_both_and_reads_both_of_its_examples(
+    write_rows: Callable[..., Path],
+    write_card: Callable[..., Loaded],
+    pairs: Callable[..., Any],
+    reproduce: Callable[..., Record],
+    tmp_path: Path,
+) -> None:
+    test = pairs(8, 1)
+    write_rows(train=pairs(64), test=test)
+    alike = [{"text": "a film", "text_pair": second, "label": "positive"} for second in ("the plot", "was dull music")]
+    loaded = write_card(data={"text_pair": "text_pair"}, examples=alike, training={"epochs": 1, "learning_rate": 1e-2})
+    record = reproduce(loaded)
+    assert record.evaluation is not None
+    run = Run(tmp_path / "runs", record.card_id, record.run_id, record.seed)
+    words = pq.read_table(run.predictions)["words"].to_pylist()
+    assert words == [len(row["text"].split()) + len(row["text_pair"].split()) for row in test]
+    first, second = record.evaluation.examples
+    assert (first.text_pair, second.text_pair) == ("the plot", "was dull music")
+    assert first.probability != second.probability
+    assert reproducing.card_of(record) == loaded.card

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -172,16 +174,16 @@ def test_nothing_is_refused_as_empty(text: str) -> None:
 
 
 def test_a_tab_as_indentation_is_refused_where_it_stands() -> None:
-    assert refusal("a:\n\tb: 1\n")[0].startswith(r"x.yaml:2:1  not YAML: while scanning for the next token found")
+    assert refusal("a:\n\tb: 1\n")[0].startswith(r"x.yaml:2:1  not YAML: a tab; indent with spaces")
 
 
 @pytest.mark.parametrize("quote", ["'", '"'])
 def test_an_unclosed_quote_is_refused_where_it_opens(quote: str) -> None:
-    assert refusal(f"a: 1\nb: {quote}x\nc: 1\n")[0].startswith("x.yaml:2:4  not YAML: while scanning a quoted scalar")
+    assert refusal(f"a: 1\nb: {quote}x\nc: 1\n")[0].startswith("x.yaml:2:4  not YAML: the quotes opened at 2:4 are not closed")
 
 
 def test_an_unclosed_list_is_refused_at_the_key_after_it() -> None:
-    assert refusal("a: [1,\n  2\nb: 3\n")[0].startswith("x.yaml:3:2  not YAML: while parsing a flow sequence")
+    assert refusal("a: [1,\n  2\nb: 3\n")[0].startswith("x.yaml:3:2  not YAML: the `[` at 1:4 is not closed; expected ',' or ']'")
 
 
 @pytest.mark.parametrize("escape", [r"\0", r"\a", r"\e", r"\x7f", r"\x9b"])
@@ -270,6 +272,50 @@ def test_any_text_is_read_or_refused_in_single_lines(text: str) -> None:
     except InputError as error:
         assert error.problems
         assert len(str(error).splitlines()) == len(error.problems)
+
+
+def test_the_fast_parser_reads_the_shipped_cards() -> None:
+    texts = [file.read_text() for file in (Path(__file__).parents[1] / "cards").rglob("*.yaml")]
+    assert texts
+    assert all(yaml._read_fast(text) for text in texts)
+
+
+def test_without_libyaml_the_same_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "a: 1\nb: [x, 0.850]\n"
+    fast = yaml._read_fast(text)
+    monkeypatch.setitem(sys.modules, "yaml.cyaml", None)
+    assert yaml._read_fast(text) is None
+    assert yaml.read(text, "x.yaml") == fast
+
+
+# Both parsers take most of these, so that what they make of them is compared, not what they refuse.
+MILD = st.sampled_from(
+    [
+        "a", "k: ", "b: 1\n", "- ", "\n", "\n  ", "\n- ", "\n\n", " ", "  ", "x y", "é", "😀", "# c\n", " #", ": ",
+        "{", "}", "[", "]", ", ", ",", '"', "'", '"x\\u00e9"', "'y'", '"\\\n"', "http://x", "0.850", "~", "null",
+        "|\n  ", "|-\n", ">+\n", ">-\n  ", "|2\n", "x" * 1023, '"a":1', "? ", "! ", "...\n", "---\n", "\t", "\r\n",
+        "\x85", "\u2028", "\ufeff", "&a ", "*a ", "!!str ", "%", ":",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(MILD, max_size=14).map("".join))
+@settings(max_examples=3000, deadline=None)
+def test_what_the_fast_parser_reads_the_careful_one_reads_alike(text: str) -> None:
+    fast = yaml._read_fast(text)
+    if fast is not None:
+        careful = yaml._read_with_care(text, "")
+        assert shown(fast[0]) == shown(careful[0])
+        assert list(fast[1].items()) == list(careful[1].items())
+
+
+def shown(value: object) -> object:
+    """A value with the types and the texts of everything in it, keys in their order."""
+    if isinstance(value, dict):
+        return [(key, shown(inner)) for key, inner in value.items()]
+    if isinstance(value, tuple):
+        return tuple(map(shown, value))
+    return type(value), repr(value), getattr(value, "text", None)
 
 
 LEAVES = st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats(allow_nan=False, allow_infinity=False)

@@ -1,9 +1,9 @@
-"""Write the two corpora that ship with the cards: film reviews (two classes) and news topics (four classes).
+"""Write the corpora that ship with the cards: film reviews (two classes), news topics (four) and pairs of statements.
 
 Why they exist: a card must be reproducible in half a minute, on two CPU cores, with no network and no licence
 question. So this project writes its own text, from a seeded grammar, and commits it next to the grammar.
 
-    python cards/data/generate.py            rewrite the four files
+    python cards/data/generate.py            rewrite the files
     python cards/data/generate.py --check    exit 1, naming them, if the files on disk differ
 
 What makes the reviews more than a word list: the label is the verdict on *the film*. The same adjectives
@@ -34,6 +34,7 @@ HERE = Path(__file__).resolve().parent
 SEED = 20250
 REVIEW_ROWS = {"train": 4800, "test": 1200}
 TOPIC_ROWS = {"train": 1200, "test": 400}
+PAIR_ROWS = {"train": 2400, "test": 600}
 WORDS_MIN, WORDS_MAX = 8, 70
 HELD_OUT_RATE = 0.06
 """How often a test row draws a word from the held-out half of a table that has one."""
@@ -471,6 +472,64 @@ def topics() -> dict[str, list[dict[str, str]]]:
     return corpus(TOPIC_ROWS, TOPIC_TABLES, writers, SEED + 100)
 
 
+# -------------------------------------------------------------------------------------- pairs of statements
+
+PAIR_LABELS = {True: "agrees", False: "contradicts"}
+
+PAIR_TABLES = {
+    "thing": words(
+        "kettle, chair, lamp, coat, clock, bowl, ladder, drum, basket, table, bench, cup, door, fence, boat, hat,"
+        "spoon, bottle, ribbon, wagon",
+        "trunk, kite, vase, barrel, stool, crate",
+    ),
+    "colour": words("red, blue, green, yellow, white, black"),
+}
+
+REPORTS = (
+    "the {thing} is {colour}.",
+    "a {colour} {thing} was there.",
+    "my {thing} was painted {colour}.",
+    "I saw a {colour} {thing}.",
+)
+STATEMENTS = ("it is {colour}.", "a {colour} one.", "the {thing} is {colour}.", "it was all {colour}.")
+
+
+def four(writer: Writer) -> list[tuple[str, str, bool]]:
+    """A thing in two colours, each reported and each stated: every report with every statement, and whether they agree.
+
+    Every text so stands once in a row of either label: by itself it says nothing about the label.
+    """
+    thing, one = writer.word("thing"), writer.word("colour")
+    other = writer.pick([colour for colour in PAIR_TABLES["colour"].known if colour != one])
+    report, statement = writer.pick(REPORTS), writer.pick(STATEMENTS)
+    return [
+        (
+            sentence(report.format(thing=thing, colour=told)),
+            sentence(statement.format(thing=thing, colour=said)),
+            told == said,
+        )
+        for told in (one, other)
+        for said in (one, other)
+    ]
+
+
+def pairs() -> dict[str, list[dict[str, str]]]:
+    """Both files of pairs: no pair stands twice within or across them."""
+    seen: set[tuple[str, str]] = set()
+    files = {}
+    for number, (split, count) in enumerate(PAIR_ROWS.items()):
+        writer = Writer(SEED + 200 + number, PAIR_TABLES, test=split == "test")
+        rows: list[dict[str, str]] = []
+        while len(rows) < count:
+            new = four(writer)
+            if not any((report, statement) in seen for report, statement, _ in new):
+                seen.update((report, statement) for report, statement, _ in new)
+                rows += [{"text": one, "text_pair": two, "label": PAIR_LABELS[agree]} for one, two, agree in new]
+        writer.shuffle(rows)
+        files[split] = rows
+    return files
+
+
 # ------------------------------------------------------------------------------------------------------ files
 
 
@@ -508,7 +567,7 @@ def contents() -> dict[str, bytes]:
     """Every generated file: its path below this folder, and its bytes."""
     return {
         f"{folder}/{split}.jsonl": b"".join(json.dumps(row).encode("ascii") + b"\n" for row in rows)
-        for folder, files in (("reviews", reviews()), ("topics", topics()))
+        for folder, files in (("reviews", reviews()), ("topics", topics()), ("pairs", pairs()))
         for split, rows in files.items()
     }
 

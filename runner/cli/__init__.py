@@ -12,7 +12,8 @@ from runner.cli.app import app
 from runner.cli.failures import fail
 
 VERBS = (
-    "ls", "show", "validate", "plan", "reproduce", "train", "evaluate", "audit", "render", "predict",
+    "ls", "show", "init", "validate", "diff", "lock", "plan", "reproduce", "train", "evaluate", "audit", "render",
+    "predict",
 )  # fmt: skip
 """Files of this folder, in the order of `--help`."""
 
@@ -46,5 +47,6 @@ def main() -> None:
     except Exception as error:
         code = fail(error)
     if code == 130:
-        typer.echo("interrupted; the same command goes on from the last complete checkpoint, if there is one", err=True)
+        resumed = "; the same command goes on from the last complete checkpoint, if there is one"
+        typer.echo("interrupted" + (resumed if sys.argv[1:2] in (["reproduce"], ["train"]) else ""), err=True)
     sys.exit(code if isinstance(code, int) else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,9 +55,14 @@ def load(file: Path, overrides: Sequence[str] | None = None) -> Loaded:
     return load_card(file, overrides or ())
 
 
-def load_all(files: Sequence[Path], overrides: Sequence[str] | None) -> list[Loaded]:
-    """All cards, or the problems of all."""
-    loaded, problems = [], []
+def load_all(names: Sequence[str], overrides: Sequence[str] | None) -> list[Loaded]:
+    """All cards that arguments mean.
+
+    Raises:
+        InputError: With the problems of all.
+    """
+    files, problems = files_of(names)
+    loaded = []
     for file in files:
         try:
             loaded.append(load(file, overrides))
@@ -67,11 +73,18 @@ def load_all(files: Sequence[Path], overrides: Sequence[str] | None) -> list[Loa
     return loaded
 
 
-def files_of(names: Sequence[str]) -> list[Path]:
-    """The cards that arguments mean, each once."""
+def files_of(names: Sequence[str]) -> tuple[list[Path], list[Problem]]:
+    """The cards that arguments mean, each once, and what is wrong with the arguments."""
     from registry.finding import find
 
-    return list({file.resolve(): file for name in names for file in find(name)}.values())
+    files: dict[str, Path] = {}
+    problems: list[Problem] = []
+    for name in names:
+        try:
+            files.update((os.path.realpath(file), file) for file in find(name))
+        except InputError as error:
+            problems += error.problems
+    return list(files.values()), problems
 
 
 def one_file(name: str) -> Path:

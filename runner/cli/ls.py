@@ -2,36 +2,146 @@
 
 from __future__ import annotations
 
-from registry.errors import InputError
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from unicodedata import combining, east_asian_width
+
+import typer
+
+from registry.errors import InputError, Problem, did_you_mean, one_line
 from runner.cli.app import app
-from runner.cli.arguments import JsonOption, load
-from runner.cli.output import print_json, short, table
+from runner.cli.arguments import JsonOption, RunsOption, load
+from runner.cli.output import print_json, short
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+NOT_RUN = "not run"
+
+_NARROW = 3
+"""No column of a table is cut to less."""
+
+
+def _filter(flag: str, what: str) -> Any:
+    return typer.Option(flag, metavar="TEXT", help=f"Only cards {what}.", show_default=False)
 
 
 @app.command()
-def ls(as_json: JsonOption = False) -> None:
-    """List the cards that can be named here."""
-    from registry.finding import all_cards
+def ls(
+    base: Annotated[list[str] | None, _filter("--base", "on this base")] = None,
+    task: Annotated[list[str] | None, _filter("--task", "of this task")] = None,
+    dataset: Annotated[list[str] | None, _filter("--dataset", "on this dataset")] = None,
+    adapter: Annotated[list[str] | None, _filter("--adapter", "with this adapter (`full` for none)")] = None,
+    verdict: Annotated[list[str] | None, _filter("--verdict", "with this verdict (`not run` for none)")] = None,
+    tag: Annotated[list[str] | None, _filter("--tag", "with this tag")] = None,
+    sort: Annotated[str, typer.Option("--sort", metavar="FIELD", help="Sort by id, base, dataset, verdict, …")] = "id",
+    reverse: Annotated[bool, typer.Option("--reverse", help="Sort from last to first.")] = False,
+    runs: RunsOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """List the cards that can be named here, with the verdict of each one's newest run.
 
-    rows, problems = [], []
-    for name, file in all_cards().items():
-        try:
-            card = load(file).card
-        except InputError as error:
-            problems += error.problems
-            continue
-        rows.append(
-            {
-                "id": name,
-                "base": card.base.model or (card.base.architecture.model_type if card.base.architecture else ""),
-                "adapter": card.adapter.type if card.adapter else "full",
-                "dataset": card.data.dataset,
-                "file": short(file),
-            }
-        )
+    The text of a filter is a part of the value, or a glob over all of it. A filter given twice wants either text;
+    several filters must all fit.
+    """
+    from registry.finding import all_cards, clashes
+    from registry.listing import Entry, cache_file, entries, in_order, matches
+
+    names = [*Entry.__annotations__, "verdict"]
+    if sort not in names:
+        raise InputError(Problem(f"--sort {sort}", "", f"no such field; {did_you_mean(sort, names)}"))
+    files = list(all_cards().values())
+    found, problems = entries(files, load, cache_file(), _code())
+    given = {"base": base, "task": task, "dataset": dataset, "adapter": adapter, "verdict": verdict, "tags": tag}
+    wanted = {field: patterns for field, patterns in given.items() if patterns}
+    have_run = {folder.name for folder in runs.iterdir()} if runs.is_dir() else set()
+    rows = []
+    for entry in found:
+        newest = _verdict(runs / entry.id) if entry.id in have_run else NOT_RUN
+        row = {**vars(entry), "file": short(Path(entry.file)), "verdict": newest}
+        if matches(row, wanted):
+            rows.append(row)
+    rows = in_order(rows, sort, reverse, _ranking() if sort == "verdict" else ())
     if as_json:
         print_json(rows)
+    elif rows:
+        _print_table(rows)
     else:
-        table(["Card", "Base", "Trains", "Dataset", "File"], [list(row.values()) for row in rows])
+        typer.echo("no card fits these filters" if found else "no cards here", err=True)
+    problems += clashes(files)
     if problems:
         raise InputError(problems)
+
+
+def _code() -> Iterable[Path]:
+    """The files of replicard: what a card means may change with any of them."""
+    return (file for package in ("registry", "runner") for file in (Path(__file__).parents[2] / package).rglob("*.py"))
+
+
+def _ranking() -> Sequence[str]:
+    from runner.judging import BADNESS
+
+    return tuple(verdict for verdict in BADNESS if verdict != NOT_RUN)
+
+
+def _verdict(folder: Path) -> str:
+    """The verdict in the audit of a card's newest complete run, read without what makes a record a model."""
+    records = [(file.stat().st_mtime, file) for file in folder.glob("*/seed*/record.json")]
+    for _, record in sorted(records, reverse=True):
+        audit = record.parents[1] / "audit.json"
+        try:
+            if audit.exists():
+                return str(json.loads(audit.read_bytes())["verdict"] or "nothing reported")
+            if json.loads(record.read_bytes())["evaluation"] is not None:
+                return "not audited"
+        except (OSError, ValueError, LookupError, TypeError):
+            return "unreadable"
+    return NOT_RUN
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    """One line a card: on a terminal as wide as it is, the paths left out where they do not fit; elsewhere whole."""
+    columns = {
+        "Card": [row["id"] for row in rows],
+        "Base": [row["base"] for row in rows],
+        "Adapter": [row["adapter"] for row in rows],
+        "Dataset": [row["dataset"] for row in rows],
+        "Verdict": ["–" if row["verdict"] == NOT_RUN else row["verdict"] for row in rows],
+        "File": [row["file"] for row in rows],
+    }
+    cells = {name: [name, *map(one_line, column)] for name, column in columns.items()}
+    widths = {name: max(map(_width, column)) for name, column in cells.items()}
+    if sys.stdout.isatty():
+        room = shutil.get_terminal_size().columns
+        if sum(widths.values()) + 2 * (len(widths) - 1) > room:
+            del widths["File"], cells["File"]
+        while sum(widths.values()) + 2 * (len(widths) - 1) > room:
+            # The longest is cut first, and the id, which is what one types, only where it is three times as long.
+            name = max(widths, key=lambda name: widths[name] / 3 if name == "Card" else widths[name])
+            if widths[name] <= _NARROW:
+                break
+            widths[name] -= 1
+    lines = [
+        "  ".join(_cell(cell, width) for cell, width in zip(line, widths.values(), strict=True)).rstrip()
+        for line in zip(*cells.values(), strict=True)
+    ]
+    typer.echo("\n".join([typer.style(lines[0], bold=True), *lines[1:]]))
+
+
+def _cell(text: str, width: int) -> str:
+    """A text in so many columns of a terminal."""
+    if _width(text) > width:
+        while _width(text) >= width:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (width - _width(text))
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum((1 + (east_asian_width(sign) in "WF")) * (not combining(sign)) for sign in text)

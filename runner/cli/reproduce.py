@@ -18,7 +18,6 @@ from runner.cli.arguments import (
     SeedsOption,
     SetOption,
     consent,
-    files_of,
     load_all,
     seeded,
     set_quiet,
@@ -44,7 +43,7 @@ def reproduce(
     """Plan, train, evaluate, audit and render cards; what is done is not done again."""
     set_quiet(quiet)
     # Every card is validated before the first is run.
-    loaded = load_all(files_of(cards), set_)
+    loaded = load_all(cards, set_)
     done, worst = [], 0
     for one in loaded:
         try:

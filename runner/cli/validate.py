@@ -2,14 +2,85 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
 import typer
 
+from registry.errors import InputError, in_order, one_line
 from runner.cli.app import app
-from runner.cli.arguments import CardsArgument, SetOption, files_of, load_all
+from runner.cli.arguments import CardsArgument, SetOption, files_of, load
+from runner.cli.output import print_json
+
+if TYPE_CHECKING:
+    from registry.errors import Problem
+
+Format = Literal["text", "json", "github"]
 
 
 @app.command()
-def validate(cards: CardsArgument, set_: SetOption = None) -> None:
+def validate(
+    cards: CardsArgument,
+    set_: SetOption = None,
+    format_: Annotated[
+        Format, typer.Option("--format", help="Lines for people, JSON, or annotations of a GitHub workflow.")
+    ] = "text",
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there are warnings.")] = False,
+) -> None:
     """Check cards and say everything that is wrong with them."""
-    loaded = load_all(files_of(cards), set_)
-    typer.echo(f"{len(loaded)} card{'s are' if len(loaded) > 1 else ' is'} valid")
+    from registry.finding import clashes
+
+    files, problems = files_of(cards)
+    problems += clashes(files)
+    valid = 0
+    for file in files:
+        try:
+            problems += load(file, set_).warnings
+            valid += 1
+        except InputError as error:
+            problems += in_order([*error.problems, *error.warnings])
+    wrong = any(problem.level == "error" for problem in problems)
+    _print(format_, problems, valid, wrong)
+    if wrong or (strict and problems):
+        raise typer.Exit(2 if wrong else 1)
+
+
+def _print(format_: Format, problems: list[Problem], valid: int, wrong: bool) -> None:
+    """The same problems in the chosen format; people read them on standard error."""
+    if format_ == "json":
+        print_json({"valid": valid, "problems": [_as_json(problem) for problem in problems]})
+        return
+    for problem in problems:
+        if format_ == "github":
+            typer.echo(_as_annotation(problem))
+        else:
+            typer.echo(str(problem), err=True)
+    if not wrong:
+        warnings = f", with {len(problems)} warning{'s' * (len(problems) > 1)}" if problems else ""
+        typer.echo(f"{valid} card{'s are' if valid > 1 else ' is'} valid{warnings}")
+
+
+def _as_json(problem: Problem) -> dict[str, Any]:
+    file, line, column = problem.place
+    return {
+        "level": problem.level,
+        "file": file,
+        "line": line,
+        "column": column,
+        "path": problem.path,
+        "message": problem.message,
+    }
+
+
+def _as_annotation(problem: Problem) -> str:
+    """A workflow command of GitHub Actions, with its escapes.
+
+    https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+    """
+    file, line, column = problem.place
+    properties = {"file": file, "line": line, "col": column, "title": problem.path}
+    given = ",".join(f"{name}={_escaped(str(value))}" for name, value in properties.items() if value not in ("", None))
+    return f"::{problem.level} {given}::{one_line(problem.message).replace('%', '%25')}"
+
+
+def _escaped(text: str) -> str:
+    return one_line(text).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")

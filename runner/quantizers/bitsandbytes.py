@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import model_validator
 
 from registry.part import Plugin
 from registry.vocabulary import DType
@@ -24,6 +26,14 @@ class Config(Plugin):
     """Whether the scales of 4-bit weights are quantized too."""
     compute_dtype: DType = "float32"
     """Number type of the products with 4-bit weights."""
+
+    @model_validator(mode="after")
+    def _of_four_bits(self) -> Self:
+        if self.bits == 8:
+            for name in ("quant_type", "double_quant", "compute_dtype"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"`{name}` is of 4-bit weights, and `bits` is 8; leave it out")
+        return self
 
 
 def arguments(config: Config, heads: Sequence[str]) -> dict[str, Any]:

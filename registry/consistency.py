@@ -1,0 +1,169 @@
+"""Cross-checks: what the values of a card say against each other. A check is one function, listed in `CHECKS`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from registry.architectures import missing_layers
+from registry.card import TrainedTokenizer
+from registry.errors import did_you_mean
+from registry.part import layer_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from registry.card import Card
+    from registry.errors import Level
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that does not fit.
+
+    Attributes:
+        path: Dotted path of the field to look at.
+        message: What is wrong and what to do about it.
+        level: An error must be put right; a warning only be known.
+    """
+
+    path: str
+    message: str
+    level: Level = "error"
+
+
+def inconsistencies(card: Card) -> Iterator[Finding]:
+    """All that does not fit in a card, by its own values alone."""
+    for check in CHECKS:
+        yield from check(card)
+
+
+def _quantized_without_adapter(card: Card) -> Iterator[Finding]:
+    if card.quantization is not None and card.adapter is None:
+        yield Finding("quantization", "without `adapter`: quantized weights cannot be trained; add an adapter")
+
+
+def _layers_that_are_not_there(card: Card) -> Iterator[Finding]:
+    if card.adapter is None or card.base.architecture is None:
+        return
+    for field, names in layer_names(card.adapter).items():
+        for name, hint in missing_layers(card.base.architecture, names):
+            kind = card.base.architecture.model_type
+            yield Finding(f"adapter.{field}", f"a {kind} has no layer named {name!r}; {hint}")
+
+
+def _text_longer_than_positions(card: Card) -> Iterator[Finding]:
+    if card.base.architecture is None:
+        return
+    positions, longest = card.base.architecture.max_position_embeddings, card.data.tokens.max_length
+    if longest > positions:
+        message = f"{longest:,} is over the model's {positions:,} positions (`max_position_embeddings`); shorten it"
+        yield Finding("data.tokens.max_length", message)
+
+
+def _total_batch_size(card: Card) -> Iterator[Finding]:
+    training, count = card.training, card.hardware.count
+    product = training.batch_size * training.gradient_accumulation_steps * count
+    if training.total_batch_size not in (None, product):
+        message = f"says {training.total_batch_size:,}, but {training.batch_size:,} rows × "
+        message += f"{training.gradient_accumulation_steps:,} accumulated × {count:,} device{'s' * (count > 1)} = "
+        yield Finding("training.total_batch_size", f"{message}{product:,}; correct one")
+
+
+def _fp16_on_a_cpu(card: Card) -> Iterator[Finding]:
+    if card.hardware.accelerator == "cpu" and card.training.precision == "fp16":
+        message = (
+            "fp16 on a `cpu`, which cannot train in it; declare fp32 or bf16, or the accelerator it was trained on"
+        )
+        yield Finding("training.precision", message)
+
+
+def _decoder_without_padding(card: Card) -> Iterator[Finding]:
+    base = card.base
+    if base.architecture is None or base.pad_token is not None or isinstance(base.tokenizer, TrainedTokenizer):
+        return
+    if base.architecture.decoder:
+        message = f"missing: the tokenizer of a {base.architecture.model_type} rarely has a padding token; "
+        yield Finding("base.pad_token", message + "say `eos` or `unk`, or `own` if this one has")
+
+
+def _head_of_other_labels(card: Card) -> Iterator[Finding]:
+    base = card.base
+    if base.architecture is None:
+        return
+    have, want = base.architecture.num_labels, len(card.task.labels)
+    if have is not None and base.head is None:
+        message = f"missing: the base has a classification head of {have} labels; say `keep` or `new`"
+        yield Finding("base.head", message)
+    elif have is not None and base.head == "keep" and have != want:
+        message = (
+            f"the base's head has {have} labels and the task {want}; `head: new` draws one, or correct `task.labels`"
+        )
+        yield Finding("base.head", message)
+
+
+def _best_of_what(card: Card) -> Iterator[Finding]:
+    if card.training.select == "best" and card.evaluation.each_epoch is None:
+        yield Finding("training.select", "`best` needs `evaluation.each_epoch`: the split that says what is best")
+
+
+def _averaging_of_two_labels(card: Card) -> Iterator[Finding]:
+    for index, metric in enumerate(card.evaluation.metrics):
+        if metric.averaging == "positive" and len(card.task.labels) > 2:
+            message = "averaging `positive` is for two labels; use macro, micro or weighted"
+            yield Finding(f"evaluation.metrics[{index}]", message)
+
+
+def _labels_that_are_not_there(card: Card) -> Iterator[Finding]:
+    named = [(f"reported[{index}].label", claim.label) for index, claim in enumerate(card.reported)]
+    named += [(f"examples[{index}].label", example.label) for index, example in enumerate(card.examples)]
+    for path, label in named:
+        if label is not None and label not in card.task.labels:
+            yield Finding(path, f"{label!r} is not a label; {did_you_mean(label, card.task.labels)}")
+
+
+def _pairs_of_texts(card: Card) -> Iterator[Finding]:
+    paired = card.data.text_pair is not None
+    for index, example in enumerate(card.examples):
+        if paired and example.text_pair is None:
+            yield Finding(f"examples[{index}]", "`text_pair` is missing: a row of `data` is a pair of texts")
+        elif not paired and example.text_pair is not None:
+            yield Finding(f"examples[{index}].text_pair", "`data.text_pair` names no column of second texts; remove it")
+
+
+def _tested_on_training_rows(card: Card) -> Iterator[Finding]:
+    train = card.data.taken.get("train")
+    for part in ("validation", "test"):
+        if train is not None and card.data.taken.get(part) == train:
+            yield Finding(f"data.take.{part}", f"takes {train!r}, the rows that are trained on", "warning")
+
+
+def _placeholders(card: Card) -> Iterator[Finding]:
+    for index, claim in enumerate(card.reported):
+        if claim.number.placeholder:
+            message = f"{claim.value!r} reads like a placeholder and will not be compared"
+            yield Finding(f"reported[{index}].value", message, "warning")
+
+
+def _no_license(card: Card) -> Iterator[Finding]:
+    if card.readme.license is None:
+        message = "missing: without a license nobody may use the model; name the Hub's id of one"
+        yield Finding("readme.license", message, "warning")
+
+
+CHECKS: tuple[Callable[[Card], Iterator[Finding]], ...] = (
+    _quantized_without_adapter,
+    _layers_that_are_not_there,
+    _text_longer_than_positions,
+    _total_batch_size,
+    _fp16_on_a_cpu,
+    _decoder_without_padding,
+    _head_of_other_labels,
+    _best_of_what,
+    _averaging_of_two_labels,
+    _labels_that_are_not_there,
+    _pairs_of_texts,
+    _tested_on_training_rows,
+    _placeholders,
+    _no_license,
+)
