@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CARD ?= quickstart
 
-.PHONY: help reproduce test check lint types imports format corpus constraints clean
+.PHONY: help reproduce test check lint types imports format corpus docs constraints clean
 
 help:  ## List what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,10 @@ format: .venv/.installed-test  ## Format the code
 
 corpus: .venv/.installed  ## Write the embedded corpora anew
 	$(BIN)/python cards/data/generate.py
+
+docs: .venv/.installed  ## Write docs/card.md and cards/schema.json anew from the spec
+	$(BIN)/replicard schema --output cards/schema.json
+	$(BIN)/replicard schema --format markdown --output docs/card.md
 
 constraints: .venv/.installed-test  ## Write constraints.txt from what is installed
 	{ sed -n '/^#/p' constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+.*//' | LC_ALL=C sort -f; } > constraints.new

@@ -1,9 +1,9 @@
 """Model families: the facts of their configurations, under the names that transformers uses.
 
 A card that states them can be planned without network, and a card with no base model is built from them. Defaults are
-those of the configuration classes of transformers 5.23 (`BertConfig`, `DistilBertConfig`, `LlamaConfig`). Known of each
-family besides: the modules of its `heads`, the linear `layers` that an adapter may name (`{}` is the number of a block),
-and whether it is a `decoder`, whose tokenizer has no padding token.
+those of the configuration classes of transformers 5.23 (`BertConfig`, `DistilBertConfig`, `LlamaConfig`). Besides, of
+each family are known the modules of its `heads`, the linear `layers` that an adapter may name (`{}` is the number of a
+block), and whether it is a `decoder`, whose tokenizer has no padding token.
 """
 
 from __future__ import annotations
@@ -35,19 +35,28 @@ class Bert(Part):
     )
 
     model_type: Literal["bert"]
-    num_labels: Annotated[int, Field(gt=1)] | None = None
+    """Name of the family in transformers."""
+    num_labels: Annotated[Annotated[int, Field(gt=1)] | None, Field(examples=[2])] = None
     """Labels of the classification head that the base brings; null where it brings none."""
     vocab_size: Annotated[int, Field(gt=0)] = 30522
     """Tokens in the vocabulary; for a base without weights, that of the tokenizer that is trained is used."""
     hidden_size: Annotated[int, Field(gt=0)] = 768
+    """Width of the hidden states."""
     num_hidden_layers: Annotated[int, Field(gt=0)] = 12
+    """Transformer layers."""
     num_attention_heads: Annotated[int, Field(gt=0)] = 12
+    """Attention heads of a layer."""
     intermediate_size: Annotated[int, Field(gt=0)] = 3072
+    """Width inside the feed-forward blocks."""
     max_position_embeddings: Annotated[int, Field(gt=0)] = 512
+    """Longest sequence that the model has positions for."""
     type_vocab_size: Annotated[int, Field(gt=0)] = 2
+    """Kinds of segments: two, the first and the second text of a pair."""
     hidden_dropout_prob: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Dropout of the embeddings and of each block's output."""
     attention_probs_dropout_prob: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    classifier_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Dropout of the attention weights."""
+    classifier_dropout: Annotated[Annotated[float, Field(ge=0, lt=1)] | None, Field(examples=[0.2])] = None
     """Dropout before the classification head; null takes `hidden_dropout_prob`."""
     initializer_range: Annotated[float, Field(gt=0)] | None = None
     """Standard deviation that random weights are drawn with; null takes 0.02, which is small for a narrow model."""
@@ -68,18 +77,27 @@ class DistilBert(Part):
     )
 
     model_type: Literal["distilbert"]
-    num_labels: Annotated[int, Field(gt=1)] | None = None
+    """Name of the family in transformers."""
+    num_labels: Annotated[Annotated[int, Field(gt=1)] | None, Field(examples=[2])] = None
     """Labels of the classification head that the base brings; null where it brings none."""
     vocab_size: Annotated[int, Field(gt=0)] = 30522
     """Tokens in the vocabulary; for a base without weights, that of the tokenizer that is trained is used."""
     dim: Annotated[int, Field(gt=0)] = 768
+    """Width of the hidden states."""
     hidden_dim: Annotated[int, Field(gt=0)] = 3072
+    """Width inside the feed-forward blocks."""
     n_layers: Annotated[int, Field(gt=0)] = 6
+    """Transformer layers."""
     n_heads: Annotated[int, Field(gt=0)] = 12
+    """Attention heads of a layer."""
     max_position_embeddings: Annotated[int, Field(gt=0)] = 512
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    attention_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Longest sequence that the model has positions for."""
+    dropout: Annotated[float, Field(ge=0, lt=1, examples=[0.1])] = 0.1
+    """Dropout of the embeddings and of the feed-forward blocks."""
+    attention_dropout: Annotated[float, Field(ge=0, lt=1, examples=[0.1])] = 0.1
+    """Dropout of the attention weights."""
     seq_classif_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """Dropout before the classification head."""
 
 
 class Llama(Part):
@@ -98,22 +116,31 @@ class Llama(Part):
     )
 
     model_type: Literal["llama"]
-    num_labels: Annotated[int, Field(gt=1)] | None = None
+    """Name of the family in transformers."""
+    num_labels: Annotated[Annotated[int, Field(gt=1)] | None, Field(examples=[2])] = None
     """Labels of the classification head that the base brings; null where it brings none."""
     vocab_size: Annotated[int, Field(gt=0)] = 32000
     """Tokens in the vocabulary; for a base without weights, that of the tokenizer that is trained is used."""
     hidden_size: Annotated[int, Field(gt=0)] = 4096
+    """Width of the hidden states."""
     intermediate_size: Annotated[int, Field(gt=0)] = 11008
+    """Width inside the feed-forward blocks."""
     num_hidden_layers: Annotated[int, Field(gt=0)] = 32
+    """Transformer layers."""
     num_attention_heads: Annotated[int, Field(gt=0)] = 32
+    """Attention heads of a layer."""
     num_key_value_heads: Annotated[int, Field(gt=0)] | None = None
     """Heads of keys and values (grouped-query attention); null takes `num_attention_heads`."""
     head_dim: Annotated[int, Field(gt=0)] | None = None
     """Size of one head; null takes `hidden_size / num_attention_heads`."""
     max_position_embeddings: Annotated[int, Field(gt=0)] = 2048
+    """Longest sequence that the model has positions for."""
     rms_norm_eps: Annotated[float, Field(gt=0)] = 1e-6
+    """What the norms add to the variance."""
     tie_word_embeddings: bool = False
-    attention_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Whether input and output embeddings share their weights; a classifier has no output embeddings."""
+    attention_dropout: Annotated[float, Field(ge=0, lt=1, examples=[0.0])] = 0.0
+    """Dropout of the attention weights."""
 
 
 Architecture = Annotated[Bert | DistilBert | Llama, Field(discriminator="model_type")]

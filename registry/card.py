@@ -83,7 +83,7 @@ class Source(Part):
 
     repo: Text | None = None
     """Hub id of the model whose README this is; null where the README does not name it."""
-    revision: str | None = None
+    revision: Annotated[str | None, Field(examples=["0123456789abcdef0123456789abcdef01234567"])] = None
     """Commit of that repo, where it is known."""
     readme: Text
     """Verbatim copy of the README, relative to the card."""
@@ -116,7 +116,7 @@ class Base(Part):
 
     model: str | None = None
     """A Hub id, or a folder relative to the card or the working directory; null builds `architecture` from scratch."""
-    revision: str | None = None
+    revision: Annotated[str | None, Field(examples=["main"])] = None
     """Branch, tag or commit of the Hub repo; null is its `main`. The commit it resolves to goes into the record."""
     tokenizer: _Tokenizer | None = None
     """Another id or folder where the tokenizer is not the model's; or how to train one."""
@@ -145,7 +145,7 @@ class Task(Plugin):
 
     labels: Annotated[tuple[Text, ...], Field(min_length=2)]
     """Names of the classes, in the order of their indices."""
-    positive: str | None = None
+    positive: Annotated[str | None, Field(examples=["positive"])] = None
     """The class that precision, recall and F1 are about in a binary task; null is the last label."""
 
     @model_validator(mode="after")
@@ -167,7 +167,7 @@ class SplitRows(Part):
 
     train: Positive | None = None
     """Rows of the training split."""
-    validation: Positive | None = None
+    validation: Annotated[Positive | None, Field(examples=[1000])] = None
     """Rows of the validation split."""
     test: Positive | None = None
     """Rows of the test split."""
@@ -226,9 +226,9 @@ class Data(Part):
 
     dataset: Text
     """A Hub id, or a folder relative to the card or the working directory."""
-    config: str | None = None
+    config: Annotated[str | None, Field(examples=["plain_text"])] = None
     """Configuration (subset) of the dataset, where it has several."""
-    revision: str | None = None
+    revision: Annotated[str | None, Field(examples=["main"])] = None
     """Branch, tag or commit of the Hub repo; null is its `main`."""
     text: Text = "text"
     """Column of the text."""
@@ -316,7 +316,7 @@ class Training(Part):
     """Training rows a device takes at once."""
     gradient_accumulation_steps: Positive = 1
     """Batches whose gradients are added up before a step."""
-    total_batch_size: Annotated[Positive, Unit("rows")] | None = None
+    total_batch_size: Annotated[Annotated[Positive, Unit("rows")] | None, Field(examples=[32])] = None
     """Rows of one step over all devices where a source says so; checked, not used: the product of the other factors."""
     eval_batch_size: Annotated[Positive, Unit("rows")] = 8
     """Rows a device scores at once."""
@@ -356,8 +356,11 @@ class Training(Part):
 
 def _accelerator(name: str) -> str:
     if name not in ACCELERATORS:
-        message = f"{name!r} is not known here; {did_you_mean(name, ACCELERATORS)}"
-        raise ValueError(f"{message}; a new one is a line in registry/hardware.py")
+        alike = [known for known, device in ACCELERATORS.items() if device.match and device.is_named(name)]
+        hint = did_you_mean(alike[0] if alike else name, ACCELERATORS)
+        if not hint.startswith("did you mean"):
+            hint = "registry/hardware.py lists what is known, and a new one is an entry there"
+        raise ValueError(f"{name!r} is not known here; {hint}")
     return name
 
 
@@ -387,7 +390,7 @@ class Software(Part):
     """Version of datasets."""
     tokenizers: str | None = None
     """Version of tokenizers."""
-    peft: str | None = None
+    peft: Annotated[str | None, Field(examples=["0.11.1"])] = None
     """Version of peft."""
 
 
@@ -398,7 +401,7 @@ class Metric(Part):
     """A file of `runner/metrics`, or `evaluate:<id or path>` for a metric of the evaluate package."""
     averaging: Averaging | None = None
     """How per-class scores become one; null is the positive class in a binary task, else macro."""
-    trust: bool = False
+    trust: Annotated[bool, Field(examples=[True])] = False
     """Consent to run the code that `evaluate:…` loads."""
 
     @model_validator(mode="after")
@@ -459,15 +462,15 @@ class Claim(Part):
     """The split it was measured on, where that is said."""
     headline: bool = False
     """Whether it is a main result."""
-    averaging: Averaging | None = None
+    averaging: Annotated[Averaging | None, Field(examples=["macro"])] = None
     """The averaging, where that is said."""
     label: str | None = None
     """The class it is about, where that is not the positive one."""
-    n: Annotated[Positive, Unit("rows")] | None = None
+    n: Annotated[Annotated[Positive, Unit("rows")] | None, Field(examples=[25000])] = None
     """Rows it was measured on, where that is said."""
     epoch: Annotated[float, Field(gt=0)] | None = None
     """The epoch after which it was measured."""
-    step: Positive | None = None
+    step: Annotated[Positive | None, Field(examples=[1250])] = None
     """The optimizer step after which it was measured."""
     seeds: Annotated[int, Field(ge=2)] | None = None
     """Number of seeds that it is the mean of."""
@@ -605,9 +608,9 @@ class Readme(Part):
 
     license: Annotated[str, AfterValidator(_license)] | None = None
     """The Hub's id of the license; `other` with a name and a link where it is none of them."""
-    license_name: str | None = None
+    license_name: Annotated[str | None, Field(examples=["my-license"])] = None
     """Name of a license that is `other`."""
-    license_link: str | None = None
+    license_link: Annotated[str | None, Field(examples=["LICENSE"])] = None
     """Where the text of a license that is `other` stands: a URL, or a file of the repo."""
     language: tuple[Annotated[str, AfterValidator(_language)], ...] = ()
     """Languages of the texts, as BCP-47 codes."""

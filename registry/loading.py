@@ -21,13 +21,14 @@ from registry.locking import unpinned
 from registry.secrets import find_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from registry.consistency import Finding
     from registry.part import Plugin
 
     Plugins = Mapping[str, Mapping[str, Callable[[], type[Plugin]]]]
 
+_REVOKE = "take it out and revoke it; replicard logs in with `hf auth login`"
 _INTERPOLATION = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}")
 
 
@@ -103,7 +104,9 @@ def load(
     raw, places = yaml.read(text, name)
     if not isinstance(raw, dict):
         raise InputError(Problem(f"{name}:{places['']}", "", "a card is a mapping: it begins with `schema: 1`"))
-    _refuse_interpolation(raw, name, places)
+    texts = list(_texts(raw, ""))
+    _refuse_secret_values(texts, name, places)
+    _refuse_interpolation(texts, name, places)
     changed = _overrides(raw, overrides)
     try:
         card = _validate(raw, name, places, plugins, changed)
@@ -144,15 +147,14 @@ def _refuse_secrets(text: str, name: str, overrides: Sequence[str]) -> None:
     Raises:
         InputError: With the place of each, never its text.
     """
-    remedy = "take it out and revoke it; replicard logs in with `hf auth login`"
     problems = []
     for offset, kind in find_secrets(text):
         before = text[:offset]
         place = yaml.Place(before.count("\n") + 1, offset - before.rfind("\n"))
-        problems.append(Problem(f"{name}:{place}", "", f"holds what looks like {kind}; {remedy}"))
+        problems.append(Problem(f"{name}:{place}", "", f"holds what looks like {kind}; {_REVOKE}"))
     for override in overrides:
         for _, kind in find_secrets(override):
-            problems.append(Problem("--set", "", f"holds what looks like {kind}; {remedy}"))
+            problems.append(Problem("--set", "", f"holds what looks like {kind}; {_REVOKE}"))
     if problems:
         raise InputError(problems)
 
@@ -176,30 +178,44 @@ def read_bytes(file: Path) -> bytes:
         raise InputError(Problem(str(file), "", f"cannot be read: {error.strerror}")) from None
 
 
-def _refuse_interpolation(raw: dict[str, Any], name: str, places: Mapping[str, yaml.Place]) -> None:
+def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Every text of a raw card, by its path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(item, yaml.join(path, key))
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _texts(item, yaml.join(path, index))
+
+
+def _refuse_secret_values(texts: Iterable[tuple[str, str]], name: str, places: Mapping[str, yaml.Place]) -> None:
+    """Stop at a secret that shows only when the escapes and line breaks of YAML are read.
+
+    Raises:
+        InputError: With the place of each, never its text.
+    """
+    problems = [
+        Problem(f"{name}:{places[path]}", "", f"holds what looks like {kind}; {_REVOKE}")
+        for path, text in texts
+        for _, kind in find_secrets(text)
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def _refuse_interpolation(texts: Iterable[tuple[str, str]], name: str, places: Mapping[str, yaml.Place]) -> None:
     """Refuse `${…}` in what makes the run: a card reads whole, from top to bottom, on every machine.
 
     Raises:
         InputError: With the place of each.
     """
-
-    def texts(value: Any, path: str) -> Iterable[tuple[str, str]]:
-        items: Iterable[tuple[str | int, Any]] = ()
-        if isinstance(value, dict):
-            items = value.items()
-        elif isinstance(value, tuple):
-            items = enumerate(value)
-        elif isinstance(value, str):
-            yield path, value
-        for key, item in items:
-            yield from texts(item, yaml.join(path, key))
-
     message = "interpolation (`${…}`) is refused; write the value out"
     problems = [
         Problem(f"{name}:{places[path]}", path, message)
-        for section in RUN_SECTIONS
-        for path, text in texts(raw.get(section), section)
-        if _INTERPOLATION.search(text)
+        for path, text in texts
+        if path.partition(".")[0].partition("[")[0] in RUN_SECTIONS and _INTERPOLATION.search(text)
     ]
     if problems:
         raise InputError(problems)

@@ -123,7 +123,7 @@ class _Generator(GenerateJsonSchema):
         for choice in ("oneOf", "anyOf"):
             if choice in one:
                 return {**one, choice: [*one[choice], last]}
-        return super().get_union_of_schemas(schemas)
+        return {"oneOf": schemas} if "$ref" in one else super().get_union_of_schemas(schemas)
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> dict[str, Any]:
         """A choice without the `discriminator`, which is OpenAPI's."""
@@ -172,9 +172,8 @@ def schema_text(plugins: Plugins, metrics: Iterable[str]) -> str:
 
 def _definitions(configs: Mapping[str, type[Plugin]]) -> dict[str, Any]:
     """The definition of every section by name; those of plugins by the section's key and the plugin's name."""
-    refs, made = models_json_schema(
-        [(model, "validation") for model in (Card, *configs.values())], schema_generator=_Generator
-    )
+    models: list[type[BaseModel]] = [Card, *configs.values()]
+    refs, made = models_json_schema([(model, "validation") for model in models], schema_generator=_Generator)
     text = json.dumps(made["$defs"])
     for name, model in configs.items():
         old = refs[model, "validation"]["$ref"].removeprefix(_REF)

@@ -167,7 +167,10 @@ def front_matter(card: Card, shown: Record) -> str:
 
     meta: dict[str, Any] = {}
     if card.readme.language:
-        meta["language"] = list(card.readme.language)
+        # The Hub takes ISO 639 codes under `language`, tags with a script or a region besides.
+        meta["language"] = list(dict.fromkeys(code.partition("-")[0] for code in card.readme.language))
+        if tagged := [code for code in card.readme.language if "-" in code]:
+            meta["language_bcp47"] = tagged
     if card.readme.license:
         meta["license"] = card.readme.license
     meta["library_name"] = "peft" if card.adapter is not None else "transformers"

@@ -8,6 +8,7 @@ import pty
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,8 +119,8 @@ def test_all_that_is_wrong_with_several_cards_is_said_at_once(tmp_path: Path) ->
     two = write_card(tmp_path, "[accuracy]", "[nothing]", name="two")
     answer = replicard("validate", one, two, "quickstart")
     assert answer.code == 2
-    assert ["one.yaml" in line for line in answer.err.splitlines()] == [True, False]
-    assert "two.yaml" in answer.err
+    errors = [line for line in answer.err.splitlines() if "  warning: " not in line]
+    assert [Path(line.partition(":")[0]).name for line in errors] == ["one.yaml", "two.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,7 @@ def test_a_card_with_spaces_in_its_path_is_found_in_the_cards_of_the_working_fol
 ) -> None:
     write_card(tmp_path / "my work" / "cards" / "some topic")
     monkeypatch.chdir(tmp_path / "my work")
-    assert replicard("validate", "tiny").out == "1 card is valid\n"
+    assert replicard("validate", "tiny").out.startswith("1 card is valid")
     files = {row["id"]: row["file"] for row in json.loads(replicard("ls", "--json").out)}
     assert files["tiny"] == "cards/some topic/tiny.yaml"
 

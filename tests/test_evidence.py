@@ -236,8 +236,8 @@ def test_a_source_with_another_hash_is_refused_with_both(refusal: Callable[..., 
     (line,) = refusal(source_text=changed)
     digest = hashlib.sha256(changed.encode()).hexdigest()
     assert (
-        line
-        == f"source.sha256: is {CARD['source']['sha256']}, but sources/x.md has {digest}; keep it verbatim, or correct the hash"
+        line == f"source.sha256: is {CARD['source']['sha256']}, but sources/x.md has {digest}; "
+        "keep it verbatim, or correct the hash"
     )
 
 

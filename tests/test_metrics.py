@@ -6,7 +6,6 @@ import inspect
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from runner.scoring import averaging_of, bootstrap, scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from registry.loading import Loaded
 
@@ -89,7 +89,7 @@ def test_a_section_s_type_is_the_name_of_its_file(kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", plugins.names("tasks"))
-def test_a_task_s_file_has_what_a_task_needs_and_a_shipped_card_runs_it(name: str) -> None:
+def test_a_task_s_file_has_what_a_task_needs(name: str) -> None:
     import transformers
 
     task = plugins.task(name)
@@ -99,8 +99,6 @@ def test_a_task_s_file_has_what_a_task_needs_and_a_shipped_card_runs_it(name: st
         own, needed = getattr(task, stage), getattr(plugins.Task, stage)
         assert ["self", *inspect.signature(own).parameters] == list(inspect.signature(needed).parameters)
         assert inspect.getdoc(own)
-    tiny = Path(__file__).parents[1] / "cards" / "tiny"
-    assert name in {plugins.load_card(file).card.task.type for file in tiny.glob("*.yaml")}
 
 
 @pytest.mark.parametrize("labels", [2, 4])

@@ -72,7 +72,7 @@ def test_an_installed_replicard_validates_every_shipped_card(installed: Path, tm
     assert {row["id"] for row in json.loads(listed.stdout)} == shipped
     assert all(row["file"].startswith(str(installed)) for row in json.loads(listed.stdout))
     valid = run(installed, tmp_path, "validate", *shipped)
-    assert (valid.returncode, valid.stdout) == (0, f"{len(shipped)} cards are valid\n"), valid.stderr
+    assert (valid.returncode, valid.stdout.partition(",")[0]) == (0, f"{len(shipped)} cards are valid"), valid.stderr
     assert list(tmp_path.iterdir()) == []
 
 

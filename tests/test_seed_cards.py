@@ -81,8 +81,9 @@ def test_card_plans_without_network(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_card_says_how_to_run_it_in_its_first_line(name: str) -> None:
-    first = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0]
+def test_card_says_first_what_checks_it_and_how_to_run_it(name: str) -> None:
+    schema, first = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[:2]
+    assert schema == "# yaml-language-server: $schema=../schema.json"
     assert first.startswith("# ") and first.endswith(f"replicard reproduce {name}")
 
 

@@ -109,7 +109,7 @@ def test_an_annotation_escapes_what_github_reads_as_its_own(tmp_path: Path) -> N
     assert "5%25" in lines[1]
 
 
-@pytest.mark.parametrize("place", ["comment", "value", "key", "broken yaml", "override"])
+@pytest.mark.parametrize("place", ["comment", "value", "key", "escapes", "folded", "broken yaml", "override"])
 def test_a_secret_is_refused_and_never_repeated(place: str, tmp_path: Path) -> None:
     file = write_card(tmp_path)
     text = file.read_text()
@@ -118,6 +118,8 @@ def test_a_secret_is_refused_and_never_repeated(place: str, tmp_path: Path) -> N
             "comment": f"{text}# {TOKEN}\n",
             "value": text.replace("dataset: reviews", f"dataset: {TOKEN}"),
             "key": f"{text}{TOKEN}: 1\n",
+            "escapes": text.replace("dataset: reviews", f'dataset: "hf\\x5f{TOKEN[3:]}"'),
+            "folded": text.replace("dataset: reviews", f'dataset: "{TOKEN[:9]}\\\n    {TOKEN[9:]}"'),
             "broken yaml": f"{text}{TOKEN}: [\n",
             "override": text,
         }[place]

@@ -179,11 +179,13 @@ def test_a_tab_as_indentation_is_refused_where_it_stands() -> None:
 
 @pytest.mark.parametrize("quote", ["'", '"'])
 def test_an_unclosed_quote_is_refused_where_it_opens(quote: str) -> None:
-    assert refusal(f"a: 1\nb: {quote}x\nc: 1\n")[0].startswith("x.yaml:2:4  not YAML: the quotes opened at 2:4 are not closed")
+    told = "x.yaml:2:4  not YAML: the quotes opened at 2:4 are not closed"
+    assert refusal(f"a: 1\nb: {quote}x\nc: 1\n") == [told]
 
 
 def test_an_unclosed_list_is_refused_at_the_key_after_it() -> None:
-    assert refusal("a: [1,\n  2\nb: 3\n")[0].startswith("x.yaml:3:2  not YAML: the `[` at 1:4 is not closed; expected ',' or ']'")
+    told = "x.yaml:3:2  not YAML: the `[` at 1:4 is not closed; expected ',' or ']'"
+    assert refusal("a: [1,\n  2\nb: 3\n")[0].startswith(told)
 
 
 @pytest.mark.parametrize("escape", [r"\0", r"\a", r"\e", r"\x7f", r"\x9b"])

@@ -12,8 +12,8 @@ from runner.cli.app import app
 from runner.cli.failures import fail
 
 VERBS = (
-    "ls", "show", "init", "validate", "diff", "lock", "plan", "reproduce", "train", "evaluate", "audit", "render",
-    "predict",
+    "ls", "show", "init", "validate", "schema", "diff", "lock", "plan", "reproduce", "train", "evaluate", "audit",
+    "render", "predict",
 )  # fmt: skip
 """Files of this folder, in the order of `--help`."""
 

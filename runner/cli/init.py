@@ -345,9 +345,8 @@ def _write(file: Path, text: str, schema: Path) -> None:
     wrote = short(file)
     try:
         write(file, text)
-        made = None if schema.exists() else _schema()
-        if made is not None:
-            write(schema, made)
+        if not schema.exists():
+            write(schema, _schema())
             wrote += f", and {short(schema)} for editors"
     except (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         message = f"cannot be written: {error.strerror}; choose another place with --output FILE"
@@ -355,13 +354,12 @@ def _write(file: Path, text: str, schema: Path) -> None:
     typer.echo(f"wrote {wrote}")
 
 
-def _schema() -> str | None:
+def _schema() -> str:
     """The JSON Schema as text."""
-    try:
-        from registry.schema import schema_text
-    except ImportError:
-        return None
-    return str(schema_text())
+    from registry.schema import schema_text
+    from runner.plugins import names, sections
+
+    return schema_text(sections(), names("metrics"))
 
 
 def _say_what_next(name: str, file: Path, card: Card) -> None:
