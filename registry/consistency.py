@@ -102,6 +102,13 @@ def _head_of_other_labels(card: Card) -> Iterator[Finding]:
         yield Finding("base.head", message)
 
 
+def _choices_about_no_base(card: Card) -> Iterator[Finding]:
+    if card.base.model is None and card.base.head is not None:
+        yield Finding("base.head", "the base is built with random weights and has no head of its own; leave it out")
+    if isinstance(card.base.tokenizer, TrainedTokenizer) and card.base.pad_token in ("eos", "unk"):
+        yield Finding("base.pad_token", "a tokenizer that the card trains pads with a token of its own; leave it out")
+
+
 def _best_of_what(card: Card) -> Iterator[Finding]:
     if card.training.select == "best" and card.evaluation.each_epoch is None:
         yield Finding("training.select", "`best` needs `evaluation.each_epoch`: the split that says what is best")
@@ -159,6 +166,7 @@ CHECKS: tuple[Callable[[Card], Iterator[Finding]], ...] = (
     _fp16_on_a_cpu,
     _decoder_without_padding,
     _head_of_other_labels,
+    _choices_about_no_base,
     _best_of_what,
     _averaging_of_two_labels,
     _labels_that_are_not_there,

@@ -244,7 +244,9 @@ def _from_folder(card: Card, folder: Path, tokenizer: Any, its_head: bool = Fals
     import torch
     from safetensors import SafetensorError
 
-    config = _labelled(_config(folder, card), card)
+    config = _config(folder, card)
+    its_labels = tuple(config.id2label.values())
+    config = _labelled(config, card)
     config.pad_token_id = tokenizer.pad_token_id  # a decoder's head reads the last token that is no padding
     heads = _heads(config.model_type)
     quantizer = plugins.quantizer(card.quantization.type) if card.quantization is not None else None
@@ -283,22 +285,25 @@ def _from_folder(card: Card, folder: Path, tokenizer: Any, its_head: bool = Fals
         )
         raise InputError(problem(message))
     if its_head:
-        _settle_head(card, model, heads, loading)
+        _settle_head(card, model, heads, its_labels, loading)
     return model if quantizer is None else quantizer.prepare(model)
 
 
-def _settle_head(card: Card, model: Any, heads: Sequence[str], loading: dict[str, Any]) -> None:
+def _settle_head(
+    card: Card, model: Any, heads: Sequence[str], its_labels: Sequence[str], loading: dict[str, Any]
+) -> None:
     """Keep the base's classification head, or draw a new one, as the card declares.
 
     Args:
         card: The card.
         model: The loaded base.
         heads: Names of the head's modules.
+        its_labels: What the base's configuration calls its labels, in their order.
         loading: What `from_pretrained` says of the weights: `missing_keys`, and `mismatched_keys` with both shapes.
 
     Raises:
         InputError: The base has a head and the card does not say what becomes of it, or wants to keep one that is not
-            there or is for another number of labels.
+            there, is for another number of labels, or has them in another order.
     """
     other = {name: shape[0] for name, shape, _ in loading["mismatched_keys"]}
     names = {name for name in model.state_dict() if set(heads) & set(name.split("."))} - loading["missing_keys"]
@@ -314,6 +319,10 @@ def _settle_head(card: Card, model: Any, heads: Sequence[str], loading: dict[str
     if declared == "keep" and have != wanted:
         message = f"the head of {card.base.model} is for {have} labels, `task.labels` names {wanted}; {new}"
         raise InputError(Problem("", "base.head", message))
+    ours, theirs = ([label.casefold() for label in labels] for labels in (card.task.labels, its_labels))
+    if declared == "keep" and ours != theirs and sorted(ours) == sorted(theirs):
+        message = f"the head of {card.base.model} is for {', '.join(its_labels)} in this order; reorder `task.labels`"
+        raise InputError(Problem("", "base.head", f"{message}, or {new}"))
     if declared == "new":
         for name, module in model.named_modules():
             own = {f"{name}.{parameter}" for parameter, _ in module.named_parameters(recurse=False)}

@@ -19,6 +19,7 @@ SHIPPED = sorted(Path(__file__).parents[1].glob("cards/**/*.yaml"))
 
 BERT = {"model_type": "bert"}
 LLAMA = {"model_type": "llama"}
+BPE = {"type": "bpe", "vocab_size": 400}
 LORA = {"type": "lora", "target_modules": ["query", "value"]}
 PAIRS = {"data": {"dataset": "rows", "text": "first", "text_pair": "second"}}
 EXAMPLE = {"text": "a film", "label": "positive"}
@@ -102,6 +103,20 @@ BAD: dict[str, list[tuple[dict[str, Any], str, str, str]]] = {
             "error",
         ),
     ],
+    "_choices_about_no_base": [
+        (
+            {"base": {"model": None, "revision": None, "tokenizer": BPE, "head": "keep"}},
+            "base.head",
+            "has no head of its own; leave it out",
+            "error",
+        ),
+        (
+            {"base": {"model": None, "revision": None, "tokenizer": BPE, "pad_token": "eos"}},
+            "base.pad_token",
+            "pads with a token of its own; leave it out",
+            "error",
+        ),
+    ],
     "_best_of_what": [
         ({"training": {"select": "best"}}, "training.select", "`best` needs `evaluation.each_epoch`", "error"),
     ],
@@ -161,7 +176,7 @@ BAD: dict[str, list[tuple[dict[str, Any], str, str, str]]] = {
 }
 
 TWO_GPUS = {"accelerator": "nvidia-t4", "count": 2}
-DECODER = {"model": None, "revision": None, "architecture": LLAMA, "tokenizer": {"type": "bpe", "vocab_size": 400}}
+DECODER = {"model": None, "revision": None, "architecture": LLAMA, "tokenizer": BPE}
 
 GOOD_ONES: dict[str, dict[str, Any]] = {
     "quantized with an adapter": {"quantization": {"type": "bitsandbytes", "bits": 4}, "adapter": LORA},

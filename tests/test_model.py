@@ -186,6 +186,16 @@ def test_a_head_for_another_number_of_labels_cannot_be_kept(card_on: Callable[..
     )
 
 
+def test_a_head_for_the_labels_in_another_order_cannot_be_kept(
+    card_on: Callable[..., Loaded], tmp_path: Path
+) -> None:
+    loaded = card_on("bert", facts={"id2label": {0: "POSITIVE", 1: "NEGATIVE"}})
+    assert refusal(loaded, tmp_path / "scratch") == (
+        "base.head: the head of base is for POSITIVE, NEGATIVE in this order; reorder `task.labels`, or `new` draws one "
+        "from `training.seed`"
+    )
+
+
 def test_a_head_that_is_not_there_cannot_be_kept(card_on: Callable[..., Loaded], tmp_path: Path) -> None:
     from transformers import AutoModel
 
