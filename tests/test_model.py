@@ -191,8 +191,8 @@ def test_a_head_for_the_labels_in_another_order_cannot_be_kept(
 ) -> None:
     loaded = card_on("bert", facts={"id2label": {0: "POSITIVE", 1: "NEGATIVE"}})
     assert refusal(loaded, tmp_path / "scratch") == (
-        "base.head: the head of base is for POSITIVE, NEGATIVE in this order; reorder `task.labels`, or `new` draws one "
-        "from `training.seed`"
+        "base.head: the head of base is for POSITIVE, NEGATIVE in this order; reorder `task.labels`, "
+        "or `new` draws one from `training.seed`"
     )
 
 

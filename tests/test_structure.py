@@ -37,6 +37,8 @@ def imports(file: Path) -> set[str]:
         ["show", "jamander-project-blockbuster", "--json"],
         ["diff", "quickstart", "quickstart-topics"],
         ["init", "mine", "--like", "quickstart", "--dry-run"],
+        ["schema"],
+        ["schema", "--format", "markdown"],
     ],
 )
 def test_a_verb_that_only_reads_cards_imports_nothing_heavy(arguments: list[str]) -> None:
