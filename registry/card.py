@@ -646,7 +646,7 @@ class Card(Part):
     schema_version: Annotated[Literal[1], Field(alias="schema")]
     """Version of this format."""
     id: Annotated[str, AfterValidator(_identifier)]
-    """Name of the card and of its folder of runs."""
+    """Name of the card, of its file and of its folder of runs: letters, digits, `.`, `_` and `-`."""
     source: Source | None = None
     """The README that the claims come from."""
     base: Base

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from registry import yaml
+from registry.architectures import Architecture
 from registry.finding import shipped
 from registry.writing import flow
 
@@ -51,7 +52,7 @@ validate` says the rest.
 and interpolation: a card reads whole, from top to bottom, on every machine. The order of keys means nothing. A key that
 is left out has its default.
 
-**In the tables**, *required* stands where there is no default, and the example is the first that a shipped card has.
+**In the tables**, *required* stands where there is no default, and the example is from a shipped card.
 """
 
 _STATUSES = """\
@@ -76,6 +77,29 @@ character by character, or if they hold a number that is not the value. Without 
 empty; `assumed` may say why a value was chosen.
 """
 
+_BASE = """\
+`model` is a Hub id or a folder. Without one, `architecture` is built with random weights and `tokenizer` trained on the
+card's own rows. Beside a `model`, `architecture` repeats facts of its `config.json`, so that planning needs no network.
+"""
+
+_DATA = """\
+Rows go through this section in one order, whatever that of its keys: `pool` or `take` chooses splits, `split` holds
+rows out, `balanced` evens out the labels, `limit` draws some, `clean` edits the texts, `tokens` cuts and pads them.
+"""
+
+_QUANTIZATION = """\
+It needs an [`adapter`](#adapter): quantized weights stay as they are.
+"""
+
+_TRAINING = """\
+A step takes `batch_size` × `gradient_accumulation_steps` × `hardware.count` rows. Warmup is given in steps or as a
+ratio, not both; `select: best` needs `evaluation.each_epoch`.
+"""
+
+_EVALUATION = """\
+A metric is a name, or a section where more is to be said: `{name: f1, averaging: macro}`.
+"""
+
 _NUMBERS = """\
 A `value` is the text as it was published: its digits say how it was rounded. It holds one number.
 
@@ -88,7 +112,16 @@ A `value` is the text as it was published: its digits say how it was rounded. It
 | `1,250` and `0,85` | a separator of thousands, and a decimal comma |
 | `e.g., 89.20%` | a placeholder: a warning, and it is never compared |
 
-Quote a text with signs; a bare number keeps its zeros.
+Quote a text with signs; a bare number keeps its zeros. `seeds` and `sd` belong together: the mean of so many runs, and
+their spread.
+"""
+
+_EPOCHS = """\
+Each cell is a number like the `value` of a [`reported`](#reported) row, about the epoch or the step of its line.
+"""
+
+_README = """\
+Nothing here changes a run. `license: other` and `license_name` belong together.
 """
 
 _VALIDATION = """\
@@ -133,13 +166,23 @@ def reference(schema: Mapping[str, Any]) -> str:
     Args:
         schema: What `registry.schema.schema` gives.
     """
+    more = {
+        "base": _BASE,
+        "data": _DATA,
+        "adapter": _layers(),
+        "quantization": _QUANTIZATION,
+        "training": _TRAINING,
+        "evaluation": _EVALUATION,
+        "reported": _NUMBERS,
+        "epoch_table": _EPOCHS,
+        "readme": _README,
+    }
     vocabularies: dict[str, list[str]] = {}
     parts = [_ABOUT, _table(Section("", None, schema), schema, vocabularies), _STATUSES]
     for name, field in schema["properties"].items():
         if not _targets(field):
             continue
-        parts += [f"## {name}\n\n{field['description']}\n", _snippet(name)]
-        parts += [_NUMBERS] if name == "reported" else []
+        parts += [f"## {name}\n\n{field['description']}\n", _snippet(name), more.get(name, "")]
         for section in sections(schema):
             if section.path.partition(".")[0].removesuffix("[]") == name:
                 if section.heading != name:
@@ -163,6 +206,17 @@ def missing_examples(schema: Mapping[str, Any]) -> list[str]:
         for name, field in section.definition["properties"].items()
         if not _targets(field) and "const" not in field and _example(section, name, field) is None
     ]
+
+
+def _layers() -> str:
+    """What an adapter may name, by family."""
+    rows = []
+    for family in get_args(get_args(Architecture)[0]):
+        (name,) = get_args(family.model_fields["model_type"].annotation)
+        ends = dict.fromkeys(layer.rpartition(".")[2] for layer in family.layers)
+        rows.append(f"| `{name}` | {', '.join(map(_code, ends))} |")
+    head = "A name of a layer means every linear layer whose name ends in it. The known architectures have these:\n"
+    return "\n".join([head, "| Architecture | Layers |", "|---|---|", *rows]) + "\n"
 
 
 def _below(definition: Mapping[str, Any], path: str, schema: Mapping[str, Any]) -> Iterator[Section]:
@@ -245,7 +299,8 @@ def _values(field: Mapping[str, Any], path: str, vocabularies: dict[str, list[st
     if kinds == ["array"] and "prefixItems" in field:
         return f"list of {len(field['prefixItems'])}: {_values(field['prefixItems'][0], path, vocabularies)}"
     if kinds == ["array"]:
-        return f"list of {_values(field['items'], path, vocabularies)}".replace("list of list", "list of lists")
+        null = " or null" if _null(field["items"]) else ""
+        return f"list of {_values(field['items'], path, vocabularies)}{null}".replace("list of list", "list of lists")
     words = {"string": "text", "boolean": "true or false", "object": "texts by path"}
     limits = [
         f"{sign} {'2³²' if field[key] == _SEEDS else flow(field[key])}"
@@ -285,9 +340,11 @@ def _texts(value: Any) -> list[str]:
     if value in (None, (), {}):
         return []
     if isinstance(value, dict):
-        return [f"{key}: {flow(item)}" for key, item in value.items()]
+        return [f"{key}: {text}" for key, item in value.items() for text in _texts(item)]
     if isinstance(value, str) and len(value) > _LONGEST:
         return [value]  # which is cut, and needs no quotes
+    if isinstance(value, tuple) and all(isinstance(item, str) and len(item) > _LONGEST for item in value):
+        return [f"- {item}" for item in value]
     return [value.text if hasattr(value, "text") else flow(value)]
 
 

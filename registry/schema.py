@@ -38,6 +38,9 @@ _TITLES = {"sd": "SD", "sha256": "SHA-256", "dtype": "Number type", "n": "Rows (
 _EVALUATE = "^evaluate:"
 """Names of metrics of the evaluate package."""
 
+_LANGUAGE = "^([a-z]{2,3}(-[A-Za-z0-9]{1,8}){0,6}|multilingual|code)$"
+"""Shape of the codes that `registry.languages` takes."""
+
 _PATHS = {"pattern": rf"^({'|'.join((*SECTIONS, 'reported', 'epoch_table'))})([.\[]|$)"}
 """What the paths under `stated`, `derived` and `assumed` begin with."""
 
@@ -61,7 +64,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "items": {"type": "array", "minItems": 2, "items": {"type": ["string", "number", "null"], "minLength": 1}}
     },
     "Readme.license": {"enum": [*LICENSES, None]},
-    "Readme.language": {"items": {"type": "string", "pattern": "^[A-Za-z]+(-[A-Za-z0-9]+)*$"}},
+    "Readme.language": {"items": {"type": "string", "pattern": _LANGUAGE}},
 }
 """What validators of single fields say."""
 
@@ -70,12 +73,13 @@ _FIELDS: dict[str, dict[str, Any]] = {
 def _given(*names: str, **sections: Any) -> dict[str, Any]:
     """A section in which these keys are there and not null, or are as said."""
     said = {name: {"not": {"type": "null"}} for name in names} | sections
-    return {"required": [*said], "patternProperties": {f"^{name}$": rule for name, rule in said.items()}}
+    rules = {f"^{name}$": rule for name, rule in said.items()}
+    return {"type": "object", "required": [*said], "patternProperties": rules}
 
 
 def _absent(name: str) -> dict[str, Any]:
     """A section in which this key is null or missing."""
-    return {"patternProperties": {f"^{name}$": {"type": "null"}}}
+    return {"type": "object", "patternProperties": {f"^{name}$": {"type": "null"}}}
 
 
 def _if(condition: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +96,13 @@ _SECTIONS: dict[str, list[dict[str, Any]]] = {
     "Base": [
         _if({"not": _given("model")}, _given("architecture", "tokenizer")),
     ],
-    "Data": [_if(_given("pool"), {**_given(split=_given("test")), "allOf": [_absent("take")]})],
+    "Data": [
+        _if(_given("pool"), {**_given(split=_given("test")), "allOf": [_absent("take")]}),
+        _if(
+            {**_given(split=_given("test")), "allOf": [_absent("pool")]},
+            _given(take=_absent("test")),
+        ),
+    ],
     "HoldOut": [_if({"not": _given("validation")}, _given("test"))],
     "Training": [_if(_given("warmup_steps"), _absent("warmup_ratio"))],
     "Metric": [_if(_given(name={"pattern": _EVALUATE}), _given(trust={"const": True}))],

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from registry import yaml
+from registry.card import Claim
 from registry.errors import InputError
 from registry.reference import missing_examples, reference
 from registry.schema import schema, schema_text
@@ -132,6 +133,14 @@ def test_every_link_of_the_reference_leads_to_one_heading() -> None:
     assert {link for link in links if anchors.count(link) != 1} == set()
 
 
+def test_the_reference_reads_numbers_as_claims_do() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| .*?([\d.]+) ± ([\d.]+)", reference(SPEC), re.MULTILINE)
+    assert rows
+    for text, value, half_width in rows:
+        number = Claim(metric="accuracy", value=text).number
+        assert (number.value, number.half_width) == pytest.approx((float(value), float(half_width)))
+
+
 def test_the_verb_prints_and_writes_the_same(tmp_path: Path) -> None:
     printed = replicard("schema").out
     assert json.loads(printed) == SPEC
@@ -157,6 +166,8 @@ def test_a_place_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) 
         ("evaluation.metrics", ["f1", {"name": "f1", "averaging": "macro"}]),
         ("evaluation.metrics", [{"name": "evaluate:some/metric", "trust": True}]),
         ("evaluation.slices", None),
+        ("data.split", None),
+        ("data.split", {"validation": 0.1}),
         ("base.tokenizer", "some/tokenizer"),
         ("reported.0.value", 0.85),
         ("reported.0.value", 90),
@@ -203,6 +214,7 @@ def test_every_form_of_a_value_is_taken_by_both(path: str, value: Any, folder: P
         ("data.clean", ["strip_html", "strip_html"]),
         ("data.pool", ["train", "test"]),  # without `split.test`
         ("data.split", {"seed": 1}),
+        ("data.split", {"test": 0.1}),  # beside `take.test`
         ("adapter", {"type": "lora"}),
         ("adapter", {"type": "ia3", "r": 8, "target_modules": ["query"]}),
         ("adapter", {"type": "loro", "target_modules": ["query"]}),
@@ -220,6 +232,7 @@ def test_every_form_of_a_value_is_taken_by_both(path: str, value: Any, folder: P
         ("readme.license", "other"),
         ("readme.license_name", "mine"),
         ("readme.language", ["en_US"]),
+        ("readme.language", ["English"]),
         ("stated", {"training.epochs": "3 epochs"}),  # without a source
         ("assumed", {"trainig.epochs": "enough"}),
     ],
@@ -243,6 +256,15 @@ def places(value: Any, form: dict[str, Any], path: str = "") -> Iterator[tuple[s
             for name, field in one.get("properties", {}).items():
                 yield f"{path}.{name}".removeprefix("."), field
                 yield from places(value.get(name), field, f"{path}.{name}".removeprefix("."))
+
+
+@pytest.mark.parametrize("name", ["quickstart", "minilm-l6", "tiny-pairs", "yash3056-llama-3.2-1b-imdb"])
+def test_a_card_that_loads_with_a_null_is_valid_by_the_schema(name: str, folder: Path) -> None:
+    (card,) = [card for file, card in zip(FILES, WHOLE, strict=True) if file.stem == name]
+    nulls = [changed(card, path, None) for path, _ in places(card, SPEC)]
+    loads = [null for null in nulls if not problems_of(null, folder)]
+    assert loads
+    assert [error.message for null in loads for error in VALID.iter_errors(null)] == []
 
 
 def texts(form: dict[str, Any]) -> st.SearchStrategy[str]:
