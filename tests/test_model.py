@@ -186,9 +186,7 @@ def test_a_head_for_another_number_of_labels_cannot_be_kept(card_on: Callable[..
     )
 
 
-def test_a_head_for_the_labels_in_another_order_cannot_be_kept(
-    card_on: Callable[..., Loaded], tmp_path: Path
-) -> None:
+def test_a_head_for_the_labels_in_another_order_cannot_be_kept(card_on: Callable[..., Loaded], tmp_path: Path) -> None:
     loaded = card_on("bert", facts={"id2label": {0: "POSITIVE", 1: "NEGATIVE"}})
     assert refusal(loaded, tmp_path / "scratch") == (
         "base.head: the head of base is for POSITIVE, NEGATIVE in this order; reorder `task.labels`, "
