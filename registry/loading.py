@@ -118,9 +118,7 @@ def load(
         problems.append(("id", "id", message))
     found = [Problem(_where(name, places, changed, at), path, message) for at, path, message in problems]
     found += [Problem(_where(name, places, changed, f.path), f.path, f.message, f.level) for f in check(card)]
-    for path in unpinned(card, file):
-        how = "`replicard lock` pins it" if path == "base.tokenizer" else "write one, or `replicard lock` the card"
-        message = f"not pinned to a commit, so it may change; {how}"
+    for path, message in unpinned(card, file).items():
         found.append(Problem(_where(name, places, changed, path), path, message, "warning"))
     if any(problem.level == "error" for problem in found):
         raise InputError(found)

@@ -77,15 +77,19 @@ class Input:
         return None
 
 
+_FIELD: Mapping[Role, str] = {"base": "base.model", "tokenizer": "base.tokenizer", "dataset": "data.dataset"}
+"""The field of a card that names it."""
+
+
 def inputs(card: Card) -> dict[Role, Input]:
     """What a card names and a run reads."""
     base, data = card.base, card.data
     found: dict[Role, Input] = {}
     if base.model is not None:
-        found["base"] = Input("base", "base.model", "base.revision", base.model, base.revision)
+        found["base"] = Input("base", _FIELD["base"], "base.revision", base.model, base.revision)
     if isinstance(base.tokenizer, str):
-        found["tokenizer"] = Input("tokenizer", "base.tokenizer", "base.tokenizer", base.tokenizer, None)
-    found["dataset"] = Input("dataset", "data.dataset", "data.revision", data.dataset, data.revision)
+        found["tokenizer"] = Input("tokenizer", _FIELD["tokenizer"], "base.tokenizer", base.tokenizer, None)
+    found["dataset"] = Input("dataset", _FIELD["dataset"], "data.revision", data.dataset, data.revision)
     return found
 
 
@@ -215,18 +219,26 @@ def stale(lock: Lock, card: Card, file: Path) -> dict[Role, str]:
     return found
 
 
-def unpinned(card: Card, file: Path) -> list[str]:
-    """The fields where a card names a repo of the Hub, but neither it nor its lock says at which commit.
+def unpinned(card: Card, file: Path) -> dict[str, str]:
+    """The fields whose meaning may change, each with the reason and a remedy.
 
-    A broken lock counts as none: a run says what is wrong with it, and the card can still be locked again.
+    Those are where a card names a repo of the Hub but neither it nor its lock says at which commit, and where its lock
+    belongs to another state of the card. A broken lock counts as none: a run says what is wrong with it, and the card
+    can still be locked again.
     """
-    floating = {role: wanted.revision_path for role, wanted in inputs(card).items() if wanted.floats(file)}
-    if floating:
-        try:
-            lock = read_lock(file)
-        except InputError:
-            lock = None
-        if lock is not None:
-            wrong = stale(lock, card, file)
-            floating = {role: path for role, path in floating.items() if role in wrong}
-    return list(floating.values())
+    named = inputs(card)
+    try:
+        lock = read_lock(file)
+    except InputError:
+        lock = None
+    wrong = stale(lock, card, file) if lock is not None else {}
+    found = {}
+    for role in SIGNS:
+        wanted = named.get(role)
+        if role in wrong:
+            path = wanted.path if wanted is not None else _FIELD[role]
+            found[path] = f"{file.stem}.lock is of another state of the card: {wrong[role]}; `replicard lock` renews it"
+        elif lock is None and wanted is not None and wanted.floats(file):
+            how = "`replicard lock` pins it" if role == "tokenizer" else "write one, or `replicard lock` the card"
+            found[wanted.revision_path] = f"not pinned to a commit, so it may change; {how}"
+    return found

@@ -9,15 +9,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from command import CARD, records, replicard, write_card
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-VERBS = ["ls", "show", "validate", "plan", "train", "evaluate", "audit", "render", "predict", "reproduce"]
+from runner.cli import VERBS
 
 
 @pytest.fixture(scope="module")
