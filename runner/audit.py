@@ -11,7 +11,7 @@ from registry.errors import InputError
 from registry.evidence import assumptions
 from registry.vocabulary import SHARES, Split
 from runner.judging import BADNESS, Comparison, Verdict, compare, holm, judge, mean_interval, prediction_interval
-from runner.record import Item, Record
+from runner.record import Deviation, Item, Record
 from runner.runs import Run, read_model, seeds_of, write_model
 from runner.scoring import averaging_of
 
@@ -107,6 +107,7 @@ class Audit(Item):
         verdict: The worst verdict on a headline claim; null for a card that reports nothing.
         summaries: One for each metric, and the loss.
         findings: One for each claim.
+        deviations: What ran otherwise than declared, in any of the runs.
     """
 
     format: int = 1
@@ -119,6 +120,7 @@ class Audit(Item):
     verdict: Verdict | None
     summaries: tuple[Summary, ...]
     findings: tuple[Finding, ...]
+    deviations: tuple[Deviation, ...]
 
 
 def audit(card: Card, run: Run) -> Audit:
@@ -170,6 +172,7 @@ def judge_runs(card: Card, run: Run) -> Audit:
         verdict=max((finding.verdict for finding in judged), key=BADNESS.index, default=None),
         summaries=_summaries(card, records, findings),
         findings=findings,
+        deviations=tuple({(d.field, d.actual): d for record in records for d in record.deviations}.values()),
     )
 
 

@@ -9,15 +9,13 @@ from registry.architectures import HEADS
 from registry.errors import InputError, MissingError, Problem
 from runner import model as models
 from runner.data import SPLITS, split_rows
-from runner.machine import actual_precision, deviations
+from runner.deviations import actual_accumulation, actual_precision, before
 from runner.record import Plan, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from registry.card import Card
     from registry.loading import Loaded
-    from runner.record import Deviation, Machine, Snapshot
+    from runner.record import Machine, Snapshot
 
 # Values an optimizer keeps for each trained parameter: two moments for Adam and its kin, one for momentum and the rest.
 _MOMENTS = {"adamw": 2, "ademamix": 3, "lion": 1, "sgd": 0, "adagrad": 1, "rmsprop": 1, "adafactor": 0}
@@ -50,9 +48,9 @@ def make_plan(
         message = "planning needs no network when the card states it: `{model_type: bert, hidden_size: …}`"
         raise InputError(Problem(loaded.where("base"), "base.architecture", f"missing; {message}"))
     training = card.training
-    batches = math.ceil(rows.train / training.batch_size)
+    batches, accumulation = math.ceil(rows.train / training.batch_size), actual_accumulation(card)
     # The Trainer takes a last, shorter accumulation at the end of an epoch.
-    steps = math.ceil(training.epochs * math.ceil(batches / training.gradient_accumulation_steps))
+    steps = math.ceil(training.epochs * math.ceil(batches / accumulation))
     if training.warmup_ratio is not None:
         warmup = math.ceil(steps * training.warmup_ratio)
     else:
@@ -75,7 +73,8 @@ def make_plan(
         batches=batches,
         steps=steps,
         warmup_steps=warmup,
-        effective_batch=training.batch_size * training.gradient_accumulation_steps,
+        accumulation=accumulation,
+        effective_batch=training.batch_size * accumulation,
         device=machine.device,
         precision=actual_precision(card, machine),
         optimizer=training.optimizer,
@@ -85,29 +84,8 @@ def make_plan(
         gradient_bytes=gradients,
         optimizer_bytes=_state_bytes(training.optimizer, gradients, trainable),
         training_flops=tokens * (4 * products + 2 * min(trainable, products) + 12 * attention),
-        deviations=deviations(card, machine, loaded.overrides),
+        deviations=before(loaded, machine),
     )
-
-
-def require_consent(loaded: Loaded, found: Iterable[Deviation], accepted: bool) -> None:
-    """Refuse to go on where the machine cannot do what is declared and nobody agreed.
-
-    Raises:
-        MissingError: Naming each such deviation.
-    """
-    if accepted:
-        return
-    problems = [
-        Problem(
-            loaded.where(d.field),
-            d.field,
-            f"{d.declared} is declared, here it would be {d.actual}: {d.cause}; --accept-deviations runs it so",
-        )
-        for d in found
-        if d.consent
-    ]
-    if problems:
-        raise MissingError(problems)
 
 
 def require_memory(loaded: Loaded, plan: Plan, machine: Machine) -> None:

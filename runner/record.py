@@ -118,6 +118,7 @@ class Plan(Item):
         batches: Batches of an epoch.
         steps: Optimizer steps in all.
         warmup_steps: Steps over which the learning rate rises.
+        accumulation: Batches whose gradients are added up for an optimizer step.
         effective_batch: Rows per optimizer step.
         device: Kind of device.
         precision: Number type of the products, as it will run.
@@ -135,6 +136,7 @@ class Plan(Item):
     batches: int
     steps: int
     warmup_steps: int
+    accumulation: int
     effective_batch: int
     device: str
     precision: str

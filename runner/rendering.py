@@ -82,7 +82,7 @@ def readme(card: Card, run: Run, audit: Audit) -> str:
         model_path=f"{shown_run.folder.name}/model",
         base_path=_base_path(card, shown, shown_run),
         plots=[f"{shown_run.folder.name}/plots/{path.name}" for path in sorted(shown_run.plots.glob("*.png"))],
-        deviations=_deviations(records),
+        deviations=audit.deviations,
         command=_command(card, records, shown),
         epochs=[point for point in shown.training.log if "eval_loss" in point.values] if shown.training else [],
         auto_class=plugins.task(card.task.type).AUTO_CLASS,
@@ -254,8 +254,3 @@ def _base_path(card: Card, record: Record, run: Run) -> str:
     if record.base is None:
         return f"{run.folder.name}/base"
     return record.base.name if _HUB_COMMIT.fullmatch(record.base.revision) else record.base.path
-
-
-def _deviations(records: Sequence[Record]) -> list[Any]:
-    """Deviations of all seeds, each once."""
-    return list({(d.field, d.actual): d for record in records for d in record.deviations}.values())

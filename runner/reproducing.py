@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from registry.card import RUN_SECTIONS, Card, TrainedTokenizer
 from registry.errors import InputError
 from registry.finding import all_cards
-from runner import fetching, locking, plugins, progress
+from runner import deviations, fetching, locking, plugins, progress
 from runner import model as models
 from runner.data import load_parts, texts_of, tokenize
-from runner.machine import actual_precision, detect, deviations, versions
-from runner.plan import make_plan, require_consent, require_memory
+from runner.machine import detect, versions
+from runner.plan import make_plan, require_memory
 from runner.record import Machine, Plan, Record, Snapshot
 from runner.runs import Run, exclusive, file_sha256, read_model, run_id, write_model
 
@@ -56,7 +56,7 @@ def prepare(loaded: Loaded, root: Path, accept_deviations: bool) -> Ready:
     models.quiet()
     pins = locking.pins(loaded)
     machine = detect()
-    require_consent(loaded, deviations(loaded.card, machine, loaded.overrides), accept_deviations)
+    deviations.require_consent(loaded, deviations.before(loaded, machine), accept_deviations)
     if loaded.card.base.architecture is not None and loaded.card.data.rows is not None:
         require_memory(loaded, make_plan(loaded, machine), machine)
     locking.tell_unpinned(loaded, pins)
@@ -100,7 +100,8 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
                 scored = parts.splits.get(card.evaluation.each_epoch or "")
                 scored = tokenize(scored, tokenizer, card, "tokenize") if scored is not None else None
             result = training.train(card, plan, run, ready.base, model, tokenizer, rows, scored)
-            record = record.model_copy(update={"training": result})
+            happened = (*record.deviations, *deviations.of_training(card, plan, result))
+            record = record.model_copy(update={"training": result, "deviations": happened})
             write_model(run.record, record)
         shutil.rmtree(run.checkpoints, ignore_errors=True)
         if stop_after_training:
@@ -144,7 +145,8 @@ def require_trained(ready: Ready) -> None:
 
 def _scoring_plan(card: Card, record: Record, machine: Machine) -> Plan:
     """The run's plan for scoring on this machine, which need not be the one that trained; the record keeps its own."""
-    return record.plan.model_copy(update={"device": machine.device, "precision": actual_precision(card, machine)})
+    precision = deviations.actual_precision(card, machine)
+    return record.plan.model_copy(update={"device": machine.device, "precision": precision})
 
 
 def card_of(record: Record) -> Card:
@@ -194,7 +196,13 @@ def _begin(ready: Ready, plan: Any) -> Record:
         machine=ready.machine,
         kernels="reference",
         plan=plan,
-        deviations=plan.deviations,
+        deviations=(
+            *plan.deviations,
+            *deviations.of_inputs(
+                loaded, {"base": ready.base, "tokenizer": ready.tokenizer, "dataset": ready.dataset}
+            ),
+            *deviations.of_rows(loaded.card, plan.rows),
+        ),
     )
 
 

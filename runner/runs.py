@@ -104,6 +104,8 @@ def run_id(card: Card, *resolved: Snapshot | None) -> str:
     }
     for section, name in (("training", "seed"), ("training", "total_batch_size"), ("evaluation", "margin")):
         del sections[section][name]
+    # Over how many devices a step's rows were spread says how many rows it has.
+    sections["training"]["devices"] = card.hardware.count
     revisions = [snapshot.revision if snapshot else None for snapshot in resolved]
     text = json.dumps([sections, revisions], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

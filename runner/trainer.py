@@ -63,7 +63,7 @@ def make_trainer(
         output_dir=str(folder if train is not None else tempfile.gettempdir()),
         per_device_train_batch_size=training.batch_size,
         per_device_eval_batch_size=training.eval_batch_size,
-        gradient_accumulation_steps=training.gradient_accumulation_steps,
+        gradient_accumulation_steps=plan.accumulation,
         num_train_epochs=training.epochs,
         learning_rate=training.learning_rate,
         lr_scheduler_type=training.scheduler,

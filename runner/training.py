@@ -59,7 +59,7 @@ def train(
         loss=_mean_loss(log),
         best_step=int(best.rpartition("-")[2]) if card.training.select == "best" and best else None,
         log=tuple(log),
-        precision={"no": "fp32"}.get(worker.accelerator.mixed_precision, worker.accelerator.mixed_precision),
+        precision=_precision(worker),
         optimizer=type(optimizer).__name__,
         files={
             path.relative_to(run.folder).as_posix(): file_sha256(path)
@@ -68,6 +68,17 @@ def train(
             if path.is_file()
         },
     )
+
+
+def _precision(worker: Any) -> str:
+    """What products are computed in within the accelerator's own context: autocast's type, else the weights' own."""
+    import torch
+
+    device = worker.accelerator.device.type
+    with worker.accelerator.autocast():
+        if not torch.is_autocast_enabled(device):
+            return "fp32"
+        return {torch.bfloat16: "bf16", torch.float16: "fp16"}[torch.get_autocast_dtype(device)]
 
 
 def _points(history: list[dict[str, Any]]) -> list[Point]:

@@ -62,6 +62,7 @@ def record_of(card: Card, seed: int, accuracy: float, base: Snapshot | None, dat
             batches=2500,
             steps=3750,
             warmup_steps=0,
+            accumulation=2,
             effective_batch=32,
             device="cpu",
             precision="fp32",

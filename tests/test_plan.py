@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,8 @@ from registry.errors import InputError, MissingError
 from runner import model as models
 from runner import plugins
 from runner.fetching import fetch_base
-from runner.machine import detect, deviations
-from runner.plan import make_plan, require_consent, require_memory
+from runner.machine import detect
+from runner.plan import make_plan, require_memory
 from runner.record import Machine
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 CARDS = Path(__file__).parents[1] / "cards"
 SHIPPED = sorted(CARDS.glob("**/*.yaml"))
 LORA = {"bert": ["query", "value"], "distilbert": ["q_lin", "v_lin"], "llama": ["q_proj", "v_proj"]}
-T4 = Machine(device="cuda", name="Tesla T4", count=1, memory_bytes=16 << 30, bf16=False, cpu_threads=2)
 FOUR_BITS = {"type": "bitsandbytes", "bits": 4}
 EIGHT_BITS = {"type": "bitsandbytes", "bits": 8}
 
@@ -258,106 +256,7 @@ def test_an_effective_batch_is_the_batches_that_are_added_up(write_card: Callabl
     assert (plan.effective_batch, plan.batches, plan.steps) == (32, 7, 12)
 
 
-# Deviations
-
-
-def told(loaded: Loaded, machine: Machine) -> dict[str, tuple[str, str, bool]]:
-    return {d.field: (d.declared, d.actual, d.consent) for d in deviations(loaded.card, machine, loaded.overrides)}
-
-
-def test_a_card_that_the_machine_can_do_has_no_deviations(write_card: Callable[..., Loaded], cpu: Machine) -> None:
-    assert told(write_card(hardware={"accelerator": "cpu"}), cpu) == {}
-    assert told(write_card(), cpu) == {}
-
-
-def test_what_a_cpu_cannot_do_needs_consent(write_card: Callable[..., Loaded], cpu: Machine) -> None:
-    loaded = write_card(
-        hardware={"accelerator": "nvidia-t4"}, training={"precision": "fp16", "optimizer": "paged_adamw_32bit"}
-    )
-    assert told(loaded, cpu) == {
-        "hardware.accelerator": ("nvidia-t4", "cpu (a CPU)", True),
-        "training.precision": ("fp16", "fp32", True),
-        "training.optimizer": ("paged_adamw_32bit", "paged_adamw_32bit without paging", True),
-    }
-
-
-@pytest.mark.parametrize("accelerator", ["nvidia-a100", "intel-max-1550", "apple-m2"])
-def test_an_accelerator_that_is_not_here_needs_consent(
-    accelerator: str, write_card: Callable[..., Loaded], cpu: Machine
-) -> None:
-    assert told(write_card(hardware={"accelerator": accelerator}), cpu)["hardware.accelerator"][2] is True
-
-
-def test_a_card_made_on_a_cpu_may_run_on_an_accelerator(write_card: Callable[..., Loaded]) -> None:
-    assert told(write_card(hardware={"accelerator": "cpu"}), T4) == {
-        "hardware.accelerator": ("cpu", "cuda (Tesla T4)", False)
-    }
-
-
-def test_a_declared_gpu_of_the_same_kind_is_none(write_card: Callable[..., Loaded]) -> None:
-    assert told(write_card(hardware={"accelerator": "nvidia-t4"}, training={"precision": "fp16"}), T4) == {}
-
-
-@pytest.mark.parametrize(("name", "same"), [("NVIDIA A100-SXM4-40GB", True), ("NVIDIA A100-SXM4-80GB", False)])
-def test_a_declared_size_of_a_gpu_is_part_of_its_kind(
-    name: str, same: bool, write_card: Callable[..., Loaded], cpu: Machine
-) -> None:
-    machine = cpu.model_copy(update={"device": "cuda", "name": name})
-    assert (told(write_card(hardware={"accelerator": "nvidia-a100-40gb"}), machine) == {}) is same
-    assert told(write_card(hardware={"accelerator": "nvidia-a100"}), machine) == {}
-
-
-def test_bf16_where_the_device_has_none_needs_consent(write_card: Callable[..., Loaded]) -> None:
-    assert told(write_card(training={"precision": "bf16"}), T4) == {"training.precision": ("bf16", "fp32", True)}
-
-
-def test_more_devices_than_a_run_uses_are_told(write_card: Callable[..., Loaded]) -> None:
-    loaded = write_card(hardware={"accelerator": "nvidia-t4", "count": 4})
-    assert told(loaded, T4) == {"hardware.count": ("4", "1", False)}
-
-
-def test_an_override_is_a_deviation(write_card: Callable[..., Loaded], cpu: Machine) -> None:
-    loaded = write_card(sets=("training.epochs=5", "data.limit.train=3"))
-    assert told(loaded, cpu) == {
-        "training.epochs": ("2", "5", False),
-        "data.limit.train": ("null", "3", False),
-    }
-
-
-def test_another_version_of_a_package_is_a_deviation_without_consent(
-    write_card: Callable[..., Loaded], cpu: Machine
-) -> None:
-    loaded = write_card(software={"torch": "1.0.0", "transformers": None})
-    assert told(loaded, cpu) == {"software.torch": ("1.0.0", version("torch"), False)}
-
-
-@pytest.mark.parametrize(
-    ("name", "fields"),
-    [
-        ("jamander-project-blockbuster", {"hardware.accelerator", "training.precision"}),
-        ("gq-llama-2-7b-imdb", {"hardware.accelerator", "training.precision", "training.optimizer"}),
-        ("yash3056-llama-3.2-1b-imdb", {"hardware.accelerator"}),
-        ("minilm-l6", set()),
-        ("quickstart", set()),
-    ],
-)
-def test_what_a_shipped_card_needs_consent_for_on_a_cpu(name: str, fields: set[str], cpu: Machine) -> None:
-    plan = make_plan(shipped(name), cpu)
-    assert {deviation.field for deviation in plan.deviations if deviation.consent} == fields
-
-
-def test_without_consent_every_unmet_field_is_named_with_the_remedy(
-    write_card: Callable[..., Loaded], cpu: Machine
-) -> None:
-    loaded = write_card(hardware={"accelerator": "nvidia-t4"}, training={"precision": "fp16"})
-    found = deviations(loaded.card, cpu, ())
-    with pytest.raises(MissingError) as caught:
-        require_consent(loaded, found, False)
-    text = str(caught.value)
-    assert "hardware.accelerator: nvidia-t4 is declared, here it would be cpu (a CPU)" in text
-    assert "training.precision: fp16 is declared, here it would be fp32" in text
-    assert "--accept-deviations" in text
-    require_consent(loaded, found, True)
+# Memory
 
 
 def test_what_cannot_fit_into_memory_is_refused_with_both_sizes(cpu: Machine) -> None:
@@ -369,11 +268,6 @@ def test_what_cannot_fit_into_memory_is_refused_with_both_sizes(cpu: Machine) ->
 def test_what_fits_into_memory_is_not_refused(write_card: Callable[..., Loaded], cpu: Machine) -> None:
     loaded = write_card(data={"rows": {"train": 10, "test": 5}})
     require_memory(loaded, make_plan(loaded, cpu), cpu)
-
-
-def test_a_deviation_that_needs_no_consent_stops_nobody(write_card: Callable[..., Loaded], cpu: Machine) -> None:
-    loaded = write_card(sets=("training.epochs=5",))
-    require_consent(loaded, deviations(loaded.card, cpu, loaded.overrides), False)
 
 
 def test_the_machine_is_the_one_torch_sees() -> None:

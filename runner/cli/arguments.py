@@ -129,13 +129,14 @@ def seeded(loaded: Loaded, seeds: str | None) -> list[Loaded]:
 
 def consent(loaded: Loaded, accept: bool) -> bool:
     """Whether the user agrees to what this machine cannot do as declared; asked on a terminal."""
-    from runner.machine import detect, deviations
+    from runner.deviations import before, told
+    from runner.machine import detect
 
     if accept or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return accept
-    unmet = [d for d in deviations(loaded.card, detect(), loaded.overrides) if d.consent]
+    unmet = [d for d in before(loaded, detect()) if d.consent]
     for d in unmet:
-        typer.echo(f"{d.field}: {d.declared} is declared, this machine would run {d.actual} ({d.cause})", err=True)
+        typer.echo(str(Problem(loaded.where(d.field), d.field, told(d))), err=True)
     try:
         return not unmet or typer.confirm("Run it so, and say so in the record and the README?", err=True)
     except typer.Abort:

@@ -23,4 +23,4 @@ def audit(run: RunArgument, as_json: JsonOption = False, runs: RunsOption = Path
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:
-        print_audit(record, result)
+        print_audit(result)

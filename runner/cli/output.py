@@ -11,7 +11,6 @@ import typer
 if TYPE_CHECKING:
     from registry.errors import ReplicardError
     from runner.audit import Audit
-    from runner.record import Record
 
 
 def table(header: list[str], rows: list[list[str]]) -> None:
@@ -44,7 +43,7 @@ def print_problems(error: ReplicardError) -> int:
     return error.exit_code
 
 
-def print_audit(record: Record, result: Audit) -> None:
+def print_audit(result: Audit) -> None:
     """The result table: every metric over the seeds, with the claim about it and the verdict; then why."""
     rows: list[list[str]] = []
     shown: set[int] = set()
@@ -67,7 +66,7 @@ def print_audit(record: Record, result: Audit) -> None:
         what = finding.metric + (f" ({finding.split})" if finding.split not in (None, result.split) else "")
         verdict = "" if index in shown else f"{finding.verdict}: "
         typer.echo(f"{what} {finding.reported}: {verdict}{finding.reason}")
-    for d in record.deviations:
+    for d in result.deviations:
         typer.echo(f"deviation: {d.field}: {d.declared} declared, {d.actual} ran ({d.cause})")
     if result.verdict:
         under = f", under {result.assumed} assumed values" if result.assumed else ""

@@ -71,11 +71,11 @@ def _reproduce(
     for one in seeded(loaded, seeds):
         ready = prepare(one, runs, accepted)
         done.append((ready.run, train_and_evaluate(ready, fresh)))
-    run, record = done[0]  # the first seed is the one that stands for the card
+    run, _ = done[0]  # the first seed is the one that stands for the card
     result = make_audit(loaded.card, run)
     page = write_readme(loaded.card, run, result)
     if not as_json:
-        print_audit(record, result)
+        print_audit(result)
         typer.echo(f"README  {page}")
         typer.echo(f"record  {run.record}")
         typer.echo(f"model   {run.model}")

@@ -1,0 +1,189 @@
+"""The deviation ledger: what runs otherwise than the card declares, told before a run starts and after it has trained.
+
+A kind of deviation is one function here. Those of `BEFORE` are known from the card and the machine alone, so that a run
+can ask before it fetches anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from registry.errors import MissingError, Problem
+from registry.hardware import ACCELERATORS
+from registry.locking import COMMIT, inputs
+from runner.machine import versions
+from runner.record import Deviation, Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from registry.card import Card
+    from registry.loading import Loaded
+    from registry.locking import Role
+    from runner.record import Machine, Plan, Snapshot, TrainingResult
+
+
+def before(loaded: Loaded, machine: Machine) -> tuple[Deviation, ...]:
+    """What a run of the card on this machine will do otherwise than declared; pure."""
+    overridden = (
+        Deviation(
+            field=o.path, root=o.root, declared=o.declared, actual=o.actual, cause="overridden on the command line"
+        )
+        for o in loaded.overrides
+    )
+    return (*overridden, *(found for kind in BEFORE for found in kind(loaded.card, machine)))
+
+
+def require_consent(loaded: Loaded, found: Iterable[Deviation], accepted: bool) -> None:
+    """Refuse to go on where the machine cannot do what is declared and nobody agreed.
+
+    Raises:
+        MissingError: Naming each such deviation.
+    """
+    if accepted:
+        return
+    problems = [
+        Problem(loaded.where(d.field), d.field, f"{told(d)}; --accept-deviations runs it so")
+        for d in found
+        if d.consent
+    ]
+    if problems:
+        raise MissingError(problems)
+
+
+def told(deviation: Deviation) -> str:
+    """A deviation that has not happened yet, in words."""
+    d = deviation
+    return f"{d.declared} is declared, here it would be {d.actual}: {d.cause}"
+
+
+def actual_precision(card: Card, machine: Machine) -> str:
+    """The declared precision where the device has it, else the next more exact one."""
+    wanted = card.training.precision
+    if wanted == "fp16" and machine.device in ("cpu", "mps"):
+        return "fp32"  # a CPU has no fp16 gradient scaler; the Trainer would silently do the same
+    if wanted == "bf16" and not machine.bf16:
+        return "fp32"
+    return wanted
+
+
+def actual_accumulation(card: Card) -> int:
+    """Batches that one device adds up for a step, so that the step is of as many rows as over the declared devices.
+
+    The rows are the same too: accelerate gives the devices the batches in turn, so those of one step follow each other.
+    """
+    return card.training.gradient_accumulation_steps * card.hardware.count
+
+
+def _accelerator(card: Card, machine: Machine) -> Iterator[Deviation]:
+    declared = card.hardware.accelerator
+    if declared is None:
+        return
+    wanted = ACCELERATORS[declared]
+    # Of its type and, but for a CPU, by its name.
+    if wanted.device == machine.device and (wanted.device == "cpu" or wanted.is_named(machine.name)):
+        return
+    yield Deviation(
+        field="hardware.accelerator",
+        declared=declared,
+        actual=f"{machine.device} ({machine.name})",
+        cause="what this machine has",
+        # A card made on a CPU loses nothing on an accelerator.
+        consent=machine.device == "cpu" and wanted.device != "cpu",
+    )
+
+
+def _devices(card: Card, machine: Machine) -> Iterator[Deviation]:
+    count, steps = card.hardware.count, card.training.gradient_accumulation_steps
+    if count == 1:
+        return
+    yield Deviation(field="hardware.count", declared=str(count), actual="1", cause="a run uses one device")
+    total = card.training.batch_size * steps * count
+    yield Deviation(
+        field="training.gradient_accumulation_steps",
+        declared=f"{steps} on each of {count} devices",
+        actual=f"{actual_accumulation(card)} on one",
+        cause=f"so that a step is of {total:,} rows, as declared",
+    )
+
+
+def _precision(card: Card, machine: Machine) -> Iterator[Deviation]:
+    declared, actual = card.training.precision, actual_precision(card, machine)
+    if actual != declared:
+        yield Deviation(
+            field="training.precision",
+            declared=declared,
+            actual=actual,
+            cause=f"{machine.device} has no {declared} training",
+            consent=True,
+        )
+
+
+def _paging(card: Card, machine: Machine) -> Iterator[Deviation]:
+    declared = card.training.optimizer
+    if declared.startswith("paged_") and machine.device == "cpu":
+        yield Deviation(
+            field="training.optimizer",
+            declared=declared,
+            actual=f"{declared} without paging",
+            cause="bitsandbytes pages only between a GPU and its host",
+            consent=True,
+        )
+
+
+def _software(card: Card, machine: Machine) -> Iterator[Deviation]:
+    have = versions()
+    for package, wanted in card.software.model_dump().items():
+        if wanted is not None and have.get(package) != wanted:
+            yield Deviation(
+                field=f"software.{package}", declared=wanted, actual=have.get(package, "?"), cause="installed here"
+            )
+
+
+BEFORE = (_accelerator, _devices, _precision, _paging, _software)
+
+
+def of_inputs(loaded: Loaded, resolved: Mapping[Role, Snapshot | None]) -> Iterator[Deviation]:
+    """Where the card pins nothing that was read: a branch or tag that was resolved, a folder of the name."""
+    for role, wanted in inputs(loaded.card).items():
+        snapshot = resolved[role]
+        if snapshot is None or (wanted.is_commit and snapshot.revision == wanted.revision):
+            continue
+        if COMMIT.fullmatch(snapshot.revision):
+            cause = "by the card's lock" if snapshot.pinned == "lock" else "what it meant when this ran"
+            yield Deviation(
+                field=wanted.revision_path,
+                declared=wanted.revision or "main",
+                actual=snapshot.revision,
+                cause=f"{cause}; not pinned in the card",
+            )
+        elif wanted.revision is not None:
+            yield Deviation(
+                field=wanted.revision_path,
+                declared=wanted.revision,
+                actual=snapshot.revision,
+                cause="a folder of that name lies here",
+            )
+
+
+def of_rows(card: Card, rows: Rows) -> Iterator[Deviation]:
+    """Where the dataset has fewer rows than the card limits it to."""
+    if card.data.limit is None:
+        return
+    cause = "equally many of each label" if card.data.balanced else "there are no more"
+    for part in ("train", "validation", "test"):
+        most, used = getattr(card.data.limit, part), getattr(rows, part)
+        if most is not None and 0 < used < most:
+            yield Deviation(field=f"data.limit.{part}", declared=f"{most:,}", actual=f"{used:,}", cause=cause)
+
+
+def of_training(card: Card, plan: Plan, result: TrainingResult) -> Iterator[Deviation]:
+    """Where training really ran otherwise than was planned: told by the accelerator and the log, not by the card."""
+    cause = "what really ran"
+    if result.precision != plan.precision:
+        declared = card.training.precision
+        yield Deviation(field="training.precision", declared=declared, actual=result.precision, cause=cause)
+    if result.steps != plan.steps:
+        yield Deviation(
+            field="training.epochs", declared=f"{plan.steps:,} steps", actual=f"{result.steps:,} steps", cause=cause
+        )
