@@ -6,7 +6,12 @@ import os
 import platform
 from importlib import metadata
 
+from registry.errors import InputError, Problem
+from registry.grid import grid_of
 from runner.record import Machine
+
+COUNTRY = "REPLICARD_COUNTRY"
+"""Environment variable: the country whose electricity the machine uses, by its code or its English name."""
 
 PACKAGES = (
     "torch", "transformers", "accelerate", "peft", "bitsandbytes", "datasets", "tokenizers", "huggingface-hub",
@@ -16,36 +21,46 @@ PACKAGES = (
 
 
 def detect() -> Machine:
-    """The device that accelerate will choose, in its order: CUDA, XPU, MPS, CPU."""
+    """The device that accelerate will choose, in its order: CUDA, XPU, MPS, CPU.
+
+    Raises:
+        InputError: `REPLICARD_COUNTRY` names no country.
+    """
     import torch
 
-    threads = torch.get_num_threads()
+    def machine(device: str, name: str, count: int, memory_bytes: int, bf16: bool = True) -> Machine:
+        return Machine(
+            device=device,
+            name=name,
+            count=count,
+            memory_bytes=memory_bytes,
+            bf16=bf16,
+            cpu_threads=torch.get_num_threads(),
+            country=_country(),
+        )
+
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
-        return Machine(
-            device="cuda",
-            name=properties.name,
-            count=torch.cuda.device_count(),
-            memory_bytes=properties.total_memory,
-            bf16=torch.cuda.is_bf16_supported(),
-            cpu_threads=threads,
-        )
+        bf16 = torch.cuda.is_bf16_supported()
+        return machine("cuda", properties.name, torch.cuda.device_count(), properties.total_memory, bf16)
     if hasattr(torch, "xpu") and torch.xpu.is_available():
         intel = torch.xpu.get_device_properties(0)
-        return Machine(
-            device="xpu",
-            name=intel.name,
-            count=torch.xpu.device_count(),
-            memory_bytes=intel.total_memory,
-            bf16=True,
-            cpu_threads=threads,
-        )
+        return machine("xpu", intel.name, torch.xpu.device_count(), intel.total_memory)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if torch.backends.mps.is_available():
         # An older torch does not tell which chip it is.
         name = getattr(torch.backends.mps, "get_name", lambda: f"Apple {platform.machine()}")()
-        return Machine(device="mps", name=name, count=1, memory_bytes=memory, bf16=True, cpu_threads=threads)
-    return Machine(device="cpu", name=_cpu_name(), count=1, memory_bytes=memory, bf16=True, cpu_threads=threads)
+        return machine("mps", name, 1, memory)
+    return machine("cpu", _cpu_name(), 1, memory)
+
+
+def _country() -> str | None:
+    """Where the machine stands, by its user's word: nothing asks the network for it."""
+    name = os.environ.get(COUNTRY)
+    try:
+        return grid_of(name).code if name else None
+    except ValueError as error:
+        raise InputError(Problem(COUNTRY, "", str(error))) from None
 
 
 def _cpu_name() -> str:

@@ -50,6 +50,7 @@ class Machine(Item):
         memory_bytes: Memory of one device; of the machine, for `cpu`.
         bf16: Whether bf16 products are supported.
         cpu_threads: Threads torch computes with.
+        country: Whose electricity it uses: what `REPLICARD_COUNTRY` says; null where nothing is said.
     """
 
     device: str
@@ -58,6 +59,7 @@ class Machine(Item):
     memory_bytes: int
     bf16: bool
     cpu_threads: int
+    country: str | None = None
 
 
 class Snapshot(Item):
@@ -150,12 +152,34 @@ class Plan(Item):
     deviations: tuple[Deviation, ...]
 
 
+class Energy(Item):
+    """Energy of the training.
+
+    Attributes:
+        kwh: kWh, over all resumptions.
+        grams_co2: Grams of CO2-equivalent that they stand for.
+        method: How the kWh were come by.
+        measured: Whether they were measured; else they are an estimate.
+        intensity: Grams of CO2-equivalent a kWh.
+        intensity_source: Whose electricity that is, and who says so.
+    """
+
+    kwh: float
+    grams_co2: float
+    method: str
+    measured: bool
+    intensity: float
+    intensity_source: str
+
+
 class TrainingResult(Item):
     """What training did.
 
     Attributes:
         steps: Optimizer steps done.
-        seconds: Wall time of the training loop since it was last resumed.
+        seconds: Wall time of the training loop, over all resumptions; what a killed one had done since its last
+            checkpoint is not in it.
+        energy: What that took; null where neither a meter nor the device's power is known.
         resumed_from: Step of the checkpoint that was resumed; null when trained in one go.
         loss: Mean training loss.
         best_step: Step whose weights were kept, with `select: best`.
@@ -167,6 +191,7 @@ class TrainingResult(Item):
 
     steps: int
     seconds: float
+    energy: Energy | None
     resumed_from: int | None
     loss: float
     best_step: int | None

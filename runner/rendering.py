@@ -130,6 +130,11 @@ def number(value: float) -> str:
     return f"{value:g}"
 
 
+def _digits(value: float) -> float:
+    """Three significant digits: an estimate has no more."""
+    return float(f"{value:.3g}")
+
+
 def percent(value: float | None) -> str:
     """A score with four digits, or a dash."""
     return "–" if value is None else f"{value:.4f}"
@@ -183,6 +188,15 @@ def front_matter(card: Card, shown: Record) -> str:
     assert shown.evaluation is not None
     names = [s.metric for s in shown.evaluation.scores if not s.metric.startswith("evaluate:")]
     meta["metrics"] = list(dict.fromkeys(names))
+    if shown.training is not None and shown.training.energy is not None:
+        energy = shown.training.energy
+        meta["co2_eq_emissions"] = {
+            "emissions": _digits(energy.grams_co2),  # grams, as the Hub reads them
+            "source": energy.method,
+            "training_type": "fine-tuning" if shown.base is not None else "pre-training",
+            "geographical_location": energy.intensity_source.partition(",")[0],
+            "hardware_used": shown.machine.name,
+        }
     meta["tags"] = [*card.readme.tags, "replicard"]
     meta["model-index"] = [{"name": card.id, "results": model_index(card, shown)}]
     stream = io.StringIO()

@@ -99,7 +99,7 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
                 rows = tokenize(parts.splits["train"], tokenizer, card, "tokenize")
                 scored = parts.splits.get(card.evaluation.each_epoch or "")
                 scored = tokenize(scored, tokenizer, card, "tokenize") if scored is not None else None
-            result = training.train(card, plan, run, ready.base, model, tokenizer, rows, scored)
+            result = training.train(card, plan, ready.machine, run, ready.base, model, tokenizer, rows, scored)
             happened = (*record.deviations, *deviations.of_training(card, plan, result))
             record = record.model_copy(update={"training": result, "deviations": happened})
             write_model(run.record, record)

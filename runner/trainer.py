@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -16,6 +15,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from runner import plugins
 from runner.metrics import Sample
+from runner.record import Item
 from runner.scoring import averaging_of
 
 if TYPE_CHECKING:
@@ -106,7 +106,6 @@ def make_trainer(
             max_length=tokens.max_length if tokens.padding == "max_length" else None,
         ),
         compute_metrics=_epoch_metrics(card),
-        callbacks=[MarkComplete()],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -135,6 +134,23 @@ def score(trainer: Trainer, rows: Any, advance: Advance) -> np.ndarray:
     return probabilities(np.asarray(logits))
 
 
+class Cost(Item):
+    """What a training has cost so far.
+
+    Attributes:
+        seconds: Wall time of its loop.
+        kwh: Energy; null where none is known.
+    """
+
+    seconds: float = 0.0
+    kwh: float | None = 0.0
+
+
+def cost_of(checkpoint: Path | None) -> Cost:
+    """What the training had cost when a complete checkpoint was written; nothing before the first one."""
+    return Cost() if checkpoint is None else Cost.model_validate_json((checkpoint / MARKER).read_bytes())
+
+
 def last_complete(folder: Path) -> Path | None:
     """The newest checkpoint that was written to its end."""
     found = [path.parent for path in folder.glob(f"checkpoint-*/{MARKER}")]
@@ -142,7 +158,13 @@ def last_complete(folder: Path) -> Path | None:
 
 
 class MarkComplete(TrainerCallback):  # type: ignore[misc]
-    """Mark a checkpoint after it has been written: the Trainer's own saving is not atomic."""
+    """Mark a checkpoint after it has been written: the Trainer's own saving is not atomic.
+
+    The marker holds what the training has cost so far, for the one that goes on from there.
+    """
+
+    def __init__(self, cost: Callable[[], Cost]):
+        self.cost = cost
 
     def on_epoch_end(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
         """Log before a checkpoint: losses that are not yet logged are not in it."""
@@ -154,7 +176,7 @@ class MarkComplete(TrainerCallback):  # type: ignore[misc]
         for path in folder.iterdir():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-        (folder / MARKER).write_text(json.dumps({"step": state.global_step}))
+        (folder / MARKER).write_text(self.cost().model_dump_json())
 
 
 class ShowSteps(TrainerCallback):  # type: ignore[misc]

@@ -6,7 +6,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from runner import progress, trainer
+from runner import energy, progress, trainer
 from runner.record import Point, TrainingResult
 from runner.runs import file_sha256
 
@@ -14,18 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from registry.card import Card
-    from runner.record import Plan, Snapshot
+    from runner.record import Machine, Plan, Snapshot
     from runner.runs import Run
 
 
 def train(
-    card: Card, plan: Plan, run: Run, base: Snapshot | None, model: Any, tokenizer: Any, rows: Any, scored: Any
+    card: Card,
+    plan: Plan,
+    machine: Machine,
+    run: Run,
+    base: Snapshot | None,
+    model: Any,
+    tokenizer: Any,
+    rows: Any,
+    scored: Any,
 ) -> TrainingResult:
     """Train `model`, resuming from the last complete checkpoint, and save it to `run.model`.
 
     Args:
         card: The card.
         plan: Its plan.
+        machine: The machine.
         run: The run's folder.
         base: The base's files; null for one built from its architecture.
         model: The classifier; trained in place.
@@ -40,11 +49,19 @@ def train(
     for stale in run.checkpoints.glob("checkpoint-*"):
         if not (stale / trainer.MARKER).exists():
             shutil.rmtree(stale)
-    started = time.monotonic()
-    with progress.stage("train", plan.steps) as advance:
+    before = trainer.cost_of(checkpoint)
+    with energy.metering(machine) as meter, progress.stage("train", plan.steps) as advance:
+        started = time.monotonic()
+
+        def cost() -> trainer.Cost:
+            seconds = time.monotonic() - started
+            kwh = before.kwh + meter.kwh(seconds) if before.kwh is not None and meter is not None else None
+            return trainer.Cost(seconds=before.seconds + seconds, kwh=kwh)
+
+        worker.add_callback(trainer.MarkComplete(cost))
         worker.add_callback(trainer.ShowSteps(advance))
         worker.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    seconds = time.monotonic() - started
+        total = cost()
 
     # A model folder without a record is one that was never finished: it is written anew.
     shutil.rmtree(run.model, ignore_errors=True)
@@ -54,7 +71,8 @@ def train(
     log = _points(worker.state.log_history)
     return TrainingResult(
         steps=worker.state.global_step,
-        seconds=seconds,
+        seconds=total.seconds,
+        energy=energy.spent(total.kwh, meter, machine) if meter is not None and total.kwh is not None else None,
         resumed_from=int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else None,
         loss=_mean_loss(log),
         best_step=int(best.rpartition("-")[2]) if card.training.select == "best" and best else None,

@@ -9,6 +9,7 @@ from registry.card import Card
 from runner.audit import audit
 from runner.record import (
     Deviation,
+    Energy,
     EvaluationResult,
     ExampleResult,
     Interval,
@@ -79,6 +80,14 @@ def record_of(card: Card, seed: int, accuracy: float, base: Snapshot | None, dat
         training=TrainingResult(
             steps=3750,
             seconds=1234.0,
+            energy=Energy(
+                kwh=0.0103,
+                grams_co2=3.8,
+                method="estimate: time × 30 W (2 cores of 12 W, 16 GiB of 0.3725 W)",
+                measured=False,
+                intensity=369,
+                intensity_source="United States, 2023: Our World in Data and Ember",
+            ),
             resumed_from=None,
             loss=0.4,
             best_step=None,

@@ -52,7 +52,7 @@ def same_weights(first: Run, second: Run) -> bool:
 
 def what_happened(record: Record) -> dict[str, Any]:
     """All of a record but times, places and whether it was resumed."""
-    timed = {"seconds", "resumed_from", "files"}
+    timed = {"seconds", "energy", "resumed_from", "files"}
     whole = record.model_dump(exclude={"started", "dataset", "base"})
     whole["training"] = {k: v for k, v in whole["training"].items() if k not in timed}
     whole["evaluation"] = {k: v for k, v in whole["evaluation"].items() if k not in timed}

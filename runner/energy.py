@@ -1,0 +1,120 @@
+"""Energy and CO2 of a training: measured by codecarbon where it is installed, else time × power, labelled as such."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from importlib import metadata, util
+from typing import TYPE_CHECKING
+
+from registry.grid import SOURCE, WORLD, grid_of
+from registry.hardware import ACCELERATORS
+from runner.record import Energy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from runner.record import Machine
+
+ESTIMATE_ONLY = "REPLICARD_ENERGY"
+"""Environment variable: `estimate` leaves codecarbon alone although it is installed."""
+
+CORE_WATTS, GIB_WATTS = 12.0, 0.3725
+"""Power of a busy processor core of an unknown model, and of a GiB of memory: the defaults of Green Algorithms
+(Lannelongue et al. 2021, doi:10.1002/advs.202100707)."""
+
+
+@dataclass(frozen=True)
+class Meter:
+    """Something that reads energy.
+
+    Attributes:
+        method: What it does, in words.
+        measured: Whether it measures; else it estimates.
+        kwh: From the seconds since it was started, the kWh since then.
+    """
+
+    method: str
+    measured: bool
+    kwh: Callable[[float], float]
+
+
+@contextlib.contextmanager
+def metering(machine: Machine) -> Iterator[Meter | None]:
+    """A meter that runs within the block; null where neither a meter nor the device's power is known."""
+    if util.find_spec("codecarbon") is not None and os.environ.get(ESTIMATE_ONLY) != "estimate":
+        with _codecarbon() as meter:
+            yield meter
+        return
+    estimated = _watts(machine)
+    if estimated is None:
+        yield None
+    else:
+        watts, words = estimated
+        yield Meter(f"estimate: time × {watts:.0f} W ({words})", False, lambda seconds: seconds / 3600 * watts / 1000)
+
+
+def spent(kwh: float, meter: Meter, machine: Machine) -> Energy:
+    """What so much energy stands for where the machine is.
+
+    Args:
+        kwh: Energy in kWh.
+        meter: What read it.
+        machine: The machine; one without a country is put on the world's mean.
+    """
+    grid = WORLD if machine.country is None else grid_of(machine.country)
+    return Energy(
+        kwh=kwh,
+        grams_co2=kwh * grid.intensity,
+        method=meter.method,
+        measured=meter.measured,
+        intensity=grid.intensity,
+        intensity_source=f"{grid.name}, {grid.year}: {SOURCE}",
+    )
+
+
+def _watts(machine: Machine) -> tuple[float, str] | None:
+    """Power of the device at full load, and where it comes from; null where nobody tells."""
+    if machine.device == "cpu":
+        gib = machine.memory_bytes / 2**30
+        words = f"{machine.cpu_threads} cores of {CORE_WATTS:g} W, {gib:.0f} GiB of {GIB_WATTS:g} W"
+        return machine.cpu_threads * CORE_WATTS + gib * GIB_WATTS, words
+    for name, known in ACCELERATORS.items():
+        if known.device == machine.device and known.tdp_watts is not None and known.is_named(machine.name):
+            return float(known.tdp_watts), f"the board power of {name}, nothing else counted"
+    return None
+
+
+@contextlib.contextmanager
+def _codecarbon() -> Iterator[Meter]:
+    """Codecarbon's tracker, told not to ask the network where it is and to write no file."""
+    from codecarbon import OfflineEmissionsTracker
+    from codecarbon.output_methods.base_output import BaseOutput
+
+    class Latest(BaseOutput):  # type: ignore[misc]
+        """Keeps the newest reading."""
+
+        kwh = 0.0
+
+        def out(self, total: object, delta: object) -> None:
+            self.kwh = float(total.energy_consumed)  # type: ignore[attr-defined]
+
+    latest = Latest()
+    tracker = OfflineEmissionsTracker(
+        country_iso_code="USA",  # it wants one; only its kWh are used
+        output_methods=[],
+        log_level="critical",
+        allow_multiple_runs=True,
+        output_handlers=[latest],
+    )
+
+    def read(seconds: float) -> float:
+        tracker.flush()
+        return latest.kwh
+
+    tracker.start()
+    try:
+        yield Meter(f"codecarbon {metadata.version('codecarbon')}", True, read)
+    finally:
+        tracker.stop()
