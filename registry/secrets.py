@@ -14,8 +14,9 @@ from collections import Counter
 # What each issuer's tokens look like, after its own documentation where it has one, else after the rules of gitleaks
 # (https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml).
 _SHAPES = (
-    # https://huggingface.co/docs/hub/security-tokens, and gitleaks: 34 letters or digits; OAuth tokens are JWTs.
-    ("a Hugging Face token", r"(?:hf|api_org)_[A-Za-z0-9]{34,}|hf_(?:oauth|jwt)_[A-Za-z0-9_.-]{34,}"),
+    # https://huggingface.co/docs/hub/security-tokens, and gitleaks: 34 letters or digits (fewer where one was cut off in
+    # copying); OAuth tokens are JWTs.
+    ("a Hugging Face token", r"(?:hf|api_org)_[A-Za-z0-9]{30,}|hf_(?:oauth|jwt)_[A-Za-z0-9_.-]{34,}"),
     # gitleaks; others than OpenAI issue `sk-` and 32 or more letters and digits too.
     ("an Anthropic API key", r"sk-ant-[A-Za-z0-9_-]{32,}"),
     ("an OpenAI API key", r"sk-(?:(?:proj|svcacct|admin|or-v1)-[A-Za-z0-9_-]{32,}|[A-Za-z0-9]{32,})"),
