@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
 from conftest import on_base
+from oracle import LAYERS, fine_tune
 from safetensors.torch import load_file
 
 from runner.runs import Run
+from runner.trainer import probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,73 +36,22 @@ RECIPE = {
     "adam_epsilon": 1e-6,
     "seed": 3,
 }
-LORA = {"type": "lora", "r": 4, "alpha": 16, "dropout": 0.1, "target_modules": ["query", "value"]}
+ADAPTERS: dict[str, dict[str, Any]] = {
+    "lora": {"type": "lora", "r": 4, "alpha": 16, "dropout": 0.1},
+    "ia3": {"type": "ia3", "feedforward_modules": []},
+}
+BITS = {4: {"type": "bitsandbytes", "bits": 4, "quant_type": "nf4"}, 8: {"type": "bitsandbytes", "bits": 8}}
+SHAPES = ["bert", "distilbert", "llama"]
+STILL: dict[str, dict[str, float]] = {
+    "bert": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
+    "distilbert": {"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0.0},
+    "llama": {},
+}
+"""Without dropout: batches of another size draw other masks."""
 
 
-def plain(folder: Path, rows: Path, work: Path, lora: bool = False, **changed: Any) -> tuple[Any, Any]:
-    """What somebody writes who fine-tunes `folder` on `rows` with the Trainer, and nothing of this project."""
-    from datasets import load_dataset
-    from transformers import (
-        AutoModelForSequenceClassification,
-        AutoTokenizer,
-        Trainer,
-        TrainingArguments,
-        set_seed,
-    )
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    set_seed(3)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        folder,
-        pad_token_id=tokenizer.pad_token_id,
-        id2label={0: "negative", 1: "positive"},
-        label2id={"negative": 0, "positive": 1},
-        dtype=torch.float32,
-    )
-    model.accepts_loss_kwargs = False  # transformers issue 47688
-    if lora:
-        from peft import LoraConfig, get_peft_model
-
-        config = LoraConfig(
-            task_type="SEQ_CLS", r=4, lora_alpha=16, lora_dropout=0.1, target_modules=["query", "value"]
-        )
-        model = get_peft_model(model, config)
-    data = load_dataset("json", data_files={"train": str(rows / "train.jsonl")}, split="train")
-    second = "text_pair" if "text_pair" in data.column_names else None
-    data = data.map(lambda row: tokenizer(row["text"], row.get(second), truncation=True, max_length=24))
-    arguments: dict[str, Any] = {
-        "num_train_epochs": 2,
-        "learning_rate": 4e-3,
-        "per_device_train_batch_size": 8,
-        "gradient_accumulation_steps": 2,
-        "weight_decay": 0.1,
-        "max_grad_norm": 0.5,
-        "lr_scheduler_type": "cosine",
-        "warmup_steps": 0.2,
-        "adam_beta1": 0.8,
-        "adam_beta2": 0.95,
-        "adam_epsilon": 1e-6,
-        "optim": "adamw_torch",
-        "seed": 3,
-        **changed,
-    }
-    trainer = Trainer(
-        model=model,
-        args=TrainingArguments(
-            str(work),
-            logging_steps=1,
-            save_strategy="no",
-            report_to="none",
-            use_cpu=True,
-            disable_tqdm=True,
-            **arguments,
-        ),
-        train_dataset=data,
-        processing_class=tokenizer,
-    )
-    mean = trainer.train().training_loss
-    return model, [*trainer.state.log_history, {"mean": mean}]
+def adapter_on(kind: str, name: str) -> dict[str, Any]:
+    return {**ADAPTERS[name], "target_modules": LAYERS[kind]}
 
 
 def run_of(record: Record, root: Path) -> Run:
@@ -116,7 +68,16 @@ def compared(record: Record, history: Any) -> None:
     assert record.training.loss == pytest.approx(history[-1]["mean"], abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["bert", "distilbert", "llama"])
+def scored(record: Record, root: Path, logits: Any) -> None:
+    """The probabilities that were kept are those of the same logits, to the last bit."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(run_of(record, root).predictions)
+    kept = np.stack([table[f"probability_{label}"].to_numpy() for label in ("negative", "positive")], axis=1)
+    assert np.array_equal(kept, probabilities(logits))
+
+
+@pytest.mark.parametrize("kind", SHAPES)
 def test_full_fine_tuning_gives_the_bits_of_a_plain_script(
     kind: str,
     base_repo: Callable[..., Path],
@@ -128,18 +89,23 @@ def test_full_fine_tuning_gives_the_bits_of_a_plain_script(
 ) -> None:
     rows = write_rows(train=reviews(44), test=reviews(8, 1))  # 44 rows: the last batch and accumulation are short
     folder = base_repo(kind)
-    base = on_base(kind)
-    record = reproduce(write_card(base=base, training=RECIPE))
-    model, history = plain(folder, rows, tmp_path / "plain")
+    record = reproduce(write_card(base=on_base(kind), training=RECIPE))
+    model, history, logits = fine_tune(folder, rows, tmp_path / "plain")
     compared(record, history)
     trained = load_file(run_of(record, tmp_path / "runs").model / "model.safetensors")
     expected = model.state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in trained.items())
     assert set(trained) == set(expected)
     assert not torch.equal(trained["score.weight" if kind == "llama" else "classifier.weight"], torch.zeros(2, 16))
+    scored(record, tmp_path / "runs", logits)
 
 
-def test_fine_tuning_through_lora_gives_the_bits_of_a_plain_script(
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize(("adapter", "bits"), [("lora", None), ("lora", 4), ("lora", 8), ("ia3", None)])
+def test_fine_tuning_an_adapter_gives_the_bits_of_a_plain_script(
+    kind: str,
+    adapter: str,
+    bits: int | None,
     base_repo: Callable[..., Path],
     write_rows: Callable[..., Path],
     write_card: Callable[..., Loaded],
@@ -148,16 +114,20 @@ def test_fine_tuning_through_lora_gives_the_bits_of_a_plain_script(
     tmp_path: Path,
 ) -> None:
     rows = write_rows(train=reviews(44), test=reviews(8, 1))
-    folder = base_repo("bert")
-    base = on_base()
-    record = reproduce(write_card(base=base, training=RECIPE, adapter=LORA))
-    model, history = plain(folder, rows, tmp_path / "plain", lora=True)
+    folder = base_repo(kind)
+    quantization = BITS[bits] if bits else None
+    loaded = write_card(
+        base=on_base(kind), training=RECIPE, adapter=adapter_on(kind, adapter), quantization=quantization
+    )
+    record = reproduce(loaded)
+    model, history, logits = fine_tune(folder, rows, tmp_path / "plain", adapter, bits)
     compared(record, history)
     model.save_pretrained(tmp_path / "adapter")
     trained = load_file(run_of(record, tmp_path / "runs").model / "adapter_model.safetensors")
     expected = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
     assert set(trained) == set(expected)
     assert all(torch.equal(value, expected[name]) for name, value in trained.items())
+    scored(record, tmp_path / "runs", logits)
 
 
 @pytest.mark.parametrize("kind", ["bert", "distilbert"])
@@ -173,7 +143,7 @@ def test_fine_tuning_on_pairs_gives_the_bits_of_a_plain_script(
     rows = write_rows(train=pairs(44), test=pairs(8, 1))
     folder = base_repo(kind)
     record = reproduce(write_card(base=on_base(kind), data={"text_pair": "text_pair"}, training=RECIPE))
-    model, history = plain(folder, rows, tmp_path / "plain")
+    model, history, _ = fine_tune(folder, rows, tmp_path / "plain")
     compared(record, history)
     trained = load_file(run_of(record, tmp_path / "runs").model / "model.safetensors")
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in trained.items())
@@ -206,7 +176,7 @@ def test_a_recipe_s_value_does_what_the_trainer_s_option_does(
     folder = base_repo("bert")
     base = on_base()
     record = reproduce(write_card(base=base, training={**RECIPE, **training}))
-    model, history = plain(folder, rows, tmp_path / "plain", **arguments)
+    model, history, _ = fine_tune(folder, rows, tmp_path / "plain", **arguments)
     compared(record, history)
     trained = load_file(run_of(record, tmp_path / "runs").model / "model.safetensors")
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in trained.items())
@@ -244,32 +214,44 @@ def test_padding_to_the_longest_sequence_is_what_the_script_s_tokenizer_does(
     assert drawn == {tuple(line[line > 0].tolist()) for line in padded["input_ids"]}
 
 
-@pytest.mark.parametrize("adapter", [None, {**LORA, "dropout": 0.0}])
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("adapter", [None, "lora"])
 def test_four_accumulated_batches_of_four_are_one_of_sixteen(
-    adapter: dict[str, Any] | None,
+    kind: str,
+    adapter: str | None,
+    base_repo: Callable[..., Path],
     write_rows: Callable[..., Path],
     write_card: Callable[..., Loaded],
     reviews: Callable[..., Any],
     reproduce: Callable[..., Record],
     tmp_path: Path,
 ) -> None:
-    write_rows(train=reviews(64), test=reviews(8, 1))
-    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    architecture = {"model_type": "bert", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, **still}
-    sgd = {"optimizer": "sgd", "learning_rate": 0.1, "max_grad_norm": 0.0, "scheduler": "constant", "epochs": 1}
-
-    def weights_and_losses(batch: int, steps: int) -> tuple[dict[str, torch.Tensor], list[float]]:
-        training = {**sgd, "batch_size": batch, "gradient_accumulation_steps": steps}
-        record = reproduce(write_card(base={"architecture": architecture}, adapter=adapter, training=training))
-        assert record.training is not None
-        assert record.plan.steps == record.training.steps == 4
-        (file,) = run_of(record, tmp_path / "runs").model.glob("*.safetensors")
-        return load_file(file), [point.values["loss"] for point in record.training.log]
-
-    weights, losses = weights_and_losses(16, 1)
-    accumulated, accumulated_losses = weights_and_losses(4, 4)
-    assert accumulated_losses == pytest.approx(losses, abs=1e-6)
-    assert all((weights[name] - value).abs().max() < 1e-6 for name, value in accumulated.items())
+    rows = write_rows(train=reviews(64), test=reviews(8, 1))
+    folder = base_repo(kind, **STILL[kind])
+    recipe = {"learning_rate": 0.05, "max_grad_norm": 0.0, "weight_decay": 0.0}
+    training = {**RECIPE, **recipe, "optimizer": "sgd", "epochs": 1, "batch_size": 4, "gradient_accumulation_steps": 4}
+    layers = {**adapter_on(kind, adapter), "dropout": 0.0} if adapter else None
+    record = reproduce(write_card(base=on_base(kind), adapter=layers, training=training))
+    model, history, _ = fine_tune(
+        folder,
+        rows,
+        tmp_path / "plain",
+        adapter,
+        dropout=0.0,
+        per_device_train_batch_size=16,
+        gradient_accumulation_steps=1,
+        optim="sgd",
+        num_train_epochs=1,
+        **recipe,
+    )
+    assert record.training is not None
+    assert record.plan.steps == record.training.steps == 4
+    losses = [line["loss"] for line in history if "loss" in line]
+    assert [point.values["loss"] for point in record.training.log] == pytest.approx(losses, abs=1e-6)
+    (file,) = run_of(record, tmp_path / "runs").model.glob("*.safetensors")
+    model.save_pretrained(tmp_path / "saved")
+    expected = load_file(tmp_path / "saved" / file.name)
+    assert all((expected[name] - value).abs().max() < 1e-6 for name, value in load_file(file).items())
 
 
 def test_the_learning_rates_are_those_of_the_schedule(
