@@ -1,4 +1,4 @@
-"""Rows: load → pool or take → label → hold out → balance → limit → clean → tokens."""
+"""Rows: load → pool or take → label → hold out → balance → limit → clean."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runner.record import Rows, Snapshot
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from registry.card import Card, Data
+    from registry.card import Data
     from registry.loading import Loaded
 
 SPLITS = ("train", "validation", "test")
@@ -205,23 +205,3 @@ def cleaned(batch: Mapping[str, Sequence[str]], steps: Sequence[str]) -> dict[st
 def _distinct(table: Any) -> set[tuple[str, ...]]:
     """The texts, or pairs of texts, each once."""
     return set(zip(*(table[name][:] for name in TEXTS if name in table.column_names), strict=True))
-
-
-def tokenize(table: Any, tokenizer: Any, card: Card, description: str) -> Any:
-    """Add `input_ids` and `attention_mask` (and what else the tokenizer gives); padding is the collator's.
-
-    Raises:
-        InputError: A text is longer than `max_length` and truncation is off.
-    """
-    longest = card.data.tokens.max_length
-    encode = plugins.task(card.task.type).encode
-
-    def checked(batch: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
-        encoded = encode(batch, tokenizer, card)
-        found = max(map(len, encoded["input_ids"]), default=0)
-        if found > longest:
-            message = f"a text has {found} tokens and truncation is off; raise max_length or truncate"
-            raise InputError(Problem("", "data.tokens.max_length", message))
-        return encoded
-
-    return table.map(checked, batched=True, load_from_cache_file=False, desc=description)

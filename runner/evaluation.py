@@ -11,11 +11,12 @@ import numpy as np
 
 from registry.errors import InputError, Problem
 from runner import progress, trainer
-from runner.data import TEXTS, cleaned, tokenize
+from runner.data import TEXTS, cleaned
 from runner.metrics import Sample
 from runner.record import EvaluationResult, ExampleResult, Interval, SliceScores
 from runner.runs import write
 from runner.scoring import SLICE_RESAMPLES, scores
+from runner.tokens import tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

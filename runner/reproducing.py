@@ -13,11 +13,12 @@ from registry.errors import InputError
 from registry.finding import all_cards
 from runner import deviations, fetching, locking, plugins, progress
 from runner import model as models
-from runner.data import load_parts, texts_of, tokenize
+from runner.data import load_parts, texts_of
 from runner.machine import detect, versions
 from runner.plan import make_plan, require_memory
 from runner.record import Machine, Plan, Record, Snapshot
 from runner.runs import Run, exclusive, file_sha256, read_model, run_id, write_model
+from runner.tokens import tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,9 +97,9 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
                 record = _begin(ready, plan)
                 model = models.build(card, ready.base, tokenizer, run.base)
             with progress.stage("tokenize"):
-                rows = tokenize(parts.splits["train"], tokenizer, card, "tokenize")
+                rows = tokenize(parts.splits["train"], tokenizer, card, "tokenize", keep=True)
                 scored = parts.splits.get(card.evaluation.each_epoch or "")
-                scored = tokenize(scored, tokenizer, card, "tokenize") if scored is not None else None
+                scored = tokenize(scored, tokenizer, card, "tokenize", keep=True) if scored is not None else None
             result = training.train(card, plan, ready.machine, run, ready.base, model, tokenizer, rows, scored)
             happened = (*record.deviations, *deviations.of_training(card, plan, result))
             record = record.model_copy(update={"training": result, "deviations": happened})
@@ -106,7 +107,7 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
         shutil.rmtree(run.checkpoints, ignore_errors=True)
         if stop_after_training:
             return record
-        rows = tokenize(parts.splits[card.evaluation.split], tokenizer, card, "tokenize")
+        rows = tokenize(parts.splits[card.evaluation.split], tokenizer, card, "tokenize", keep=True)
         found = evaluation.evaluate(card, plan, run, model, tokenizer, rows)
         record = record.model_copy(update={"evaluation": found})
         plotting.plot(card, record, run)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from registry.card import Data
 from registry.errors import InputError
-from runner.data import Parts, load_parts, split_rows, texts_of, tokenize
+from runner.data import Parts, load_parts, split_rows, texts_of
 from runner.fetching import fetch_dataset
+from runner.tokens import tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Callable

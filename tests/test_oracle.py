@@ -190,8 +190,9 @@ def test_padding_to_the_longest_sequence_is_what_the_script_s_tokenizer_does(
     prepare: Callable[..., Ready],
 ) -> None:
     from runner import reproducing
-    from runner.data import load_parts, tokenize
+    from runner.data import load_parts
     from runner.plan import make_plan
+    from runner.tokens import tokenize
     from runner.trainer import make_trainer
 
     write_rows(train=reviews(8), test=reviews(8, 1))
