@@ -105,6 +105,12 @@ def _head_of_other_labels(card: Card) -> Iterator[Finding]:
 def _choices_about_no_base(card: Card) -> Iterator[Finding]:
     if card.base.model is None and card.base.head is not None:
         yield Finding("base.head", "the base is built with random weights and has no head of its own; leave it out")
+    if card.base.model is None and card.base.architecture is not None:
+        for name in ("num_labels", "vocab_size"):
+            if getattr(card.base.architecture, name) == type(card.base.architecture).model_fields[name].default:
+                continue
+            whose = "task's labels count" if name == "num_labels" else "tokenizer's size counts"
+            yield Finding(f"base.architecture.{name}", f"of a base with random weights the {whose}; leave it out")
     if isinstance(card.base.tokenizer, TrainedTokenizer) and card.base.pad_token in ("eos", "unk"):
         yield Finding("base.pad_token", "a tokenizer that the card trains pads with a token of its own; leave it out")
 
@@ -112,6 +118,14 @@ def _choices_about_no_base(card: Card) -> Iterator[Finding]:
 def _best_of_what(card: Card) -> Iterator[Finding]:
     if card.training.select == "best" and card.evaluation.each_epoch is None:
         yield Finding("training.select", "`best` needs `evaluation.each_epoch`: the split that says what is best")
+
+
+def _best_on_what_is_scored(card: Card) -> Iterator[Finding]:
+    split = card.evaluation.split
+    if card.training.select == "best" and card.evaluation.each_epoch == split:
+        message = f"the {split} split selects the epoch and is what the model is scored on, so its scores are too good; "
+        message += "select on another split if the source does"
+        yield Finding("evaluation.each_epoch", message, "warning")
 
 
 def _averaging_of_two_labels(card: Card) -> Iterator[Finding]:
@@ -168,6 +182,7 @@ CHECKS: tuple[Callable[[Card], Iterator[Finding]], ...] = (
     _head_of_other_labels,
     _choices_about_no_base,
     _best_of_what,
+    _best_on_what_is_scored,
     _averaging_of_two_labels,
     _labels_that_are_not_there,
     _pairs_of_texts,

@@ -211,6 +211,8 @@ def save(model: Any, tokenizer: Any, card: Card, base: Snapshot | None, folder: 
             config.revision = base.revision if base is not None and not base.revision.startswith("sha256:") else None
     # No adapter changes the embeddings; left to itself, PEFT asks the Hub for the size of the base's vocabulary.
     model.save_pretrained(folder, **({} if card.adapter is None else {"save_embedding_layers": False}))
+    # PEFT's own card names the folder on this machine that the base was read from; the run's README is another.
+    (folder / "README.md").unlink(missing_ok=True)
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:  # what the last batch asked for is no part of the tokenizer
         backend.no_truncation()
@@ -246,6 +248,8 @@ def _from_folder(card: Card, folder: Path, tokenizer: Any, its_head: bool = Fals
 
     config = _config(folder, card)
     its_labels = tuple(config.id2label.values())
+    if its_head:
+        _require_facts(card, config)
     config = _labelled(config, card)
     config.pad_token_id = tokenizer.pad_token_id  # a decoder's head reads the last token that is no padding
     heads = _heads(config.model_type)
@@ -289,6 +293,26 @@ def _from_folder(card: Card, folder: Path, tokenizer: Any, its_head: bool = Fals
     return model if quantizer is None else quantizer.prepare(model)
 
 
+def _require_facts(card: Card, config: Any) -> None:
+    """Refuse a base that is not what the card says of it: its plan would be another model's.
+
+    Raises:
+        InputError: With every fact that differs.
+    """
+    stated = card.base.architecture
+    if stated is None:
+        return
+    problems = []
+    # How many labels its head has is known by its weights: see `_settle_head`.
+    for name in sorted(set(type(stated).model_fields) - {"num_labels"}):
+        says, has = getattr(stated, name), getattr(config, name, None)
+        if says is not None and says != has:
+            message = f"says {says}, but the configuration of {card.base.model} says {has}; write that"
+            problems.append(Problem("", f"base.architecture.{name}", message))
+    if problems:
+        raise InputError(problems)
+
+
 def _settle_head(
     card: Card, model: Any, heads: Sequence[str], its_labels: Sequence[str], loading: dict[str, Any]
 ) -> None:
@@ -310,6 +334,10 @@ def _settle_head(
     declared, wanted = card.base.head, len(card.task.labels)
     have = next(iter(other.values()), wanted)
     new = "`new` draws one from `training.seed`"
+    stated = card.base.architecture.num_labels if card.base.architecture is not None else None
+    if names and stated not in (None, have):
+        message = f"says {stated}, but the head of {card.base.model} is for {have} labels; correct the card"
+        raise InputError(Problem("", "base.architecture.num_labels", message))
     if names and declared is None:
         keep = "`keep` trains it further, " if have == wanted else ""
         message = f"{card.base.model} has a classification head for {have} labels, of which the card says nothing; "

@@ -175,6 +175,17 @@ def exclusive(run: Run) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def over_all_seeds(run: Run) -> Iterator[None]:
+    """Wait for one's turn to conclude from the seeds of a run, so that who comes last has seen them all."""
+    folder = os.open(run.over_seeds, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def seeds_of(run: Run) -> list[Run]:
     """The runs of the same card and run id that are complete, by seed."""
     runs = []

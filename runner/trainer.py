@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from transformers.trainer_callback import PrinterCallback
 from runner import plugins
 from runner.metrics import Sample
 from runner.record import Item
+from runner.runs import write
 from runner.scoring import averaging_of
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 MARKER = "complete"
 """File that says that a checkpoint was written to its end."""
+
+CHECKPOINT_SECONDS = 15 * 60
+"""A checkpoint is written after each epoch, and where the last one is so long ago."""
 
 LOGGED = 50
 """About so many points of the training loss are logged."""
@@ -165,6 +170,12 @@ class MarkComplete(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, cost: Callable[[], Cost]):
         self.cost = cost
+        self.saved = time.monotonic()
+
+    def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+        """Ask for a checkpoint within a long epoch, and for the losses before it, which are not in it."""
+        if time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
+            control.should_log = control.should_save = True
 
     def on_epoch_end(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
         """Log before a checkpoint: losses that are not yet logged are not in it."""
@@ -176,7 +187,8 @@ class MarkComplete(TrainerCallback):  # type: ignore[misc]
         for path in folder.iterdir():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-        (folder / MARKER).write_text(self.cost().model_dump_json())
+        write(folder / MARKER, self.cost().model_dump_json())
+        self.saved = time.monotonic()
 
 
 class ShowSteps(TrainerCallback):  # type: ignore[misc]

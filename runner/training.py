@@ -100,17 +100,20 @@ def _precision(worker: Any) -> str:
 
 
 def _points(history: list[dict[str, Any]]) -> list[Point]:
-    """The Trainer's log, without its closing summary and how long things took."""
-    kept = ("loss", "learning_rate", "grad_norm")
+    """The Trainer's log, without its closing summary and how long things took.
+
+    In an order of its own: a log that was read back from a checkpoint is in that of the alphabet.
+    """
+    first = ("loss", "learning_rate", "grad_norm", "eval_loss", "eval_accuracy")
     timing = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
     return [
         Point(
             step=int(entry["step"]),
             epoch=float(entry["epoch"]),
             values={
-                name: float(value)
-                for name, value in entry.items()
-                if name in kept or (name.startswith("eval_") and name not in timing)
+                name: float(entry[name])
+                for name in (*first, *sorted(entry.keys() - set(first)))
+                if name in entry and (name in first or (name.startswith("eval_") and name not in timing))
             },
         )
         for entry in history

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from conftest import on_base
+from conftest import SHAPES, on_base
 
 from registry.errors import InputError
 from runner import model as models
@@ -268,12 +268,11 @@ def test_a_model_is_built_from_its_architecture_alone(
     from transformers import AutoConfig
 
     facts = AutoConfig.from_pretrained(base_repo(kind)).to_dict()
-    names = write_card().card.base.architecture, kind
     architecture = {name: facts[name] for name in facts if name in _fields(kind)}
     loaded = write_card(base={"architecture": architecture})
     tokenizer = models.train_tokenizer(TEXTS, loaded.card.base.tokenizer, 24)
     model = models.build(loaded.card, None, tokenizer, tmp_path / "scratch")
-    assert model.config.model_type == kind, names
+    assert model.config.model_type == kind
     assert model.get_input_embeddings().num_embeddings == len(tokenizer)
     assert logits(model, tokenizer).shape == (len(TEXTS), 2)
     assert not (tmp_path / "scratch").exists()
@@ -283,7 +282,17 @@ def _fields(kind: str) -> set[str]:
     from registry import architectures
 
     family = {"bert": architectures.Bert, "distilbert": architectures.DistilBert, "llama": architectures.Llama}[kind]
-    return set(family.model_fields) - {"classifier_dropout"}
+    return set(family.model_fields) - {"classifier_dropout", "num_labels", "vocab_size"}
+
+
+def test_facts_that_are_not_the_base_s_are_all_refused(card_on: Callable[..., Loaded], tmp_path: Path) -> None:
+    facts = {**BERT, "hidden_size": 32, "hidden_dropout_prob": 0.3}
+    with pytest.raises(InputError) as caught:
+        built(card_on("bert", base={"architecture": facts}), tmp_path / "scratch")
+    assert str(caught.value).splitlines() == [
+        "base.architecture.hidden_dropout_prob: says 0.3, but the configuration of base says 0.1; write that",
+        "base.architecture.hidden_size: says 32, but the configuration of base says 16; write that",
+    ]
 
 
 # Adapters
@@ -430,13 +439,13 @@ def old_repo(base_repo: Callable[..., Path]) -> Path:
     return folder
 
 
-BERT = {"model_type": "bert", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+BERT = {"model_type": "bert", **SHAPES["bert"], "max_position_embeddings": 64, "vocab_size": 28}
 
 
 def test_an_old_repo_is_loaded_with_consent_and_its_architecture(
     old_repo: Path, write_card: Callable[..., Loaded], tmp_path: Path
 ) -> None:
-    base = {"model": old_repo.name, "tokenizer": None, "allow_pickle": True}
+    base = {"model": old_repo.name, "tokenizer": None, "allow_pickle": True, "architecture": BERT}
     tokenizer, model = built(write_card(base=base), tmp_path / "scratch")
     assert tokenizer("The FILM was superb")["input_ids"] == [2, 5, 6, 7, 8, 9, 3]
     assert model.config.model_type == "bert"
@@ -449,7 +458,7 @@ def test_an_old_repo_is_loaded_with_consent_and_its_architecture(
 def test_an_old_repo_is_trained_through_an_adapter_on_four_bits(
     old_repo: Path, write_card: Callable[..., Loaded], tmp_path: Path
 ) -> None:
-    base = {"model": old_repo.name, "tokenizer": None, "allow_pickle": True}
+    base = {"model": old_repo.name, "tokenizer": None, "allow_pickle": True, "architecture": BERT}
     loaded = write_card(base=base, adapter=LORA["bert"], quantization=FOUR_BITS)
     tokenizer, model = built(loaded, tmp_path / "scratch")
     take_steps(model, tokenizer)
@@ -474,7 +483,7 @@ def test_a_pickle_that_runs_code_is_refused_even_with_consent(
             return (Path.touch, (tmp_path / "ran",))
 
     torch.save({"bert.pooler.dense.bias": Attack()}, old_repo / "pytorch_model.bin")
-    loaded = write_card(base={"model": old_repo.name, "tokenizer": None, "allow_pickle": True})
+    loaded = write_card(base={"model": old_repo.name, "tokenizer": None, "allow_pickle": True, "architecture": BERT})
     with pytest.raises(InputError, match="pickled weights that hold more than tensors"):
         built(loaded, tmp_path / "scratch")
     assert not (tmp_path / "ran").exists()

@@ -165,13 +165,16 @@ def test_a_run_that_is_only_trained_cannot_be_audited_but_can_predict(tmp_path: 
     assert replicard("predict", "tiny", "a film", "--runs", tmp_path / "runs").code == 0
 
 
-def test_ctrl_c_is_one_line_and_130_and_the_same_command_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_one_line_and_130_and_the_same_command_goes_on_to_the_same_weights(
+    sent: signal.Signals, tmp_path: Path
+) -> None:
     card = write_card(tmp_path, "{epochs: 2", "{epochs: 20")
     command = [sys.executable, "-m", "runner.cli", "reproduce", card, "--runs", tmp_path / "runs", "-q"]
     with process(command) as started:
         while started.poll() is None and not list(tmp_path.glob("runs/tiny/*/seed1/checkpoints/*/complete")):
             time.sleep(0.01)
-        started.send_signal(signal.SIGINT)
+        started.send_signal(sent)
         out, err = started.communicate(timeout=60)
     assert (started.returncode, out) == (130, "")
     assert err == "interrupted; the same command goes on from the last complete checkpoint, if there is one\n"

@@ -526,3 +526,33 @@ def test_a_run_on_pairs_counts_the_words_of_both_and_reads_both_of_its_examples(
     assert (first.text_pair, second.text_pair) == ("the plot", "was dull music")
     assert first.probability != second.probability
     assert reproducing.card_of(record) == loaded.card
+
+
+# Checkpoints within an epoch
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [{}, {"adapter": LORA}, {"training": {"gradient_accumulation_steps": 2, "select": "best", "precision": "bf16"}}],
+    ids=["full", "lora", "best"],
+)
+@pytest.mark.usefixtures("rows")
+def test_a_run_goes_on_within_an_epoch_to_the_same_weights(
+    sections: dict[str, Any],
+    write_card: Callable[..., Loaded],
+    prepare: Callable[..., Ready],
+    interrupt: Callable[[Ready, int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    training = {"epochs": 3, **sections.get("training", {})}
+    loaded = write_card(data=VALIDATION, evaluation=EACH_EPOCH, **{**sections, "training": training})
+    whole, broken = prepare(loaded, "whole"), prepare(loaded, "broken")
+    expected = reproducing.train_and_evaluate(whole)
+    monkeypatch.setattr("runner.trainer.CHECKPOINT_SECONDS", 0.0)
+    interrupt(broken, 6 + 1 + 5)  # in the second epoch of 6 batches; the first was scored in 1
+    record = reproducing.train_and_evaluate(broken)
+    assert record.training is not None
+    assert record.training.resumed_from in range(expected.plan.steps // 3 + 1, 2 * expected.plan.steps // 3)
+    assert same_weights(whole.run, broken.run)
+    assert broken.run.predictions.read_bytes() == whole.run.predictions.read_bytes()
+    assert record.training.loss == pytest.approx(expected.training.loss if expected.training else None, rel=1e-6)

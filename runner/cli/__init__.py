@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 
 import typer
@@ -13,7 +14,7 @@ from runner.cli.failures import fail
 
 VERBS = (
     "ls", "show", "init", "validate", "schema", "diff", "lock", "plan", "reproduce", "train", "evaluate", "audit",
-    "render", "predict",
+    "render", "predict", "merge",
 )  # fmt: skip
 """Files of this folder, in the order of `--help`."""
 
@@ -28,6 +29,8 @@ _SPINS = "2000"
 
 def main() -> None:
     """Run the command; the only place where errors become exit codes."""
+    # A cluster that wants its machine back ends a run as Ctrl-C does; what is done is kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)  # read when torch is loaded, which no verb has done yet
     try:

@@ -15,11 +15,12 @@ def audit(run: RunArgument, as_json: JsonOption = False, runs: RunsOption = Path
     from runner.audit import audit as make_audit
     from runner.record import Record
     from runner.reproducing import current_claims
-    from runner.runs import find_run, read_model
+    from runner.runs import find_run, over_all_seeds, read_model
 
     found = find_run(runs, run)
     record = read_model(found.record, Record)
-    result = make_audit(current_claims(record), found)
+    with over_all_seeds(found):
+        result = make_audit(current_claims(record), found)
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:

@@ -24,7 +24,7 @@ def render(
     from runner.rendering import readme
     from runner.rendering import render as write_readme
     from runner.reproducing import current_claims
-    from runner.runs import find_run, read_model
+    from runner.runs import find_run, over_all_seeds, read_model
 
     found = find_run(runs, run)
     card = current_claims(read_model(found.record, Record))
@@ -37,4 +37,5 @@ def render(
             raise typer.Exit(1)
         typer.echo(f"{path} follows from its card and record")
         return
-    typer.echo(str(write_readme(card, found, make_audit(card, found))))
+    with over_all_seeds(found):
+        typer.echo(str(write_readme(card, found, make_audit(card, found))))

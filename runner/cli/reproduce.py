@@ -65,6 +65,7 @@ def _reproduce(
     from runner.audit import audit as make_audit
     from runner.rendering import render as write_readme
     from runner.reproducing import prepare, train_and_evaluate
+    from runner.runs import over_all_seeds
 
     accepted = consent(loaded, accept)
     done = []
@@ -72,8 +73,9 @@ def _reproduce(
         ready = prepare(one, runs, accepted)
         done.append((ready.run, train_and_evaluate(ready, fresh)))
     run, _ = done[0]  # the first seed is the one that stands for the card
-    result = make_audit(loaded.card, run)
-    page = write_readme(loaded.card, run, result)
+    with over_all_seeds(run):
+        result = make_audit(loaded.card, run)
+        page = write_readme(loaded.card, run, result)
     if not as_json:
         print_audit(result)
         typer.echo(f"README  {page}")
