@@ -123,7 +123,7 @@ def _best_of_what(card: Card) -> Iterator[Finding]:
 def _best_on_what_is_scored(card: Card) -> Iterator[Finding]:
     split = card.evaluation.split
     if card.training.select == "best" and card.evaluation.each_epoch == split:
-        message = f"the {split} split selects the epoch and is what the model is scored on, so its scores are too good; "
+        message = f"the {split} split selects the epoch and is what the model is scored on: its scores are too good; "
         message += "select on another split if the source does"
         yield Finding("evaluation.each_epoch", message, "warning")
 

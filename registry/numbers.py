@@ -6,7 +6,10 @@ import math
 import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Unit = Literal["fraction", "percent", "raw", "g", "kg", "t", "ms", "s", "min", "h", "days", "weeks"]
 
@@ -56,6 +59,8 @@ _COMPOUND = re.compile(
     rf"(?:(?P<s>{_N})\s?(?:seconds?|secs?|s)(?![A-Za-z\d]))?",
     re.IGNORECASE,
 )
+
+_WEEKS = re.compile(rf"({_N})\s?(?:weeks?|wks?)(?!\w)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,31 @@ def _duration(text: str) -> Number | None:
     if others:
         raise ValueError(f"expected one number, found {1 + others} in {text!r}")
     return _summed(text, _clock_parts(text, found) if clocks else _compound_parts(found))
+
+
+def hours_in(text: str) -> Iterator[float]:
+    """Every time of one or more parts in a text, in hours; a clock of two parts may be hours or minutes.
+
+    >>> list(hours_in("5:25:54.30, that is 5 h 26 min"))
+    [5.431749999999999, 5.433333333333334]
+    """
+    for found in _CLOCK.finditer(text):
+        digits = [found["first"], found["second"], *filter(None, [found["third"]])]
+        digits[-1] += found["fraction"] or ""
+        days = float(found["days"].replace(",", ".")) * 24 if found["days"] else 0.0
+        values = [float(part.replace(",", ".")) for part in digits]
+        yield days + sum(value / 60**place for place, value in enumerate(values))
+        if len(values) == 2:
+            yield days + values[0] / 60 + values[1] / 3600
+    for found in _COMPOUND.finditer(text):
+        parts: dict[Unit, str | None] = {
+            "days": found["days"], "h": found["h"], "min": found["min"] or found["bare"], "s": found["s"],
+        }  # fmt: skip
+        told = [(unit, float(value.replace(",", "."))) for unit, value in parts.items() if value]
+        if told:
+            yield sum(value * TIMES[unit] for unit, value in told) / TIMES["h"]
+    for found in _WEEKS.finditer(text):
+        yield float(found[1].replace(",", ".")) * TIMES["weeks"] / TIMES["h"]
 
 
 def _clock_parts(text: str, found: re.Match[str]) -> list[tuple[Unit, str]]:

@@ -14,7 +14,7 @@ from collections import Counter
 # What each issuer's tokens look like, after its own documentation where it has one, else after the rules of gitleaks
 # (https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml).
 _SHAPES = (
-    # https://huggingface.co/docs/hub/security-tokens, and gitleaks: 34 letters or digits (fewer where one was cut off in
+    # https://huggingface.co/docs/hub/security-tokens, and gitleaks: 34 letters or digits (fewer where one was cut in
     # copying); OAuth tokens are JWTs.
     ("a Hugging Face token", r"(?:hf|api_org)_[A-Za-z0-9]{30,}|hf_(?:oauth|jwt)_[A-Za-z0-9_.-]{34,}"),
     # gitleaks; others than OpenAI issue `sk-` and 32 or more letters and digits too.

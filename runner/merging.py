@@ -39,7 +39,8 @@ def merge(card: Card, model: Any) -> tuple[Any, float]:
 
     def chances(classifier: Any) -> torch.Tensor:
         with torch.no_grad():
-            return classifier(**rows).logits.float().softmax(-1)
+            scores: torch.Tensor = classifier(**rows).logits
+            return scores.float().softmax(-1)
 
     model.eval()
     apart = chances(model)
