@@ -106,7 +106,8 @@ _Tokenizer = Annotated[
     Discriminator(lambda value: "section" if isinstance(value, (dict, TrainedTokenizer)) else "name"),
 ]
 _Words = Annotated[
-    Annotated[Text, Tag("one")] | Annotated[Annotated[tuple[Text, ...], Field(min_length=1)], Tag("several")],
+    Annotated[Text, BeforeValidator(_as_written), Tag("one")]
+    | Annotated[Annotated[tuple[Text, ...], Field(min_length=1)], Tag("several")],
     Discriminator(lambda value: "several" if isinstance(value, (tuple, list)) else "one"),
 ]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +30,7 @@ SECTIONS = (
 MAX_BYTES = 10_000_000
 """Largest source README; the longest of 10,000 model cards has under a megabyte."""
 
+_LONGEST_HINT = 200
 _UNKNOWN = (
     "neither stated, derived nor assumed; quote the source's words under `stated` or give the reason under `assumed`"
 )
@@ -42,7 +45,7 @@ class Evidence:
         words: The source's words, the formula, or the reason.
         line: Line of the source that the words stand on, counted from 1; null unless stated.
         column: Column of the source that they begin at, counted from 1: some sources are one line.
-        start: Offset of the words in the source, in characters; null unless stated.
+        start: Offset of the words in the source, in characters, a line end counted as one; null unless stated.
     """
 
     status: Status
@@ -163,10 +166,10 @@ def check_evidence(
         what = f"the default{'s' * many} {', '.join(names)}" if names else "its items"
         problems.append((section, section, f"{what} {'are' if many else 'is'} {_UNKNOWN}"))
     for path, given in card.stated.items():
-        quotes = given if isinstance(given, tuple) else (given,)
-        missing = [words for words in quotes if text is not None and words not in text]
+        quotes = _quotes(given)
+        missing = [words for words in quotes if text is not None and (words not in text or not words)]
         for words in missing:
-            message = f"these words are not in {card.source.readme}: {words!r}; quote them exactly"
+            message = f"these words are not in {card.source.readme}: {words!r}; {_exactly(words, text or '')}"
             problems.append((f"stated.{path}", path, message))
         # Words about a whole section need not hold every number in it; those about one value must not deny it.
         one = "epoch_table.rows" if path == "epoch_table" else path
@@ -203,12 +206,33 @@ def _evidence(path: str, tables: dict[str, dict[str, Any]], text: str | None, ov
     given = tables[name][entry]
     if name != "stated":
         return Evidence("derived" if name == "derived" else "assumed", given)
-    quotes = given if isinstance(given, tuple) else (given,)
+    quotes = _quotes(given)
     start = text.find(quotes[0]) if text is not None else -1
     if text is None or start < 0:
         return Evidence("stated", " … ".join(quotes))
     line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
     return Evidence("stated", " … ".join(quotes), line, column, start)
+
+
+def _quotes(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    """What is quoted; a block of YAML ends in a line break that the source need not have there."""
+    return tuple(words.strip() for words in (given if isinstance(given, tuple) else (given,)))
+
+
+def _exactly(words: str, text: str) -> str:
+    """How to put right a quote: by the line that has the same letters and digits, where there is one."""
+    wanted = _letters(words)
+    for number, line in enumerate(text.split("\n"), start=1):
+        if wanted and wanted in _letters(line):
+            shown = line.strip()
+            if len(shown) <= _LONGEST_HINT:
+                return f"line {number} has {shown!r}; quote that"
+            return f"line {number} has such words; quote them exactly"
+    return "quote them exactly"
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text)).casefold()
 
 
 def _source_text(source: Source, file: Path) -> tuple[str | None, list[tuple[str, str, str]]]:
@@ -224,7 +248,7 @@ def _source_text(source: Source, file: Path) -> tuple[str | None, list[tuple[str
         if path.stat().st_size > MAX_BYTES:
             return None, [(at, at, f"larger than {MAX_BYTES:,} bytes; keep the README alone")]
         content = path.read_bytes()
-        text = content.decode("utf-8")
+        text = content.decode("utf-8").replace("\r\n", "\n")
     except (OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: links that lead in a circle
         return None, [(at, at, f"cannot be read: {error}")]
     digest = hashlib.sha256(content).hexdigest()

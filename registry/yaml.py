@@ -216,7 +216,10 @@ class _Reader:
         if self.nodes > MAX_NODES or depth > MAX_DEPTH:
             self.stop(place, "", "nested too deeply" if depth > MAX_DEPTH else f"more than {MAX_NODES:,} values")
         if event.anchor is not None:
-            self.note(place, path, "anchors and aliases are refused; write the value out")
+            # Markdown's `**bold**` is read as an alias.
+            starred = isinstance(event, self.kinds.AliasEvent) and event.anchor.startswith("*")
+            message = "a text cannot begin with '*'; quote it"
+            self.note(place, path, message if starred else "anchors and aliases are refused; write the value out")
         if isinstance(event, self.kinds.AliasEvent):
             return None
         if event.tag is not None:
@@ -315,6 +318,10 @@ def _in_words(error: Any, text: str) -> str:
     if "cannot start any token" in problem and at is not None:
         found = text[at.index]
         return "a tab; indent with spaces" if found == "\t" else f"a text cannot begin with {found!r}; quote it"
+    # What Markdown begins with: a table's row, an item of a list, an emphasis.
+    for met, begins in (("block scalar", "|"), ("sequence entries are not", "- "), ("scanning an alias", "*")):
+        if met in context or met in problem:
+            return f"a text cannot begin with {begins!r}; quote it"
     if problem.startswith("expected <block end>"):
         problem = "this does not belong here; check the indentation and the quotes"
     if problem == "could not find expected ':'":

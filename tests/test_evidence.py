@@ -107,6 +107,32 @@ def test_words_that_are_not_in_the_source_exactly_are_refused(words: str, refusa
     assert line.startswith("training.learning_rate: these words are not in sources/x.md")
 
 
+@pytest.mark.parametrize("words", ["LR 3e-5", "lr  3e-5", "**lr** `3e-5`", "lr 3e–5"])
+def test_words_that_are_there_in_another_form_are_told_with_their_line(
+    words: str, refusal: Callable[..., list[str]]
+) -> None:
+    (line,) = refusal(stated={"training.learning_rate": words})
+    assert line.endswith(f"; line 2 has {SOURCE.splitlines()[1]!r}; quote that")
+
+
+def test_a_quote_may_end_in_the_line_break_of_a_block(load: Callable[..., Loaded]) -> None:
+    assert load(stated={"training.learning_rate": "lr 3e-5\n"}).evidence["training.learning_rate"].words == "lr 3e-5"
+
+
+def test_a_bare_number_is_a_quote(load: Callable[..., Loaded]) -> None:
+    assert load(stated={"training.epochs": 3}).evidence["training.epochs"].words == "3"
+
+
+def test_lines_of_a_source_with_other_line_ends_can_be_quoted(load: Callable[..., Loaded]) -> None:
+    text = SOURCE.replace("\n", "\r\n")
+    found = load(
+        stated={"training.epochs": "for 3 epochs\naccuracy"},
+        source={**CARD["source"], "sha256": hashlib.sha256(text.encode()).hexdigest()},
+        source_text=text,
+    ).evidence["training.epochs"]
+    assert found.line == 3
+
+
 def test_every_value_without_a_status_is_refused(refusal: Callable[..., list[str]]) -> None:
     lines = refusal(assumed=without("hardware", "task"))
     assert [line.split(":")[0] for line in lines] == ["hardware", "task.type", "task.labels"]
