@@ -107,7 +107,7 @@ def fine_tune(
             logging_steps=1,
             save_strategy="no",
             report_to="none",
-            use_cpu=True,
+            use_cpu=not torch.cuda.is_available(),
             disable_tqdm=True,
             **arguments,
         ),

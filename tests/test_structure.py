@@ -70,3 +70,15 @@ def test_no_module_is_named_like_something_that_is_installed() -> None:
         folder.name for folder in (REPO / "runner").iterdir() if folder.is_dir() and folder.name != "__pycache__"
     }
     assert ours & installed <= {"__init__"}
+
+
+def test_no_code_chooses_a_device_by_hand() -> None:
+    """Accelerate chooses it; `.cuda()` and its like would put a model where the batches are not."""
+    calls = {"cuda", "xpu", "mps", "cpu"}
+    found = [
+        f"{file.relative_to(REPO)}:{node.lineno}"
+        for file in sorted((REPO / "runner").rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in calls
+    ]
+    assert found == []

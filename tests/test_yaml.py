@@ -177,6 +177,20 @@ def test_a_tab_as_indentation_is_refused_where_it_stands() -> None:
     assert refusal("a:\n\tb: 1\n")[0].startswith(r"x.yaml:2:1  not YAML: a tab; indent with spaces")
 
 
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        ("a: | learning_rate | 2e-5 |", "|"),
+        ("a: - learning_rate", "- "),
+        ("a: * epochs", "*"),
+        ("a: **epochs**", "*"),
+        ("a: `epochs`", "`"),
+    ],
+)
+def test_markdown_that_is_pasted_without_quotes_is_told_to_need_them(text: str, begins: str) -> None:
+    assert f"a text cannot begin with {begins!r}; quote it" in refusal(text)[0]
+
+
 @pytest.mark.parametrize("quote", ["'", '"'])
 def test_an_unclosed_quote_is_refused_where_it_opens(quote: str) -> None:
     told = "x.yaml:2:4  not YAML: the quotes opened at 2:4 are not closed"
