@@ -307,6 +307,10 @@ _OPENED = {
 }
 
 
+_MARKDOWN = {"block scalar": "|", "sequence entries are not": "- ", "scanning an alias": "*"}
+"""What a table's row, an item of a list and an emphasis begin with, by what the parser says of them."""
+
+
 def _in_words(error: Any, text: str) -> str:
     """What a parser met, with where it began what it could not end."""
     at, problem, context = error.problem_mark, str(error.problem or error.context), str(error.context or "")
@@ -315,13 +319,11 @@ def _in_words(error: Any, text: str) -> str:
         return f"the quotes opened at {begun} are not closed"
     if problem.startswith("mapping values are not allowed"):
         return "a second `: ` in a line, or a line indented too far; quote a text that holds `: `"
+    begins = next((begins for met, begins in _MARKDOWN.items() if met in context or met in problem), None)
     if "cannot start any token" in problem and at is not None:
-        found = text[at.index]
-        return "a tab; indent with spaces" if found == "\t" else f"a text cannot begin with {found!r}; quote it"
-    # What Markdown begins with: a table's row, an item of a list, an emphasis.
-    for met, begins in (("block scalar", "|"), ("sequence entries are not", "- "), ("scanning an alias", "*")):
-        if met in context or met in problem:
-            return f"a text cannot begin with {begins!r}; quote it"
+        begins = text[at.index]
+    if begins is not None:
+        return "a tab; indent with spaces" if begins == "\t" else f"a text cannot begin with {begins!r}; quote it"
     if problem.startswith("expected <block end>"):
         problem = "this does not belong here; check the indentation and the quotes"
     if problem == "could not find expected ':'":
