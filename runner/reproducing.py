@@ -199,9 +199,7 @@ def _begin(ready: Ready, plan: Any) -> Record:
         plan=plan,
         deviations=(
             *plan.deviations,
-            *deviations.of_inputs(
-                loaded, {"base": ready.base, "tokenizer": ready.tokenizer, "dataset": ready.dataset}
-            ),
+            *deviations.of_inputs(loaded, {"base": ready.base, "tokenizer": ready.tokenizer, "dataset": ready.dataset}),
             *deviations.of_rows(loaded.card, plan.rows),
         ),
     )
