@@ -412,16 +412,28 @@ class Metric(Part):
         return self
 
 
-class LengthSlices(Part):
-    """Scores by length of the text in words (white-space separated)."""
+class Slices(Part):
+    """Parts of the scored split: by length of the text, and by what columns of the dataset hold."""
 
-    words: Annotated[tuple[Positive, ...], Field(min_length=1), Unit("words")]
-    """Bounds: [50, 200] makes <50, 50-199 and 200+."""
+    words: Annotated[
+        Annotated[tuple[Positive, ...], Field(min_length=1), Unit("words")] | None, Field(examples=[[50, 200]])
+    ] = None
+    """Bounds of the length in words (white-space separated): [50, 200] makes <50, 50-199 and 200+."""
+    columns: Annotated[Annotated[tuple[Text, ...], Field(min_length=1)] | None, Field(examples=[["genre"]])] = None
+    """Columns of the dataset, each of whose values makes a slice; at most 20 values, the others are put together."""
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if self.words is None and self.columns is None:
+            raise ValueError("give `words`, bounds of lengths, or `columns` of the dataset")
+        if len(set(self.columns or ())) < len(self.columns or ()):
+            raise ValueError("`columns` names a column twice")
+        return self
 
     @field_validator("words")
     @classmethod
-    def _rising(cls, words: tuple[int, ...]) -> tuple[int, ...]:
-        if list(words) != sorted(set(words)):
+    def _rising(cls, words: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if words is not None and list(words) != sorted(set(words)):
             raise ValueError("bounds must rise")
         return words
 
@@ -446,7 +458,7 @@ class Evaluation(Part):
         Metric(name="roc_auc"),
     )
     """What is computed, beside the loss and the confusion matrix."""
-    slices: LengthSlices | None = None
+    slices: Slices | None = None
     """Parts of the split that are also scored on their own."""
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Largest difference to a reported value that still counts as the same, fixed before the run."""

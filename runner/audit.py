@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 from registry.errors import InputError
 from registry.evidence import assumptions
 from registry.vocabulary import SHARES, Split
-from runner.judging import BADNESS, Comparison, Verdict, compare, holm, judge, mean_interval, prediction_interval
+from runner.judging import (
+    BADNESS,
+    Comparison,
+    Verdict,
+    compare,
+    holm,
+    judge,
+    mean_interval,
+    prediction_interval,
+    seed_interval,
+)
 from runner.record import Deviation, Item, Record
 from runner.runs import Run, read_model, seeds_of, write_model
 from runner.scoring import averaging_of
@@ -81,6 +91,7 @@ class Summary(Item):
         mean: Their mean.
         sd: Their standard deviation (n − 1); null for one seed.
         interval: 95% interval: of sampling for one seed, of the mean over seeds for several; null where none is known.
+        expected: 95% interval in which one more seed is expected; null for one seed.
         findings: Indices of the findings that compare it.
     """
 
@@ -90,6 +101,7 @@ class Summary(Item):
     mean: float
     sd: float | None
     interval: tuple[float, float] | None
+    expected: tuple[float, float] | None
     findings: tuple[int, ...]
 
 
@@ -193,6 +205,7 @@ def _summaries(card: Card, records: Sequence[Record], findings: Sequence[Finding
             mean=fmean(values),
             sd=stdev(values) if len(values) > 1 else None,
             interval=_interval_of(values, interval),
+            expected=seed_interval(values),
             findings=tuple(
                 index
                 for index, (claim, finding) in enumerate(zip(card.claims, findings, strict=True))

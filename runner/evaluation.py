@@ -5,17 +5,20 @@ from __future__ import annotations
 import io
 import math
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from registry.errors import InputError, Problem
 from runner import progress, trainer
+from runner.calibration import calibrate
 from runner.data import TEXTS, cleaned
 from runner.metrics import Sample
 from runner.record import EvaluationResult, ExampleResult, Interval, SliceScores
 from runner.runs import write
 from runner.scoring import SLICE_RESAMPLES, scores
+from runner.speed import speed
 from runner.tokens import tokenize
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from registry.card import Card
     from runner.record import Plan
     from runner.runs import Run
+
+VALUES = 20
+"""The values of a column that make a slice of their own; the others make one together."""
 
 ROC_POINTS = 200
 """The plotted curve is thinned to about so many points."""
@@ -52,14 +58,15 @@ def evaluate(card: Card, plan: Plan, run: Run, model: Any, tokenizer: Any, rows:
     texts = [rows[name] for name in TEXTS if name in rows.column_names]
     words = np.asarray([sum(len(text.split()) for text in row) for row in zip(*texts, strict=True)])
     predicted = chances.argmax(axis=1)
-    _keep_predictions(card, run, rows["row"], labels, chances, words)
+    columns = {name.removeprefix("slice "): rows[name][:] for name in rows.column_names if name.startswith("slice ")}
+    _keep_predictions(card, run, rows["row"], labels, chances, words, columns)
 
     sample = Sample(labels, predicted, np.ones_like(labels), chances, card.task.positive_index)
     with progress.stage("score"):
         found = scores(sample, card.evaluation.metrics)
         slices = tuple(
             SliceScores(name=name, rows=int(part.sum()), scores=_part(card, sample, part))
-            for name, part in _slices(card, words)
+            for name, part in _slices(card, words, columns)
         )
     missing = {metric.name for metric in card.evaluation.metrics} - {score.metric for score in found}
     if missing:
@@ -80,9 +87,11 @@ def evaluate(card: Card, plan: Plan, run: Run, model: Any, tokenizer: Any, rows:
         loss_interval=Interval(low=loss - half, high=loss + half, level=0.95, method="normal"),
         confusion=tuple(tuple(int(cell) for cell in line) for line in confusion),
         roc=_roc(labels, chances, card),
+        calibration=calibrate(labels, chances),
         slices=slices,
         examples=_examples(card, worker, tokenizer),
         seconds=seconds,
+        speed=speed(worker, rows, seconds),
     )
 
 
@@ -121,13 +130,23 @@ def _part(card: Card, sample: Sample, part: Any) -> tuple[Any, ...]:
     return scores(inside, card.evaluation.metrics, SLICE_RESAMPLES)
 
 
-def _slices(card: Card, words: Any) -> list[tuple[str, Any]]:
+def _slices(card: Card, words: Any, columns: Mapping[str, Sequence[str | None]]) -> list[tuple[str, Any]]:
     """Names of the declared parts and which rows are in them."""
     if card.evaluation.slices is None:
         return []
-    bounds = [0, *card.evaluation.slices.words]
-    parts = []
-    for low, high in zip(bounds, [*bounds[1:], None], strict=True):
+    parts: list[tuple[str, Any]] = []
+    for column, values in columns.items():
+        held = np.asarray(["" if value is None else f"={value}" for value in values])
+        # The most frequent ones, equally frequent ones by name.
+        common = sorted(Counter(value for value in values if value is not None).items(), key=lambda v: (-v[1], v[0]))
+        parts += [(f"{column} = {value[:60]}", held == f"={value}") for value, _ in common[:VALUES]]
+        others = [f"={value}" for value, _ in common[VALUES:]]
+        if others:
+            parts.append((f"{column}: {len(others):,} other values", np.isin(held, others)))
+        if (held == "").any():
+            parts.append((f"no {column}", held == ""))
+    bounds = [0, *card.evaluation.slices.words] if card.evaluation.slices.words is not None else []
+    for low, high in zip(bounds, [*bounds[1:], None] if bounds else [], strict=True):
         if high is None:
             parts.append((f"{low} words and more", words >= low))
         else:
@@ -168,14 +187,24 @@ def _examples(card: Card, worker: Any, tokenizer: Any) -> tuple[ExampleResult, .
     )
 
 
-def _keep_predictions(card: Card, run: Run, names: Sequence[str], labels: Any, chances: Any, words: Any) -> None:
-    """One line a row: where it comes from, its label, each label's probability, its length in words."""
+def _keep_predictions(
+    card: Card,
+    run: Run,
+    names: Sequence[str],
+    labels: Any,
+    chances: Any,
+    words: Any,
+    slices: Mapping[str, Sequence[str | None]],
+) -> None:
+    """One line a row: where it comes from, its label, each label's probability, its length in words, its slices."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     columns = {"row": pa.array(list(names)), "label": pa.array(labels), "words": pa.array(words)}
     for index, label in enumerate(card.task.labels):
         columns[f"probability_{label}"] = pa.array(chances[:, index])
+    for name, values in slices.items():
+        columns[f"slice_{name}"] = pa.array(list(values), pa.string())
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns), buffer, compression="zstd")
     write(run.predictions, buffer.getvalue())

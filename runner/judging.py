@@ -134,6 +134,16 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
     return fmean(values) - half, fmean(values) + half
 
 
+def seed_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """95% interval in which one more seed is expected: mean ± t·s·√(1 + 1/S); none for one seed."""
+    from scipy.stats import t
+
+    if len(values) < 2:
+        return None
+    half = float(t.ppf(0.975, len(values) - 1)) * stdev(values) * math.sqrt(1 + 1 / len(values))
+    return fmean(values) - half, fmean(values) + half
+
+
 def holm(ps: Sequence[float]) -> list[float]:
     """Holm's step-down adjustment (Holm 1979, doi:10.2307/4615733): adjusted p-values in the given order."""
     order = sorted(range(len(ps)), key=lambda index: ps[index])

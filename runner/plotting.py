@@ -1,4 +1,4 @@
-"""Plots of a run as PNG: loss, confusion matrix, ROC."""
+"""Plots of a run as PNG: loss and scores by epoch, confusion matrix, ROC, calibration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def plot(card: Card, record: Record, run: Run) -> list[Path]:
     from matplotlib.figure import Figure
 
     drawn = []
-    for name, draw in (("loss", _loss), ("scores", _scores), ("confusion_matrix", _confusion), ("roc", _roc)):
+    for name, draw in _PLOTS.items():
         figure = Figure(figsize=(5.2, 3.9), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
@@ -105,3 +105,20 @@ def _roc(axes: Any, card: Card, record: Record) -> bool:
     if label:
         axes.legend(frameon=False, loc="lower right")
     return True
+
+
+def _calibration(axes: Any, card: Card, record: Record) -> bool:
+    """Accuracy by confidence; a point's area says nothing, as all stand for equally many rows."""
+    assert record.evaluation is not None
+    found = record.evaluation.calibration
+    confidence, accuracy = ([getattr(part, name) for part in found.bins] for name in ("confidence", "accuracy"))
+    axes.plot([0, 1], [0, 1], "--", color=_GREY, linewidth=1)
+    axes.plot(confidence, accuracy, "o-", color=_BLUE, label=f"expected calibration error {found.error:.4f}")
+    low = max(0.0, min(*confidence, *accuracy) - 0.05)
+    axes.set(xlabel="probability of the predicted label", ylabel="share that is right", title=f"{card.id}: calibration")
+    axes.set(xlim=(low, 1.01), ylim=(low, 1.01), aspect="equal")
+    axes.legend(frameon=False, loc="upper left")
+    return True
+
+
+_PLOTS = {"loss": _loss, "scores": _scores, "confusion_matrix": _confusion, "roc": _roc, "calibration": _calibration}

@@ -265,6 +265,52 @@ class ExampleResult(Item):
     probability: float
 
 
+class Bin(Item):
+    """Rows that the model was about equally sure of.
+
+    Attributes:
+        rows: How many.
+        confidence: Mean probability of the predicted label.
+        accuracy: Share of them that it was right about.
+    """
+
+    rows: int
+    confidence: float
+    accuracy: float
+
+
+class Calibration(Item):
+    """See `runner.calibration`.
+
+    Attributes:
+        error: Expected calibration error.
+        bins: From the least sure rows to the surest.
+    """
+
+    error: float
+    bins: tuple[Bin, ...]
+
+
+class Speed(Item):
+    """How fast the model scored; see `runner.speed`.
+
+    Attributes:
+        rows_per_second: Over the whole split, in batches.
+        tokens_per_second: The same, in tokens without padding.
+        batch_size: Rows of a batch.
+        latency_ms: Median time of a row alone, in ms.
+        latency_p95_ms: What 95% of them stay below.
+        latency_rows: Rows that were timed.
+    """
+
+    rows_per_second: float
+    tokens_per_second: float
+    batch_size: int
+    latency_ms: float
+    latency_p95_ms: float
+    latency_rows: int
+
+
 class EvaluationResult(Item):
     """What evaluation found.
 
@@ -276,9 +322,11 @@ class EvaluationResult(Item):
         loss_interval: Its sampling uncertainty.
         confusion: Rows by true label, columns by predicted label, in the order of `task.labels`.
         roc: False and true positive rates of the positive class, for the plot; empty unless binary.
+        calibration: Whether it is right as often as it is sure.
         slices: Scores on parts.
         examples: The card's examples, run.
         seconds: Wall time of the scoring.
+        speed: How fast that was, and how fast a row alone is.
     """
 
     split: Split
@@ -288,9 +336,11 @@ class EvaluationResult(Item):
     loss_interval: Interval
     confusion: tuple[tuple[int, ...], ...]
     roc: tuple[tuple[float, float], ...]
+    calibration: Calibration
     slices: tuple[SliceScores, ...]
     examples: tuple[ExampleResult, ...]
     seconds: float
+    speed: Speed
 
 
 class Record(Item):

@@ -70,7 +70,9 @@ def readme(card: Card, run: Run, audit: Audit) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(md=escape, prose=prose, percent=percent, span=span, number=number, code=code)
+    environment.filters.update(
+        md=escape, prose=prose, percent=percent, span=span, number=number, code=code, figure=figure
+    )
     text = environment.get_template("model_card.md.jinja").render(
         front_matter=front_matter(card, shown),
         card=card,
@@ -133,6 +135,11 @@ def number(value: float) -> str:
 def _digits(value: float) -> float:
     """Three significant digits: an estimate has no more."""
     return float(f"{value:.3g}")
+
+
+def figure(value: float) -> str:
+    """A measured figure with three digits: `64,000`, `4.2`."""
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def percent(value: float | None) -> str:

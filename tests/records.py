@@ -8,6 +8,8 @@ from typing import Any
 from registry.card import Card
 from runner.audit import audit
 from runner.record import (
+    Bin,
+    Calibration,
     Deviation,
     Energy,
     EvaluationResult,
@@ -21,6 +23,7 @@ from runner.record import (
     Score,
     SliceScores,
     Snapshot,
+    Speed,
     TrainingResult,
 )
 from runner.runs import Run, write_model
@@ -104,6 +107,13 @@ def record_of(card: Card, seed: int, accuracy: float, base: Snapshot | None, dat
             loss_interval=Interval(low=0.34, high=0.36, level=0.95, method="normal"),
             confusion=tuple(tuple(10 * (i + 1) + j for j in range(count)) for i in range(count)),
             roc=((0.0, 0.0), (1.0, 1.0)),
+            calibration=Calibration(
+                error=0.02,
+                bins=(
+                    Bin(rows=5000, confidence=0.7, accuracy=0.68),
+                    Bin(rows=5000, confidence=0.95, accuracy=0.93),
+                ),
+            ),
             slices=(
                 SliceScores(name="under 50 words", rows=0, scores=()),
                 SliceScores(name="50 words and more", rows=10000, scores=scores),
@@ -113,6 +123,14 @@ def record_of(card: Card, seed: int, accuracy: float, base: Snapshot | None, dat
                 for e in card.examples
             ),
             seconds=10.0,
+            speed=Speed(
+                rows_per_second=250.0,
+                tokens_per_second=64000.0,
+                batch_size=16,
+                latency_ms=4.2,
+                latency_p95_ms=9.1,
+                latency_rows=64,
+            ),
         ),
     )
 

@@ -180,6 +180,7 @@ CHANGES: dict[str, Change] = {
     "evaluation.metrics.trust": Change(
         False, {"evaluation": {"metrics": [{"name": "evaluate:x", "trust": True}]}}, "runs code of its own"
     ),
+    "evaluation.slices.columns": Change(["marked"], {"evaluation": {"slices": {"columns": ["second"]}}}),
     "evaluation.slices.words": Change([5, 9], {"evaluation": {"slices": {"words": [7]}}}),
 }  # fmt: skip
 
@@ -370,7 +371,7 @@ def behaviour(folder: Path, card: dict[str, Any], runs: str, monkeypatch: pytest
         "losses and rates": [point.values for point in record.training.log],
         "model": {path.name: file_sha256(path) for path in ready.run.model.iterdir() if path.suffix != ".md"},
         "predictions": file_sha256(ready.run.predictions),
-        "scores": record.evaluation.model_dump(exclude={"seconds"}),
+        "scores": record.evaluation.model_dump(exclude={"seconds", "speed"}),
     }
 
 

@@ -73,11 +73,11 @@ def kill_at(command: list[object], folder: Path, moment: Callable[[Path, set[Pat
 def outcome(folder: Path) -> dict[str, Any]:
     """All that a run left, but for the times that it took and what hangs on them."""
     record = json.loads((folder / "record.json").read_bytes())
-    for stage, timed in (("training", ("seconds", "energy", "resumed_from")), ("evaluation", ("seconds",))):
+    for stage, timed in (("training", ("seconds", "energy", "resumed_from")), ("evaluation", ("seconds", "speed"))):
         for name in timed:
             del record[stage][name]
     del record["started"]
-    timed_lines = r"^(\d+ steps of .*|  emissions: .*|- \*\*(Training time|Energy|Carbon emitted):\*\* .*)$"
+    timed_lines = r"^(\d+ steps of .*|Expected calibration .*|  emissions: .*|- \*\*(Training time|Energy|Carbon emitted):\*\* .*)$"
     return {
         "files": {
             str(path.relative_to(folder.parent)): file_sha256(path)

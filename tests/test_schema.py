@@ -166,6 +166,7 @@ def test_a_place_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) 
         ("evaluation.metrics", ["f1", {"name": "f1", "averaging": "macro"}]),
         ("evaluation.metrics", [{"name": "evaluate:some/metric", "trust": True}]),
         ("evaluation.slices", None),
+        ("evaluation.slices", {"columns": ["genre"]}),
         ("data.split", None),
         ("data.split", {"validation": 0.1}),
         ("base.tokenizer", "some/tokenizer"),
@@ -223,6 +224,8 @@ def test_every_form_of_a_value_is_taken_by_both(path: str, value: Any, folder: P
         ("evaluation.metrics", ["acuracy"]),
         ("evaluation.metrics", [{"name": "evaluate:some/metric"}]),
         ("evaluation.slices", {"words": [5, 5]}),
+        ("evaluation.slices", {"columns": ["genre", "genre"]}),
+        ("evaluation.slices", {}),
         ("reported.0.metric", "acuracy"),
         ("reported.0.value", True),
         ("reported.0.sd", ...),  # beside `seeds`
