@@ -38,19 +38,19 @@ class Bert(Part):
     """Name of the family in transformers."""
     num_labels: Annotated[Annotated[int, Field(gt=1)] | None, Field(examples=[2])] = None
     """Labels of the classification head that the base brings; null where it brings none."""
-    vocab_size: Annotated[int, Field(gt=0)] = 30522
+    vocab_size: Annotated[int, Field(gt=0, le=100_000_000)] = 30522
     """Tokens in the vocabulary; for a base without weights, that of the tokenizer that is trained is used."""
-    hidden_size: Annotated[int, Field(gt=0)] = 768
+    hidden_size: Annotated[int, Field(gt=0, le=1_000_000)] = 768
     """Width of the hidden states."""
-    num_hidden_layers: Annotated[int, Field(gt=0)] = 12
+    num_hidden_layers: Annotated[int, Field(gt=0, le=1_000)] = 12
     """Transformer layers."""
-    num_attention_heads: Annotated[int, Field(gt=0)] = 12
+    num_attention_heads: Annotated[int, Field(gt=0, le=1_000)] = 12
     """Attention heads of a layer."""
-    intermediate_size: Annotated[int, Field(gt=0)] = 3072
+    intermediate_size: Annotated[int, Field(gt=0, le=100_000_000)] = 3072
     """Width inside the feed-forward blocks."""
-    max_position_embeddings: Annotated[int, Field(gt=0)] = 512
+    max_position_embeddings: Annotated[int, Field(gt=0, le=100_000_000)] = 512
     """Longest sequence that the model has positions for."""
-    type_vocab_size: Annotated[int, Field(gt=0)] = 2
+    type_vocab_size: Annotated[int, Field(gt=0, le=1_000_000)] = 2
     """Kinds of segments: two, the first and the second text of a pair."""
     hidden_dropout_prob: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Dropout of the embeddings and of each block's output."""
@@ -80,17 +80,17 @@ class DistilBert(Part):
     """Name of the family in transformers."""
     num_labels: Annotated[Annotated[int, Field(gt=1)] | None, Field(examples=[2])] = None
     """Labels of the classification head that the base brings; null where it brings none."""
-    vocab_size: Annotated[int, Field(gt=0)] = 30522
+    vocab_size: Annotated[int, Field(gt=0, le=100_000_000)] = 30522
     """Tokens in the vocabulary; for a base without weights, that of the tokenizer that is trained is used."""
-    dim: Annotated[int, Field(gt=0)] = 768
+    dim: Annotated[int, Field(gt=0, le=1_000_000)] = 768
     """Width of the hidden states."""
-    hidden_dim: Annotated[int, Field(gt=0)] = 3072
+    hidden_dim: Annotated[int, Field(gt=0, le=100_000_000)] = 3072
     """Width inside the feed-forward blocks."""
-    n_layers: Annotated[int, Field(gt=0)] = 6
+    n_layers: Annotated[int, Field(gt=0, le=1_000)] = 6
     """Transformer layers."""
-    n_heads: Annotated[int, Field(gt=0)] = 12
+    n_heads: Annotated[int, Field(gt=0, le=1_000)] = 12
     """Attention heads of a layer."""
-    max_position_embeddings: Annotated[int, Field(gt=0)] = 512
+    max_position_embeddings: Annotated[int, Field(gt=0, le=100_000_000)] = 512
     """Longest sequence that the model has positions for."""
     dropout: Annotated[float, Field(ge=0, lt=1, examples=[0.1])] = 0.1
     """Dropout of the embeddings and of the feed-forward blocks."""
@@ -119,21 +119,21 @@ class Llama(Part):
     """Name of the family in transformers."""
     num_labels: Annotated[Annotated[int, Field(gt=1)] | None, Field(examples=[2])] = None
     """Labels of the classification head that the base brings; null where it brings none."""
-    vocab_size: Annotated[int, Field(gt=0)] = 32000
+    vocab_size: Annotated[int, Field(gt=0, le=100_000_000)] = 32000
     """Tokens in the vocabulary; for a base without weights, that of the tokenizer that is trained is used."""
-    hidden_size: Annotated[int, Field(gt=0)] = 4096
+    hidden_size: Annotated[int, Field(gt=0, le=1_000_000)] = 4096
     """Width of the hidden states."""
-    intermediate_size: Annotated[int, Field(gt=0)] = 11008
+    intermediate_size: Annotated[int, Field(gt=0, le=100_000_000)] = 11008
     """Width inside the feed-forward blocks."""
-    num_hidden_layers: Annotated[int, Field(gt=0)] = 32
+    num_hidden_layers: Annotated[int, Field(gt=0, le=1_000)] = 32
     """Transformer layers."""
-    num_attention_heads: Annotated[int, Field(gt=0)] = 32
+    num_attention_heads: Annotated[int, Field(gt=0, le=1_000)] = 32
     """Attention heads of a layer."""
-    num_key_value_heads: Annotated[int, Field(gt=0)] | None = None
+    num_key_value_heads: Annotated[int, Field(gt=0, le=1_000)] | None = None
     """Heads of keys and values (grouped-query attention); null takes `num_attention_heads`."""
-    head_dim: Annotated[int, Field(gt=0)] | None = None
+    head_dim: Annotated[int, Field(gt=0, le=1_000_000)] | None = None
     """Size of one head; null takes `hidden_size / num_attention_heads`."""
-    max_position_embeddings: Annotated[int, Field(gt=0)] = 2048
+    max_position_embeddings: Annotated[int, Field(gt=0, le=100_000_000)] = 2048
     """Longest sequence that the model has positions for."""
     rms_norm_eps: Annotated[float, Field(gt=0)] = 1e-6
     """What the norms add to the variance."""

@@ -57,6 +57,8 @@ def _plugin(kind: str) -> BeforeValidator:
     """Validate a section by the plugin that its `type` names; who loads the card says which plugins there are."""
 
     def resolve(value: Any, info: ValidationInfo) -> Any:
+        if value == "none" or (isinstance(value, dict) and value.get("type") == "none"):
+            raise ValueError("none is `null`, or the section left out")
         if not isinstance(value, dict):
             return value
         table = (info.context or {}).get("plugins", {}).get(kind)
@@ -358,6 +360,7 @@ class Training(Part):
 def _accelerator(name: str) -> str:
     if name not in ACCELERATORS:
         alike = [known for known, device in ACCELERATORS.items() if device.match and device.is_named(name)]
+        alike.sort(key=lambda known: -len(ACCELERATORS[known].match))  # the most exact first
         hint = did_you_mean(alike[0] if alike else name, ACCELERATORS)
         if not hint.startswith("did you mean"):
             hint = "registry/hardware.py lists what is known, and a new one is an entry there"
@@ -570,6 +573,7 @@ class EpochTable(Part):
                 number = read_number(cell)
                 if name in ("epoch", "step") and (number.value <= 0 or (name == "step" and number.value % 1)):
                     raise ValueError(f"row {index} has the {name} {cell!r}")
+        assert self.claims  # each cell is of a unit that its metric can have
         return self
 
     @property

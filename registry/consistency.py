@@ -52,6 +52,22 @@ def _layers_that_are_not_there(card: Card) -> Iterator[Finding]:
             yield Finding(f"adapter.{field}", f"a {kind} has no layer named {name!r}; {hint}")
 
 
+def _heads_that_share_nothing_evenly(card: Card) -> Iterator[Finding]:
+    shape = card.base.architecture
+    if shape is None:
+        return
+    width, heads = (
+        next((name, getattr(shape, name)) for name in names if hasattr(shape, name))
+        for names in (("hidden_size", "dim"), ("num_attention_heads", "n_heads"))
+    )
+    if width[1] % heads[1] and getattr(shape, "head_dim", None) is None:
+        yield Finding(f"base.architecture.{width[0]}", f"{width[1]:,} is no multiple of the {heads[1]:,} `{heads[0]}`")
+    groups = getattr(shape, "num_key_value_heads", None)
+    if groups is not None and heads[1] % groups:
+        message = f"the {heads[1]:,} `{heads[0]}` are no multiple of {groups:,}"
+        yield Finding("base.architecture.num_key_value_heads", message)
+
+
 def _text_longer_than_positions(card: Card) -> Iterator[Finding]:
     if card.base.architecture is None:
         return
@@ -175,6 +191,7 @@ def _no_license(card: Card) -> Iterator[Finding]:
 CHECKS: tuple[Callable[[Card], Iterator[Finding]], ...] = (
     _quantized_without_adapter,
     _layers_that_are_not_there,
+    _heads_that_share_nothing_evenly,
     _text_longer_than_positions,
     _total_batch_size,
     _fp16_on_a_cpu,

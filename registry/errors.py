@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from registry.secrets import redacted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -15,7 +17,10 @@ Level = Literal["error", "warning"]
 # What would break a line or move the cursor: control characters, separators of lines, halves of surrogate pairs.
 _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-_PLACE = re.compile(r"(.*):([0-9]+):([0-9]+)", re.DOTALL)
+_LONGEST = 100
+"""A longer name is near to none, and would take long to compare."""
+
+_PLACE = re.compile(r"((?!--).*\.(?:ya?ml|lock)):([0-9]+):([0-9]+)", re.DOTALL)
 
 
 def one_line(text: str) -> str:
@@ -38,6 +43,11 @@ class Problem:
     path: str
     message: str
     level: Level = "error"
+
+    def __post_init__(self) -> None:
+        """Whatever a user typed or a file held is said back, but never a token."""
+        for name in ("where", "path", "message"):
+            object.__setattr__(self, name, redacted(getattr(self, name)))
 
     def __str__(self) -> str:
         """`where  path: message`, the parts that exist, always one line."""
@@ -88,11 +98,31 @@ class MissingError(ReplicardError):
     exit_code = 3
 
 
+_ALIASES = {
+    "per_device_train_batch_size": "batch_size", "train_batch_size": "batch_size",
+    "per_device_eval_batch_size": "eval_batch_size", "num_train_epochs": "epochs", "num_epochs": "epochs",
+    "lr": "learning_rate", "lr_scheduler_type": "scheduler", "lr_scheduler": "scheduler", "optim": "optimizer",
+    "gradient_accumulation": "gradient_accumulation_steps", "label_smoothing_factor": "label_smoothing",
+    "fp16": "precision", "bf16": "precision", "max_seq_length": "max_length", "max_seq_len": "max_length",
+    "lora_r": "r", "rank": "r", "lora_alpha": "alpha", "lora_dropout": "dropout", "use_rslora": "rslora",
+    "use_dora": "dora", "load_in_4bit": "bits", "load_in_8bit": "bits", "bnb_4bit_quant_type": "quant_type",
+    "bnb_4bit_compute_dtype": "compute_dtype", "bnb_4bit_use_double_quant": "double_quant",
+    "adam": "adamw_torch", "adamw": "adamw_torch", "adamw_hf": "adamw_torch", "linear_with_warmup": "linear",
+    "cosine_with_warmup": "cosine", "auroc": "roc_auc", "auc": "roc_auc", "mcc": "matthews_correlation",
+    "kappa": "cohen_kappa", "acc": "accuracy",
+}  # fmt: skip
+"""What the Trainer, PEFT, bitsandbytes and papers call what a card calls otherwise."""
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Say what was probably meant: `did you mean …?` for a close name, else the list of valid ones."""
     choices = sorted(choices)
     folded = {choice.casefold(): choice for choice in choices}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    close = [alias] if (alias := _ALIASES.get(name.casefold())) in folded else []
+    if not close:  # `a100-80gb` for `nvidia-a100-80gb`
+        close = [choice for choice in folded if name and choice.endswith(f"-{name.casefold()}")]
+    if not close and len(name) <= _LONGEST:
+        close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     if not close and name:  # an abbreviation either way: `rnk` for `r`, `lr` stays unmatched
         close = [c for c in folded if name.casefold().startswith(c) or c.startswith(name.casefold())]
     if close:

@@ -177,11 +177,12 @@ def read_bytes(file: Path) -> bytes:
 
 
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Every text of a raw card, by its path."""
+    """Every text and every key of a raw card, by its path."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():
+            yield yaml.join(path, key), key
             yield from _texts(item, yaml.join(path, key))
     elif isinstance(value, tuple):
         for index, item in enumerate(value):
@@ -263,6 +264,9 @@ def _override(raw: dict[str, Any], assignment: str) -> Override:
         value, _ = yaml.read(text if text.strip() else "null", "")
     except InputError as error:
         raise InputError(Problem(where, path, problem.message) for problem in error.problems) from None
+    for _, found in _texts({path: value}, ""):
+        for _, kind in find_secrets(found):
+            raise InputError(Problem("--set", "", f"holds what looks like {kind}; {_REVOKE}"))
     keys = path.split(".")
     if (keys[0] in Card.model_fields and keys[0] not in RUN_SECTIONS) or path in (
         "evaluation.margin",

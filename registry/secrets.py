@@ -87,6 +87,14 @@ def find_secrets(text: str) -> list[tuple[int, str]]:
     return sorted(found.items())
 
 
+def redacted(text: str) -> str:
+    """The text with an ellipsis in the place of each secret, to the next white space or quote."""
+    for offset, _ in reversed(find_secrets(text)):
+        end = next((at for at in range(offset, len(text)) if text[at].isspace() or text[at] in "'\"`;,"), len(text))
+        text = f"{text[:offset]}…{text[end:]}"
+    return text
+
+
 def _looks_random(value: str) -> bool:
     """Whether letters and digits alternate as in no name, and no character is overly frequent."""
     alternations = len(re.findall(r"(?<=[A-Za-z])[0-9]|(?<=[0-9])[A-Za-z]", value))

@@ -32,7 +32,10 @@ def load_revision(file: Path, revision: str) -> tuple[Loaded, str]:
             valid then.
         MissingError: There is no git.
     """
-    real = file.resolve()
+    try:
+        real = file.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
+        raise InputError(Problem(str(file), "", f"cannot be read: {error}")) from None
     found = _git(real.parent, "rev-parse", "--show-toplevel")
     if found.returncode:
         reason = found.stderr.decode(errors="replace").strip().splitlines() or [""]

@@ -58,6 +58,20 @@ BAD: dict[str, list[tuple[dict[str, Any], str, str, str]]] = {
             "error",
         ),
     ],
+    "_heads_that_share_nothing_evenly": [
+        (
+            {"base": {"architecture": {**BERT, "num_attention_heads": 7}}},
+            "base.architecture.hidden_size",
+            "768 is no multiple of the 7 `num_attention_heads`",
+            "error",
+        ),
+        (
+            {"base": {"architecture": {**LLAMA, "num_key_value_heads": 3}, "pad_token": "eos"}},
+            "base.architecture.num_key_value_heads",
+            "the 32 `num_attention_heads` are no multiple of 3",
+            "error",
+        ),
+    ],
     "_text_longer_than_positions": [
         (
             {

@@ -11,7 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.errors import InputError, Problem
+from registry.finding import shipped
 from registry.secrets import find_secrets
+from runner.plugins import load_card
 
 ALPHANUMERIC = string.ascii_letters + string.digits
 ROOT = Path(__file__).parents[1]
@@ -155,3 +158,33 @@ def test_a_hostile_text_takes_no_time(pieces: list[str], times: int) -> None:
     found = find_secrets(text)
     assert time.perf_counter() - before < 1
     assert all(0 <= offset < len(text) for offset, _ in found)
+
+
+def test_a_secret_is_taken_out_of_what_is_said_back() -> None:
+    token = "hf_" + drawn(36)
+    assert str(Problem(f"{token}.yaml", token, f"'{token}' is unknown; drop it")) == "…  …: '…' is unknown; drop it"
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        '"\\x68f_{}": 1\n',
+        '"\\x68f_{}": 1\n"\\x68f_{}": 2\n',
+        "a: !<%68%66_{}> 1\n",
+        'a: "\\x68f_{}\n',
+    ],
+)
+def test_a_token_that_is_hidden_in_a_key_or_a_tag_is_never_said_back(card: str, tmp_path: Path) -> None:
+    token = drawn(36)
+    (tmp_path / "x.yaml").write_text(card.replace("{}", token))
+    with pytest.raises(InputError) as caught:
+        load_card(tmp_path / "x.yaml")
+    assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", X)
+def test_a_token_in_an_override_is_never_said_back(said: str) -> None:
+    token = drawn(36)
+    with pytest.raises(InputError) as caught:
+        load_card(shipped() / "quickstart.yaml", [said.replace("{}", token)])
+    assert token not in str(caught.value)
