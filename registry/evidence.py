@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from registry.contradiction import contradiction
 from registry.errors import did_you_mean
+from registry.finding import shipped
 from registry.yaml import join, show
 
 if TYPE_CHECKING:
@@ -244,7 +245,8 @@ def _source_text(source: Source, file: Path) -> tuple[str | None, list[tuple[str
         if not path.is_relative_to(root):
             return None, [(at, at, "leads out of the card's folder; keep the source beside the card")]
         if not path.is_file():
-            return None, [(at, at, f"no such file: {source.readme}")] if path.parent.exists() else []
+            travelled = file.resolve().is_relative_to(shipped()) and not path.parent.exists()
+            return None, [] if travelled else [(at, at, f"no such file: {source.readme}")]
         if path.stat().st_size > MAX_BYTES:
             return None, [(at, at, f"larger than {MAX_BYTES:,} bytes; keep the README alone")]
         content = path.read_bytes()

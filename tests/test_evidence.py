@@ -247,9 +247,17 @@ def test_a_card_without_a_source_may_say_why(load: Callable[..., Loaded]) -> Non
     assert load(source=None, assumed={"training.epochs": "ours"}).card.source is None
 
 
-def test_a_card_travels_without_its_folder_of_sources(load: Callable[..., Loaded]) -> None:
-    loaded = load(source_text=None, stated={"training.learning_rate": "words nobody can check here"})
-    assert loaded.evidence["training.learning_rate"] == Evidence("stated", "words nobody can check here")
+def test_a_card_that_comes_installed_travels_without_its_folder_of_sources(
+    load: Callable[..., Loaded], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("registry.evidence.shipped", lambda: tmp_path)
+    evidence = load(source_text=None, stated={"training.learning_rate": "lr 3e-5"}).evidence
+    assert evidence["training.learning_rate"] == Evidence("stated", "lr 3e-5")
+
+
+def test_the_folder_of_a_source_that_is_not_there_is_refused(refusal: Callable[..., list[str]]) -> None:
+    (line,) = refusal(source_text=None, stated={"training.learning_rate": "words that nobody wrote"})
+    assert line == "source.readme: no such file: sources/x.md"
 
 
 def test_a_source_that_is_missing_from_its_folder_is_refused(tmp_path: Path, refusal: Callable[..., list[str]]) -> None:
