@@ -182,7 +182,7 @@ def test_a_token_that_is_hidden_in_a_key_or_a_tag_is_never_said_back(card: str, 
     assert token not in str(caught.value)
 
 
-@pytest.mark.parametrize("said", X)
+@pytest.mark.parametrize("said", ['training.optimizer="\\x68f_{}"', 'data.text="\\x68f_{}"'])
 def test_a_token_in_an_override_is_never_said_back(said: str) -> None:
     token = drawn(36)
     with pytest.raises(InputError) as caught:
