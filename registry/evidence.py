@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
-from registry.contradiction import contradiction
+from registry.contradiction import contradiction, placeholder_of, unsaid
 from registry.errors import did_you_mean
 from registry.finding import shipped
 from registry.yaml import join, show
@@ -31,7 +31,12 @@ SECTIONS = (
 MAX_BYTES = 10_000_000
 """Largest source README; the longest of 10,000 model cards has under a megabyte."""
 
+MAX_HINT = 1_000_000
+"""Characters of the longest source in which the line is looked for that a wrong quote may mean."""
+
 _LONGEST_HINT = 200
+_NAMES = ("", ".value", ".rows")
+"""What an entry is about: a value, or that of the claim, or that of the table, that it names."""
 _UNKNOWN = (
     "neither stated, derived nor assumed; quote the source's words under `stated` or give the reason under `assumed`"
 )
@@ -166,19 +171,63 @@ def check_evidence(
         many = len(names) != 1
         what = f"the default{'s' * many} {', '.join(names)}" if names else "its items"
         problems.append((section, section, f"{what} {'are' if many else 'is'} {_UNKNOWN}"))
+    return evidence, [*problems, *_wrong_quotes(card, values, text, overridden)]
+
+
+def _wrong_quotes(
+    card: Card, values: dict[str, Any], text: str | None, overridden: Set[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Quotes that are not in the source, and those that deny a value or say nothing of it."""
+    assert card.source is not None
+    lines: list[tuple[str, str]] | None = None  # made for the first wrong quote alone
+    tables = _tables(card)
     for path, given in card.stated.items():
         quotes = _quotes(given)
-        missing = [words for words in quotes if text is not None and (words not in text or not words)]
+        missing = [words for words in quotes if text is not None and words not in text and _letters(words)]
         for words in missing:
-            message = f"these words are not in {card.source.readme}: {words!r}; {_exactly(words, text or '')}"
-            problems.append((f"stated.{path}", path, message))
-        # Words about a whole section need not hold every number in it; those about one value must not deny it.
-        one = "epoch_table.rows" if path == "epoch_table" else path
-        if one in values and not missing and not covering(one, overridden):
-            denied = contradiction(one, values[one], " … ".join(quotes))
+            if lines is None:
+                lines = _lines(text or "")
+            message = f"these words are not in {card.source.readme}: {words!r}; {_exactly(words, lines)}"
+            yield f"stated.{path}", path, message
+        if missing or covering(path, overridden):
+            continue
+        words = " … ".join(quotes)
+        leaf = next((name for name in _NAMES if f"{path}{name}" in values), None)
+        if leaf is not None:
+            one = f"{path}{leaf}"
+            denied = contradiction(one, values[one], words) or placeholder_of(one, values[one], words)
             if denied is not None:
-                problems.append((f"stated.{path}", path, denied))
-    return evidence, problems
+                yield f"stated.{path}", path, denied
+                continue
+        if leaf != "":
+            yield from _unsaid_of_section(path, _covered(path, values, tables, overridden), words)
+
+
+def _covered(
+    path: str, values: dict[str, Any], tables: dict[str, dict[str, Any]], overridden: Set[str]
+) -> dict[str, Any]:
+    """The values that an entry of a section speaks for: those without a longer entry."""
+    found = {}
+    for leaf, value in values.items():
+        if covering(leaf, {path}) and needs_evidence(leaf, value) and not covering(leaf, overridden):
+            entries = [entry for table in tables.values() if (entry := covering(leaf, table))]
+            if max(entries, key=len, default="") == path:
+                found[leaf] = value
+    return found
+
+
+def _unsaid_of_section(path: str, covered: dict[str, Any], words: str) -> Iterator[tuple[str, str, str]]:
+    """Words about a whole section have to hold its numbers, or they would make any value of it a stated one."""
+    lacking = []
+    for leaf, value in covered.items():
+        example = placeholder_of(leaf, value, words)
+        if example is not None:
+            yield f"stated.{path}", leaf, example
+        elif (number := unsaid(leaf, value, words)) is not None:
+            lacking.append(f"{leaf[len(path) :].lstrip('.')} {number}".lstrip())
+    if lacking:
+        message = f"the words say nothing of {', '.join(lacking)}; quote those that do, or give an entry of its own"
+        yield f"stated.{path}", path, message
 
 
 def _wrong_entries(
@@ -192,6 +241,9 @@ def _wrong_entries(
             if path not in values and path not in sections:
                 if not covering(path, overridden):
                     yield at, at, f"no such field; {did_you_mean(path, values)}"
+            elif not all(map(_letters, _quotes(table[path]))):
+                what = {"stated": "quote the source's words", "derived": "give the formula", "assumed": "say why"}
+                yield at, path, f"has no letter or digit; {what[name]}"
             elif sum(path in table for table in tables.values()) > 1:
                 yield at, path, "has two statuses; keep one of stated, derived and assumed"
 
@@ -220,20 +272,28 @@ def _quotes(given: str | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(words.strip() for words in (given if isinstance(given, tuple) else (given,)))
 
 
-def _exactly(words: str, text: str) -> str:
+def _lines(text: str) -> list[tuple[str, str]]:
+    """The lines of a source with the letters and digits in each; none where it is too long to be searched."""
+    if len(text) > MAX_HINT:
+        return []
+    return [(line.strip(), _letters(line)) for line in text.split("\n")]
+
+
+def _exactly(words: str, lines: list[tuple[str, str]]) -> str:
     """How to put right a quote: by the line that has the same letters and digits, where there is one."""
     wanted = _letters(words)
-    for number, line in enumerate(text.split("\n"), start=1):
-        if wanted and wanted in _letters(line):
-            shown = line.strip()
-            if len(shown) <= _LONGEST_HINT:
-                return f"line {number} has {shown!r}; quote that"
+    for number, (line, letters) in enumerate(lines, start=1):
+        if wanted in letters:
+            if len(line) <= _LONGEST_HINT:
+                return f"line {number} has {line!r}; quote that"
             return f"line {number} has such words; quote them exactly"
     return "quote them exactly"
 
 
 def _letters(text: str) -> str:
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text)).casefold()
+    # In pieces, as ordering a long run of combining characters takes quadratic time.
+    pieces = (unicodedata.normalize("NFKC", text[at : at + 1000]) for at in range(0, len(text), 1000))
+    return re.sub(r"[\W_]+", "", "".join(pieces)).casefold()
 
 
 def _source_text(source: Source, file: Path) -> tuple[str | None, list[tuple[str, str, str]]]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -28,8 +31,12 @@ TIMES: dict[Unit, int] = {
 _NUMBER = re.compile(
     r"(?<![A-Za-z\d.,])[-+]?(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?|\.\d+)(?:[eE][-+]?\d+)?(?![\d,.]*\d)"
 )
-_THOUSANDS = re.compile(r",(?=\d{3})")
-_PLACEHOLDER = re.compile(r"\be\.?\s?g\.|\bfor example\b|\bx+\.x+\b|\[more information needed\]|\btbd\b", re.IGNORECASE)
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
+PLACEHOLDER = re.compile(
+    r"\be\.\s?g\b|\beg\b|\bfor (?:example|instance)\b|\bplaceholder|\b(?:x+|\d+)[.,](?:x+|\d{1,9}xx+|[?_#]{2,})(?!\w)"
+    r"|\[more information needed\]|\btbd\b|(?-i:\bTODO\b)",
+    re.IGNORECASE,
+)
 _APPROXIMATE = re.compile(r"[~≈±]|\b(?:about|approx\w*|around|roughly|nearly)\b", re.IGNORECASE)
 
 # What follows a number: `kg`, `kgCO2eq`, `-hour`. A single letter counts only as it is standardized: 5 S is no time.
@@ -45,7 +52,7 @@ _NO_UNIT = "no unit of one fixed size that is read here; write g, kg, t, s, min,
 _GLUED = re.compile(r"[dhmsx×]\d")  # `1h5`, `2x3`: more than one number, though the second begins inside a word
 
 _N = r"\d+(?:[.,]\d+)?"
-_AND = r"\s*,?\s*(?:and\s+)?"
+_AND = r"\s{0,9},?\s{0,9}(?:and\s{1,9})?"
 _DAYS = rf"(?:(?P<days>{_N})\s?-?(?:days?|d)(?![A-Za-z]){_AND})?"
 _CLOCK = re.compile(
     rf"(?<![\w.,:]){_DAYS}(?P<first>\d+):(?P<second>\d\d)(?::(?P<third>\d\d))?(?P<fraction>[.,]\d+)?(?![\d:]|[.,]\d)",
@@ -60,7 +67,40 @@ _COMPOUND = re.compile(
     re.IGNORECASE,
 )
 
-_WEEKS = re.compile(rf"({_N})\s?(?:weeks?|wks?)(?!\w)", re.IGNORECASE)
+_SINGLE = re.compile(
+    r"(?<![A-Za-z_\d.,])(?<![A-Za-z_\d.,][-+])(?:(?<![\w)\]%])[-+])?"
+    r"(?:[1-9]\d{0,2}(?:,\d{3}){1,9}(?!,?\d)(?:\.\d+)?|\d+(?:[.,]\d+)?|\.\d+)(?:[eE][-+]?\d{1,4})?"
+    r"(?![.,]{0,3}\d)(?![dhmsx]\d)"
+)
+"""As `_NUMBER`, in time that grows as the text does where runs of digits are bounded, and not glued to a word."""
+_WEEKS = re.compile(rf"(?<![\d.,])({_N})\s?(?:weeks?|wks?)(?!\w)", re.IGNORECASE)
+
+# A superscript behind a digit is a power, the 2 of `CO²` a digit, and one behind anything else a note: `85%¹`.
+_SUPERSCRIPTS = "⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+_POWER = re.compile(rf"(?<=\d)[{_SUPERSCRIPTS}]+")
+_NOTE = re.compile(rf"(?<![A-Za-z^{_SUPERSCRIPTS}])[{_SUPERSCRIPTS}]+")
+_TEN_TO = re.compile(r"(?:(?<=\d)\s{0,3}[x×*·⋅]\s{0,3}|(?<![\w.,^]))10\s?(?:\^|\*\*)\s?([-+]?\d{1,4})(?![.,]?\d)")
+_FRACTIONS = str.maketrans({"½": ".5", "¼": ".25", "¾": ".75", "—": " - ", "―": " - "})
+_DASHES = re.compile("[\u2010-\u2013\u2212]")
+# In pieces, as ordering a long run of combining characters takes quadratic time.
+_FOREIGN = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]{1,64}")
+
+
+def plain_characters(text: str) -> str:
+    """Text with the characters of ASCII where others mean the same, and powers of ten as exponents.
+
+    >>> plain_characters("−0.12, 85％, 1.2×10⁻³")
+    '-0.12, 85%, 1.2e-3'
+    """
+    text = text.translate(_FRACTIONS)
+    text = _POWER.sub(lambda found: f"^{found.group()}", text)
+    text = _FOREIGN.sub(lambda found: unicodedata.normalize("NFKC", found.group()), _NOTE.sub("", text))
+    return _TEN_TO.sub(_as_exponent, _DASHES.sub("-", text))
+
+
+def _as_exponent(found: re.Match[str]) -> str:
+    """The `e-5` of `2 x 10^-5`, and `1e-5` for `10^-5`."""
+    return f"{'' if found.group().lstrip()[0] in 'x×*·⋅' else 1}e{found[1]}"
 
 
 @dataclass(frozen=True)
@@ -117,6 +157,7 @@ class Number:
         raise ValueError(f"{self.text!r} is in {self.unit}, not in {unit}")
 
 
+@lru_cache(maxsize=4096)
 def read_number(text: str) -> Number:
     """Read the one number in `text`.
 
@@ -133,7 +174,10 @@ def read_number(text: str) -> Number:
     """
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"expected one number, found {len(text):,} characters")
-    return _checked(_duration(text) or _plain(text))
+    plain = plain_characters(text)
+    if len(plain) > 2 * MAX_CHARACTERS:
+        raise ValueError(f"expected one number, found {len(plain):,} characters")
+    return _checked(replace(_duration(plain) or _plain(plain), text=text))
 
 
 def _plain(text: str) -> Number:
@@ -145,11 +189,10 @@ def _plain(text: str) -> Number:
     if _GLUED.match(text, found.end()):
         raise ValueError(f"expected one number, found more in {text!r}")
     digits = found.group()
-    grouped = re.match(r"[-+]?[1-9]\d{0,2},\d{3}", digits)
-    digits = _THOUSANDS.sub("", digits) if grouped else digits.replace(",", ".")
     mantissa, _, exponent = digits.lower().partition("e")
+    mantissa = mantissa.replace(",", "" if _THOUSANDS.fullmatch(mantissa) else ".")
     decimals = len(mantissa.partition(".")[2])
-    value = float(digits)
+    value = float(f"{mantissa}e{exponent or 0}")
     half_width = float(f"0.5e{int(exponent or 0) - decimals}")
     unit = _unit(text, found.end())
     if unit == "percent":
@@ -207,6 +250,41 @@ def hours_in(text: str) -> Iterator[float]:
         yield float(found[1].replace(",", ".")) * TIMES["weeks"] / TIMES["h"]
 
 
+@lru_cache(maxsize=16)
+def numbers_in(text: str) -> tuple[tuple[Number, ...], str]:
+    """Every number of a text of `plain_characters`, each with its unit, and the text with blanks in their place.
+
+    >>> numbers, rest = numbers_in("4:32 h on 8 GPUs, acc_0.9")
+    >>> [number.text for number in numbers], rest.split()
+    (['4:32 h', '8'], ['on', 'GPUs,', 'acc_0.9'])
+    """
+    numbers: list[Number] = []
+    for pattern in (_CLOCK, _COMPOUND, _SINGLE):
+        kept, at = [], 0
+        for found in pattern.finditer(text):
+            if pattern is _COMPOUND and len([part for part in found.groups() if part]) < 2:
+                continue
+            unit = _UNIT.match(text, found.end()) if pattern is not _COMPOUND else None
+            end = unit.end() if unit is not None else found.end()
+            numbers += _readings(text[found.start() : end], found.group())
+            kept += [text[at : found.start()], " " * (end - found.start())]
+            at = end
+        text = "".join([*kept, text[at:]])
+    return tuple(numbers), text
+
+
+def _readings(text: str, bare: str) -> Iterator[Number]:
+    """What a number may mean: with its unit, or where that is none, bare; a clock as hours and as minutes."""
+    found = False
+    for written in (text, f"{bare} h", f"{bare} min") if ":" in bare else (text, bare):
+        if not found or ":" in bare:
+            with suppress(ValueError):
+                yield read_number(written.strip())
+                found = True
+                if text != bare:
+                    return
+
+
 def _clock_parts(text: str, found: re.Match[str]) -> list[tuple[Unit, str]]:
     """The parts of `4:32 h`, `4:32 min`, `0:45:10` and `1 day, 2:03:04`."""
     unit = _unit(text, found.end())
@@ -259,7 +337,7 @@ def _number(text: str, value: float, half_width: float, decimals: int, unit: Uni
         decimals=decimals,
         unit=unit,
         approximate=bool(_APPROXIMATE.search(text)),
-        placeholder=bool(_PLACEHOLDER.search(text)),
+        placeholder=bool(PLACEHOLDER.search(text)),
     )
 
 

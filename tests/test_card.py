@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -248,6 +249,8 @@ def shuffled(value: Any, draw: random.Random) -> Any:
 def test_the_order_of_keys_does_not_change_the_run_id(file: Path, tmp_path: Path) -> None:
     loaded = load_card(file)
     given = loaded.card.model_dump(mode="json", by_alias=True)
+    if loaded.card.source is not None:
+        shutil.copytree(file.parent / "sources", tmp_path / "sources")
     for seed in range(3):
         again = tmp_path / file.name
         again.write_text(json.dumps(shuffled(given, random.Random(seed))), encoding="utf-8")

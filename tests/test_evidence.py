@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -321,9 +322,89 @@ def test_a_value_that_its_quoted_words_deny_is_refused_where_they_stand(refusal:
     assert line == ("training.epochs: is 5, but the quoted words have 3; correct it, or quote the words that state it")
 
 
-def test_words_for_a_whole_section_need_not_hold_its_numbers(load: Callable[..., Loaded]) -> None:
-    evidence = load(stated={"training": "for 3 epochs"}, assumed=without("training")).evidence
-    assert evidence["training.learning_rate"].status == "stated"
+def test_words_for_a_whole_section_do_not_state_a_number_that_they_lack(refusal: Callable[..., list[str]]) -> None:
+    (line,) = refusal(stated={"training": "for 3 epochs"}, assumed=without("training"))
+    assert line.startswith("training: the words say nothing of learning_rate 3e-05, batch_size 8, ")
+
+
+def test_words_for_a_whole_section_state_the_numbers_that_they_hold(load: Callable[..., Loaded]) -> None:
+    text = "Test rows: 500, train rows: 1000"
+    evidence = load(
+        data={"dataset": "rows", "rows": {"train": 1000, "test": 500}},
+        stated={"data.rows": text},
+        source_text=text,
+        source={**CARD["source"], "sha256": hashlib.sha256(text.encode()).hexdigest()},
+    ).evidence
+    assert evidence["data.rows.train"].status == "stated"
+
+
+def test_a_number_of_a_section_that_has_an_entry_of_its_own_need_not_be_in_the_words(
+    load: Callable[..., Loaded],
+) -> None:
+    assumed = {**without("hardware"), "hardware.count": "one"}
+    evidence = load(stated={"hardware": "fine-tuned"}, assumed=assumed).evidence
+    assert evidence["hardware.count"].status == "assumed"
+
+
+def test_words_for_a_claim_as_a_whole_are_held_against_its_value(refusal: Callable[..., list[str]]) -> None:
+    reported = [{"metric": "accuracy", "value": "99.9%"}]
+    (line,) = refusal(reported=reported, stated={"reported[0]": "accuracy 85%"})
+    assert line.startswith("reported[0]: is 99.9%, but the quoted words have 85%;")
+
+
+def test_words_for_all_claims_are_held_against_each_value(refusal: Callable[..., list[str]]) -> None:
+    reported = [{"metric": "accuracy", "value": "85%"}, {"metric": "f1", "value": "86%"}]
+    (line,) = refusal(reported=reported, stated={"reported": "accuracy 85%"})
+    assert line.startswith("reported: the words say nothing of [1].value 86%;")
+
+
+EXAMPLE = "Accuracy on Test Set: e.g., 89.20%"
+
+
+def source_of(text: str) -> dict[str, Any]:
+    return {"source_text": text, "source": {**CARD["source"], "sha256": hashlib.sha256(text.encode()).hexdigest()}}
+
+
+@pytest.mark.parametrize("path", ["reported[0].value", "reported[0]", "reported"])
+def test_an_example_in_the_words_is_no_result(path: str, refusal: Callable[..., list[str]]) -> None:
+    reported = [{"metric": "accuracy", "value": "89.20%"}]
+    (line,) = refusal(reported=reported, stated={path: EXAMPLE}, **source_of(EXAMPLE))
+    assert "is 89.20%, but the words have it as an example; write it as they do" in line
+
+
+def test_an_example_may_be_quoted_for_an_example(load: Callable[..., Loaded]) -> None:
+    reported = [{"metric": "accuracy", "value": "e.g., 89.20%"}]
+    assert load(reported=reported, stated={"reported[0].value": EXAMPLE}, **source_of(EXAMPLE)).evidence
+
+
+def test_a_result_beside_an_example_is_one(load: Callable[..., Loaded]) -> None:
+    text = "Accuracy 85% on some sets, e.g., IMDb with 89.20% at its best"
+    reported = [{"metric": "accuracy", "value": "85%"}]
+    assert load(reported=reported, stated={"reported[0].value": text}, **source_of(text)).evidence
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [("stated", " "), ("stated", "—"), ("stated", "`**`"), ("stated", [" ", "lr 3e-5"]), ("assumed", " "),
+     ("assumed", "..."), ("derived", "=")],
+)  # fmt: skip
+def test_an_entry_without_a_letter_or_digit_is_refused(
+    table: str, words: str | list[str], refusal: Callable[..., list[str]]
+) -> None:
+    entries = {**CARD["assumed"], "training.epochs": words} if table == "assumed" else {"training.epochs": words}
+    assert "training.epochs: has no letter or digit; " in " ".join(refusal(**{table: entries}))
+
+
+def test_a_wrong_quote_of_a_long_source_is_refused_without_a_search_for_its_line(
+    refusal: Callable[..., list[str]],
+) -> None:
+    text = SOURCE + "lorem ipsum é " * 600_000
+    quotes = [f"LR 3e-5 {number}" for number in range(20)]
+    before = time.perf_counter()
+    lines = refusal(stated={"training.learning_rate": quotes}, **source_of(text))
+    assert time.perf_counter() - before < 2
+    assert len(lines) == 20
+    assert lines[0].endswith("; quote them exactly")
 
 
 def test_a_table_needs_words_that_hold_its_cells(

@@ -77,7 +77,10 @@ def outcome(folder: Path) -> dict[str, Any]:
         for name in timed:
             del record[stage][name]
     del record["started"]
-    timed_lines = r"^(\d+ steps of .*|Expected calibration .*|  emissions: .*|- \*\*(Training time|Energy|Carbon emitted):\*\* .*)$"
+    timed_lines = (
+        r"^(\d+ steps of .*|Expected calibration .*|  emissions: .*"
+        r"|- \*\*(Training time|Energy|Carbon emitted):\*\* .*)$"
+    )
     return {
         "files": {
             str(path.relative_to(folder.parent)): file_sha256(path)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.card import Claim
-from registry.numbers import Unit, read_number
+from registry.numbers import Unit, numbers_in, plain_characters, read_number
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,25 @@ from registry.numbers import Unit, read_number
         ("150%", 1.5, 0.005, 0, "percent"),
         ("90 percent", 0.9, 0.005, 0, "percent"),
         ("e.g., 89.20%", 0.892, 0.00005, 2, "percent"),
+        # A comma before other than three digits is a decimal one.
+        ("1,2345", 1.2345, 0.00005, 4, "raw"),
+        ("1,0000", 1.0, 0.00005, 4, "fraction"),
+        ("92,6834%", 0.926834, 5e-7, 4, "percent"),
+        ("1,2345 h", 1.2345, 0.00005, 4, "h"),
+        # Characters beside ASCII that mean the same.
+        ("\u22120.12", -0.12, 0.005, 2, "raw"),
+        ("85\uff05", 0.85, 0.005, 0, "percent"),
+        ("\uff11\uff12\uff0e\uff15\uff05", 0.125, 0.0005, 1, "percent"),
+        ("2\u00bd h", 2.5, 0.05, 1, "h"),
+        ("85%\u00b9", 0.85, 0.005, 0, "percent"),
+        ("Accuracy \u2014 92%", 0.92, 0.005, 0, "percent"),
+        # Powers of ten.
+        ("2e\u22125", 2e-5, 0.5e-5, 0, "fraction"),
+        ("1.2×10⁻³", 0.0012, 0.00005, 1, "fraction"),
+        ("1.2 x 10^-3", 0.0012, 0.00005, 1, "fraction"),
+        ("1.2*10**-3", 0.0012, 0.00005, 1, "fraction"),
+        ("10⁻³", 0.001, 0.0005, 0, "fraction"),
+        ("1.2·10³ kg", 1200, 50, 1, "kg"),
     ],
 )
 def test_a_number_is_read_with_its_rounding(
@@ -178,12 +197,16 @@ def test_a_number_that_does_not_say_so_is_not_approximate(text: str) -> None:
     assert not read_number(text).approximate
 
 
-@pytest.mark.parametrize("text", ["e.g., 89.20%", "e.g. 0.9", "eg. 0.9", "for example 90%", "90% (TBD)"])
+@pytest.mark.parametrize(
+    "text",
+    ["e.g., 89.20%", "e.g. 0.9", "eg. 0.9", "for example 90%", "90% (TBD)", "0.XX", "85.XX%", "0.9xx", "e.g 90%",
+     "eg 90", "for instance, 90%", "placeholder 85%", "0.9 TODO"],
+)  # fmt: skip
 def test_a_number_that_says_so_is_a_placeholder(text: str) -> None:
     assert read_number(text).placeholder
 
 
-@pytest.mark.parametrize("text", ["85%", "~45 kg CO2eq", "leg. 3", "90% on the example set"])
+@pytest.mark.parametrize("text", ["85%", "~45 kg CO2eq", "leg. 3", "90% on the example set", "2.5x faster"])
 def test_a_number_that_does_not_say_so_is_no_placeholder(text: str) -> None:
     assert not read_number(text).placeholder
 
@@ -202,6 +225,16 @@ def test_a_text_without_exactly_one_number_is_refused(text: str, count: int) -> 
 def test_a_second_number_inside_a_word_is_not_overlooked(text: str) -> None:
     with pytest.raises(ValueError, match="expected one number, found more"):
         read_number(text)
+
+
+@pytest.mark.parametrize("text", ["\u22120.12", "85\uff05", "1.2×10⁻³", "85%\u00b9"])
+def test_the_text_is_kept_as_written(text: str) -> None:
+    assert read_number(text).text == text
+
+
+def test_a_power_of_another_base_is_not_read_as_its_base() -> None:
+    with pytest.raises(ValueError, match="expected one number, found 2"):
+        read_number("0.85²")
 
 
 @pytest.mark.parametrize("text", ["1,2,3", "1.2.3", "4.41.2", "1,25,000"])
@@ -233,7 +266,7 @@ def test_a_number_too_small_for_a_float_is_nothing() -> None:
 
 def test_the_rounding_gives_the_ends() -> None:
     number = read_number("85%")
-    assert (number.low, number.high) == (pytest.approx(0.845), pytest.approx(0.855))
+    assert (number.low, number.high) == pytest.approx((0.845, 0.855))
 
 
 @pytest.mark.parametrize("value", ["92.68", "100", "1.5"])
@@ -302,6 +335,29 @@ def test_a_unit_there_and_back_changes_nothing(value: float, unit: Unit, other: 
     number = read_number(f"{value:.3f} {unit}")
     back = number.to(other).to(unit)
     assert (back.value, back.half_width) == pytest.approx((number.value, number.half_width), rel=1e-12)
+
+
+@given(st.floats(0, 1e6), st.integers(4, 8))
+def test_a_decimal_comma_is_a_decimal_point(value: float, decimals: int) -> None:
+    text = f"{value:.{decimals}f}"
+    assert read_number(text.replace(".", ",")).value == read_number(text).value
+
+
+@given(st.integers(-20, 20), st.integers(10, 99))
+def test_every_way_to_write_a_power_of_ten_is_the_same_number(exponent: int, mantissa: int) -> None:
+    raised = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    number = read_number(f"{mantissa / 10}e{exponent}")
+    for text in (f"{mantissa / 10} x 10^{exponent}", f"{mantissa / 10}×10{raised}", f"{mantissa / 10}*10**{exponent}"):
+        other = read_number(text)
+        assert (other.value, other.half_width, other.decimals) == (number.value, number.half_width, number.decimals)
+
+
+@given(st.text("0123456789.,:%eE+-~ COhmsd½²⁻×x^\u2212\uff05", max_size=40))
+def test_numbers_of_a_longer_text_are_found_with_their_place(text: str) -> None:
+    plain = plain_characters(text)
+    numbers, rest = numbers_in(plain)
+    assert len(rest) == len(plain)
+    assert all(number.text.split()[0] in plain for number in numbers)
 
 
 WORDS = [
