@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from dataclasses import dataclass
 from importlib import metadata, util
@@ -91,6 +92,9 @@ def _codecarbon() -> Iterator[Meter]:
     """Codecarbon's tracker, told not to ask the network where it is and to write no file."""
     from codecarbon import OfflineEmissionsTracker
     from codecarbon.output_methods.base_output import BaseOutput
+
+    # Importing it sets the level to INFO, and it logs before it heeds `log_level`.
+    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
 
     class Latest(BaseOutput):  # type: ignore[misc]
         """Keeps the newest reading."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import filecmp
 import functools
 import json
 import os
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
 from itertools import dropwhile
@@ -15,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
+from registry import finding
 from registry.architectures import Architecture
 from registry.card import Base, Evaluation, Tokens, Training
-from registry.errors import InputError
+from registry.errors import InputError, Problem, did_you_mean
 from registry.writing import DELETE, edit, render
 from registry.yaml import join
 from runner import plugins
@@ -26,6 +29,7 @@ from runner.plugins import load_card
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from registry.card import Card
     from registry.loading import Loaded
     from registry.part import Plugin
 
@@ -178,9 +182,41 @@ def from_card(folder: Path, card: Path) -> str:
     return Path(os.path.relpath(folder, card.parent.resolve())).as_posix()
 
 
-def missing_folder(name: str, card: Path) -> bool:
-    """Whether a name can only be that of a folder, and there is none."""
-    return local_folder(name, card) is None and (name.startswith((".", "/", "~")) or name.count("/") > 1)
+def missing_folder(name: str, card: Path) -> str | None:
+    """Why a name is probably meant to be that of a folder, and there is none; null where it is not."""
+    if local_folder(name, card) is not None:
+        return None
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        return f"no folder {name!r} here; put it there before the run"
+    first, slash, _ = name.partition("/")
+    if slash and local_folder(first, card) is not None:
+        return f"no folder {name!r} here, though there is {first!r}, so it is a repo of the Hub; write ./{name} if not"
+    return None
+
+
+def doubts(card: Card, file: Path) -> Iterator[Problem]:
+    """What a card names that its local rows do not have, as far as their files tell.
+
+    Args:
+        card: The card.
+        file: Where it will lie.
+    """
+    folder = local_folder(card.data.dataset, file)
+    seen = look_at_dataset(folder) if folder else Dataset()
+    for key in ("text", "text_pair", "label") if seen.columns else ():
+        column = getattr(card.data, key)
+        if column is not None and column not in seen.columns:
+            message = f"{card.data.dataset} has no column {column!r}; {did_you_mean(column, seen.columns)}"
+            yield Problem("", f"data.{key}", message, "warning")
+    named = {**{f"pool[{at}]": split for at, split in enumerate(card.data.pool or ())}, **_taken(card)}
+    for key, split in named.items() if seen.rows else ():
+        if split not in seen.rows:
+            message = f"{card.data.dataset} has no split {split!r}; {did_you_mean(split, seen.rows)}"
+            yield Problem("", f"data.{key}", message, "warning")
+
+
+def _taken(card: Card) -> dict[str, str]:
+    return {f"take.{part}": split for part, split in card.data.taken.items()}
 
 
 # Sections of plugins
@@ -262,7 +298,8 @@ def suggestions(values: Mapping[str, Any], file: Path) -> dict[str, Any]:
     seen = look_at_dataset(rows) if rows else Dataset()
     base = local_folder(str(values.get("base.model", "")), file) if values.get("base.model") else None
     facts = (look_at_base(base) if base else None) or {}
-    label = values.get("data.label") or _column(seen, ("label", "labels", "class", "target"), "label")
+    few = next(iter(seen.labels)) if len(seen.labels) == 1 else "label"
+    label = values.get("data.label") or _column(seen, ("label", "labels", "class", "target"), few)
     texts = [column for column in seen.columns if column != label]
     text = _column(seen, ("text", "sentence", "review", "content"), texts[0] if texts else "text")
     longest = min(Tokens().max_length, facts.get("max_position_embeddings", Tokens().max_length))
@@ -407,10 +444,10 @@ def _examples(raw: Mapping[str, Any]) -> dict[str, str]:
     """Lines that wait for a value: the facts of a base and a dataset of the Hub, which nothing here tells."""
     found = {}
     if "architecture" not in raw["base"]:
-        facts = "architecture: {model_type: bert, hidden_size: 768, num_hidden_layers: 12}"
-        found["base.model"] = f"{facts}  # facts of its config.json, for `plan`"
+        facts = "architecture: {model_type: …, hidden_size: …}"
+        found["base.model"] = f"{facts}  # facts of its config.json; planning then needs no network"
     if "rows" not in raw["data"]:
-        found["data.dataset"] = "rows: {train: 25000, test: 25000}  # of its own splits, for `plan`"
+        found["data.dataset"] = "rows: {train: …, test: …}  # of its own splits; planning then needs no download"
     if "license" not in raw["readme"]:
         found["readme.language"] = "license: apache-2.0  # without one, nobody may use the model"
     return found
@@ -419,10 +456,17 @@ def _examples(raw: Mapping[str, Any]) -> dict[str, str]:
 # Copying
 
 
+def installed_cards() -> Path | None:
+    """The folder of the cards inside an installed replicard; null in a checkout, whose cards are one's own."""
+    folder = finding.shipped()
+    return folder if folder.parent == Path(finding.__file__).parent else None
+
+
 def copy(like: Loaded, name: str, values: Mapping[str, Any], file: Path, schema: str) -> str:
     """The text of a card that is made like another, comments included.
 
     What the other reports of itself stays behind, and what says how it is known; folders are named from the new place.
+    Rows inside an installed replicard, which the next install takes away, are named where `copy_rows` puts them.
 
     Args:
         like: The other card.
@@ -441,16 +485,55 @@ def copy(like: Loaded, name: str, values: Mapping[str, Any], file: Path, schema:
     if isinstance(like.card.base.tokenizer, str):
         folders["base.tokenizer"] = like.card.base.tokenizer
     changes: dict[str, Any] = {"id": name, **dict.fromkeys(_OF_THE_OTHER, DELETE)}
+    rows = shipped_rows(like)
     for path, folder in folders.items():
         found = next(
             (root / folder for root in (like.file.parent, Path()) if folder and (root / folder).is_dir()), None
         )
         if found is not None:
             changes[path] = from_card(found.resolve(), file)
+    if rows is not None:
+        changes["data.dataset"] = from_card(rows_beside(rows, file), file)
     for path, value in values.items():
         there = local_folder(value, file) if path in ("base.model", "data.dataset") else None
         changes |= _follows(like, path, value, there) | {path: from_card(there, file) if there else value}
     return header(name, schema) + edit(body, changes)
+
+
+def left_out(like: Loaded) -> list[str]:
+    """What of another card a copy of it does not have."""
+    return [path for path in _OF_THE_OTHER if functools.reduce(getattr, path.split("."), like.card)]
+
+
+def shipped_rows(like: Loaded) -> Path | None:
+    """The folder of a card's rows where it lies inside an installed replicard; else null."""
+    installed, rows = installed_cards(), like.file.parent / like.card.data.dataset
+    inside = installed is not None and installed.resolve() in rows.resolve().parents
+    return rows.resolve() if inside and rows.is_dir() else None
+
+
+def rows_beside(rows: Path, file: Path) -> Path:
+    """Where rows are copied to for a card: `data/<name>` beside it."""
+    return file.parent.resolve() / "data" / rows.name
+
+
+def copy_rows(rows: Path, file: Path) -> bool:
+    """Copy rows beside a card, whole or not at all; false where the same ones are there.
+
+    Raises:
+        InputError: Something else is there.
+    """
+    there = rows_beside(rows, file)
+    if there.exists():
+        names = sorted(path.name for path in rows.iterdir())
+        if there.is_dir() and not any(filecmp.cmpfiles(rows, there, names, shallow=False)[1:]):
+            return False
+        message = f"is there and is not {rows}, which the copy needs; move it, or name other rows with --dataset"
+        raise InputError(Problem(str(there), "", message))
+    there.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".rows-", dir=there.parent) as folder:
+        shutil.copytree(rows, Path(folder, rows.name)).rename(there)
+    return True
 
 
 _OF_THE_OTHER = (

@@ -8,6 +8,7 @@ import pty
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,19 @@ def test_help_lists_every_verb() -> None:
     answer = replicard("--help")
     assert answer.code == 0
     assert set(VERBS) <= set(answer.out.split())
+
+
+def test_the_summary_of_every_verb_is_whole() -> None:
+    lines = replicard("--help").out.partition("Commands:")[2].strip().splitlines()
+    assert [line.split()[0] for line in lines] == list(VERBS)
+    for line in lines:
+        assert line.endswith("."), line
+        assert not line.endswith("..."), line
+
+
+def test_the_version_is_the_installed_one() -> None:
+    answer = replicard("--version")
+    assert (answer.code, answer.out) == (0, f"replicard {metadata.version('replicard')}\n")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -115,7 +129,9 @@ def test_all_that_is_wrong_with_several_cards_is_said_at_once(tmp_path: Path) ->
     two = write_card(tmp_path, "[accuracy]", "[nothing]", name="two")
     answer = replicard("validate", one, two, "quickstart")
     assert answer.code == 2
-    errors = [line for line in answer.err.splitlines() if "  warning: " not in line]
+    *lines, total = answer.err.splitlines()
+    errors = [line for line in lines if "  warning: " not in line]
+    assert total.startswith("2 of 3 cards are wrong: 2 errors")
     assert [Path(line.partition(":")[0]).name for line in errors] == ["one.yaml", "two.yaml"]
 
 
@@ -499,3 +515,81 @@ def test_the_four_class_card_trains_and_its_readme_holds_every_epoch(tmp_path: P
     (page,) = tmp_path.glob("quickstart-topics/*/README.md")
     assert "### By epoch, on the validation split" in page.read_text()
     assert (page.parent / "seed42/plots/scores.png").exists()
+
+
+# The result table
+
+
+def test_a_claim_that_an_override_makes_not_comparable_stands_in_its_metric_s_row(tmp_path: Path) -> None:
+    card = write_card(tmp_path, "[accuracy]", "[accuracy, f1]")
+    claims = """
+  - {metric: accuracy, value: 0.84, split: test}
+  - {metric: accuracy, value: 0.5, epoch: 1}
+  - {metric: f1, value: "85%", averaging: macro}
+"""
+    card.write_text(f"{card.read_text()}reported:{claims}")
+    answer = replicard("reproduce", card, "--set", "training.learning_rate=5e-3", "--runs", tmp_path / "runs", "-q")
+    assert answer.code == 0, answer.err
+    for out in (answer.out, replicard("audit", "tiny", "--runs", tmp_path / "runs").out):
+        rows = {line.split()[0]: line for line in out.splitlines() if re.search(r"[0-9] to [0-9]", line)}
+        assert re.match(r" ?accuracy +0\.84 +0\.[0-9]{4} .*  not comparable *$", rows["accuracy"]), out
+        assert "not reported" in rows["f1"]  # of the positive class, not over both
+        assert "accuracy 0.84: another experiment: training.learning_rate overridden" in out
+        assert "f1 85%: not run: " in out
+
+
+# Show
+
+
+def test_show_has_no_evidence_column_for_a_card_without_evidence(tmp_path: Path) -> None:
+    card = write_card(tmp_path)
+    header = replicard("show", card).out.splitlines()[1]
+    assert header.split() == ["Field", "Value", "Status"]
+    assert "Evidence" in replicard("show", "jamander-project-blockbuster").out.splitlines()[1]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 160])
+def test_show_never_folds_a_field_or_a_value(columns: int) -> None:
+    from runner.cli.show import _lines
+
+    evidence = "“a rather long sentence of the source that says what the value is, and why, and when”"
+    rows = [
+        ("training", "", "", ""),
+        ("  gradient_accumulation_steps", "2", "stated", evidence),
+        ("  epochs", "3.0", "assumed", "ours"),
+        ("  target_modules", "[attention.query, q_proj]", "derived", ""),
+    ]
+    lines = list(_lines(rows, columns))
+    assert max(map(len, lines)) <= columns
+    text = "\n".join(lines)
+    assert "gradient_accumulation_steps" in text
+    assert "[attention.query, q_proj]" in text
+    assert " ".join(text.split()).count(evidence) == (columns < 160 or len(evidence) < 100)
+    beside = next(line for line in lines if line.startswith("  epochs")).endswith("ours")
+    assert beside == (columns == 160)
+
+
+def test_show_takes_a_section_and_a_status() -> None:
+    paths = [v["path"] for v in json.loads(replicard("show", "quickstart", "data.tokens", "--json").out)["values"]]
+    assert paths == ["data.tokens.max_length", "data.tokens.truncation", "data.tokens.padding"]
+    answer = replicard("show", "jamander-project-blockbuster", "training", "--status", "assumed", "--json")
+    values = json.loads(answer.out)["values"]
+    assert {v["path"].partition(".")[0] for v in values} == {"training"}
+    assert {v["status"] for v in values} == {"assumed"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["trainin"], "the card has no value in 'trainin'; did you mean `training`?"),
+        (["--status", "assumd"], "--status assumd  no such status; did you mean `assumed`?"),
+    ],
+)
+def test_show_refuses_a_section_or_a_status_that_is_none(arguments: list[str], said: str) -> None:
+    answer = replicard("show", "quickstart", *arguments)
+    assert (answer.code, answer.out, answer.line) == (2, "", said)
+
+
+def test_a_name_of_many_cards_shows_that_there_are_more_than_it_lists() -> None:
+    answer = replicard("show", "*")
+    assert re.fullmatch(r"'\*' means [0-9]+ cards; name one: ([^,]+, ){8}…", answer.line)

@@ -84,7 +84,9 @@ def test_the_energy_of_a_device_that_nobody_knows_is_unknown() -> None:
         assert meter is None
 
 
-def test_codecarbon_measures_where_it_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_codecarbon_measures_where_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delenv("REPLICARD_ENERGY")
     monkeypatch.chdir(tmp_path)
     with metering(machine()) as meter:
@@ -99,6 +101,7 @@ def test_codecarbon_measures_where_it_is_installed(monkeypatch: pytest.MonkeyPat
             read.append(meter.kwh(0.0))
     assert 0 < read[0] < read[1] < 1e-3  # a kilowatt for a second is 2.8e-4 kWh
     assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -183,11 +183,22 @@ def test_a_written_card_is_commented_by_the_spec_and_keeps_to_the_width() -> Non
     assert max(map(len, lines)) <= WIDTH
 
 
-def test_what_planning_needs_waits_in_comments_that_are_valid_when_uncommented() -> None:
+def test_what_planning_needs_waits_in_comments_that_state_no_facts_of_another_model() -> None:
     made(*MUST)
     text = FILE.read_text()
-    for key in ("architecture", "rows", "license"):
-        text, count = re.subn(rf"^  # ({key}: )", r"  \1", text, flags=re.MULTILINE)
+    waiting = re.findall(r"^  # (?:architecture|rows): .*$", text, flags=re.MULTILINE)
+    assert len(waiting) == 2
+    assert not re.search(r"[0-9]", "".join(waiting))
+
+
+def test_what_waits_in_comments_is_valid_once_it_is_filled_in_and_uncommented() -> None:
+    made(*MUST)
+    text = FILE.read_text()
+    for key, facts in (
+        ("architecture", "{model_type: bert, hidden_size: 384}"), ("rows", "{train: 9, test: 8}"), ("license", None),
+    ):  # fmt: skip
+        line = rf"  \1{facts}\3" if facts else r"  \1\2\3"
+        text, count = re.subn(rf"^  # ({key}: )(\{{.*?\}}|\S+)(.*)$", line, text, flags=re.MULTILINE)
         assert count == 1
     FILE.write_text(text)
     card = load_card(FILE).card
@@ -271,6 +282,39 @@ def test_a_folder_that_is_not_there_is_a_warning(here: Path) -> None:
     assert answer.line == "warning: data.dataset: no folder './none' here; put it there before the run"
 
 
+def test_a_name_below_a_folder_that_is_there_is_a_warning(here: Path) -> None:
+    write_reviews(here / "data/reviews")
+    answer = replicard("init", "new", *MUST[:2], *MUST[4:], "--dataset", "data/review")
+    assert answer.code == 0
+    assert answer.line == (
+        "warning: data.dataset: no folder 'data/review' here, though there is 'data', so it is a repo of the Hub; "
+        "write ./data/review if not"
+    )
+    assert replicard("init", "new", *MUST[:2], *MUST[4:], "--dataset", "data/reviews", "--force").err == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--text", "texts"], "data.text: ../rows has no column 'texts'; did you mean `text`?"),
+        (["--label", "stars"], "data.label: ../rows has no column 'stars'; one of: label, text"),
+        (["--set", "data.take.test=validation"], "data.take.test: ../rows has no split 'validation'; one of: t"),
+    ],
+)
+def test_a_column_or_a_split_that_the_rows_do_not_have_is_a_warning(flags: list[str], said: str, here: Path) -> None:
+    write_reviews(here / "rows")
+    answer = replicard("init", "new", *MUST[:2], *MUST[4:], "--dataset", "rows", *flags)
+    assert answer.code == 0
+    assert answer.line.startswith(f"warning: {said}")
+
+
+def test_the_only_column_of_a_few_words_is_the_label(here: Path) -> None:
+    rows: list[dict[str, object]] = [{"review": f"a film {i}", "stars": ("bad", "good")[i % 2]} for i in range(12)]
+    write_table("jsonl", here / "rows", "train", rows)
+    card = made("--base", "org/base", "--dataset", "rows")
+    assert (card.data.text, card.data.label, card.task.labels) == ("review", "stars", ("bad", "good"))
+
+
 # Like another card
 
 
@@ -291,6 +335,65 @@ def test_a_copy_of_a_shipped_card_is_valid_and_makes_no_claims(file: Path) -> No
 def test_a_copy_leads_to_the_same_folder() -> None:
     card = made("--like", "quickstart")
     assert (FILE.parent / card.data.dataset).resolve() == REPO / "cards/data/reviews"
+
+
+def test_a_copy_says_what_it_leaves_out_and_what_is_still_the_other_s() -> None:
+    answer = replicard("init", "new", "--like", "jamander-project-blockbuster")
+    (line,) = (line for line in answer.out.splitlines() if line.startswith("like "))
+    assert line == (
+        "like jamander-project-blockbuster: without its source, reported, stated, derived, assumed, "
+        "underspecified, readme.authors; "
+        "readme and hardware still say what jamander-project-blockbuster says; edit them"
+    )
+
+
+@pytest.fixture
+def installed(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cards of a replicard that is installed elsewhere: one card and its rows."""
+    from registry import finding
+
+    cards = here / "site-packages/registry/cards"
+    write_reviews(cards / "data/reviews")
+    shutil.copy(REPO / "cards/quickstart.yaml", cards)
+    monkeypatch.setattr(finding, "__file__", str(cards.parent / "finding.py"))
+    (here / "mine").mkdir()
+    monkeypatch.chdir(here / "mine")
+    return cards
+
+
+def test_a_copy_of_an_installed_card_has_its_rows_beside_it(installed: Path) -> None:
+    answer = replicard("init", "new", "--like", "quickstart")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith("wrote cards/data/reviews, a copy of the rows that came with quickstart\n")
+    assert load_card(FILE).card.data.dataset == "data/reviews"
+    for file in (installed / "data/reviews").iterdir():
+        assert Path("cards/data/reviews", file.name).read_bytes() == file.read_bytes()
+    assert sorted(path.name for path in Path("cards/data").iterdir()) == ["reviews"]
+    again = replicard("init", "other", "--like", "quickstart")
+    assert (again.code, "a copy of the rows" in again.out) == (0, False)
+
+
+def test_rows_are_not_copied_over_others(installed: Path) -> None:
+    write_reviews(Path("cards/data/reviews").absolute())
+    Path("cards/data/reviews/train.jsonl").write_text("{}\n")
+    answer = replicard("init", "new", "--like", "quickstart")
+    assert answer.code == 2
+    assert "cards/data/reviews  is there and is not " in answer.line
+    assert Path("cards/data/reviews/train.jsonl").read_text() == "{}\n"
+    assert not FILE.exists()
+
+
+def test_a_copy_of_an_installed_card_on_other_rows_copies_none(installed: Path) -> None:
+    assert replicard("init", "new", "--like", "quickstart", "--dataset", "org/rows").code == 0
+    assert load_card(FILE).card.data.dataset == "org/rows"
+    assert not Path("cards/data").exists()
+
+
+def test_a_dry_run_copies_no_rows(installed: Path) -> None:
+    answer = replicard("init", "new", "--like", "quickstart", "--dry-run")
+    assert (answer.code, answer.err) == (0, "")
+    assert "dataset: data/reviews" in answer.out
+    assert list(Path().iterdir()) == []
 
 
 def test_a_copy_keeps_its_comments() -> None:
@@ -389,7 +492,8 @@ def test_a_terminal_is_asked_for_what_is_missing_and_again_where_it_is_wrong(her
     asked = Terminal("init", "--epochs", "2", "--license", "mit", "--language", "en")
     asked.answer("Name of the card: ", "my card")
     assert "use letters, digits" in asked.answer("Name of the card: ", "new")
-    asked.answer("Base model", "prajjwal1/bert-tiny")
+    asked.answer("Base model", "")
+    assert "an answer is needed" in asked.answer("Base model", "prajjwal1/bert-tiny")
     asked.answer("Dataset", "reviews")
     asked.answer("Labels", "one")
     assert "should have at least 2 items" in asked.answer("Labels", "negative,positive")

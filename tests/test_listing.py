@@ -297,6 +297,9 @@ def three(here: Path) -> Path:
         (["--dataset", "*news", "--dataset", "*films"], ["one", "three", "two"]),
         (["--dataset", "films", "--adapter", "full"], ["one"]),
         (["--adapter", "lora"], ["three"]),
+        (["--adapter", "none", "--dataset", "films"], ["one"]),
+        (["--adapter", "null", "--adapter", "lora"], ["one", "three", "two"]),
+        (["--verdict", "–"], ["one", "three", "two"]),
         (["--tag", "sentiment"], ["one"]),
         (["--task", "text-*", "--base", "bert", "--tag", "film"], ["one", "three", "two"]),
         (["--verdict", "not run"], ["one", "three", "two"]),
@@ -319,6 +322,27 @@ def test_no_match_is_said_and_no_error(three: Path) -> None:
 def test_an_unknown_field_to_sort_by_is_refused_with_the_nearest(three: Path) -> None:
     answer = replicard("ls", "--sort", "datset")
     assert (answer.code, answer.line) == (2, "--sort datset  no such field; did you mean `dataset`?")
+
+
+def test_the_fields_to_sort_by_are_in_the_help() -> None:
+    told = " ".join(replicard("ls", "--help").out.split())
+    assert "id, base, task, dataset, adapter, quantization, license, language, tags, file, verdict" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("lowr", "--verdict lowr  no such verdict; did you mean `lower`?"),
+        ("not runn", "--verdict not runn  no such verdict; did you mean `not run`?"),
+        ("", None),
+        ("un*", None),
+        ("Reproduced", None),
+        ("not", None),
+    ],
+)
+def test_a_verdict_that_is_none_is_refused_with_the_nearest(text: str, said: str | None, three: Path) -> None:
+    answer = replicard("ls", "--verdict", text, "--json")
+    assert (answer.code, answer.err.rstrip("\n") if said else None) == (2 if said else 0, said)
 
 
 def test_two_cards_of_one_id_are_listed_once_and_said(three: Path) -> None:

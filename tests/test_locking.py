@@ -86,6 +86,11 @@ def check(loaded: Loaded, *more: str) -> Answer:
     return replicard("lock", loaded.file, "--check", *more)
 
 
+def remedy(loaded: Loaded) -> str:
+    """What a check says to do."""
+    return f"restore what was locked, or `replicard lock {loaded.file}` renews it"
+
+
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
@@ -472,7 +477,7 @@ def test_a_changed_row_of_a_locked_folder_stops_the_run_and_fails_the_check(
     assert problem.message.startswith(f"train.jsonl of rows is not what {lock_file(loaded)} says; restore what was")
     answer = check(loaded)
     assert (answer.code, answer.err) == (1, "")
-    assert answer.out == f"{lock_file(loaded)}  dataset: train.jsonl of rows is not as locked\n"
+    assert answer.out == f"{lock_file(loaded)}  dataset: train.jsonl of rows is not as locked; {remedy(loaded)}\n"
     locked(loaded)
     assert (check(loaded).code, prepare(loaded).dataset.pinned) == (0, "lock")
 
@@ -513,6 +518,34 @@ def test_a_locked_commit_that_is_gone_from_the_hub_is_said(
         prepare(loaded)
 
 
+def test_a_card_inside_an_installed_replicard_is_not_locked_there(
+    write_card: Callable[..., Loaded],
+    write_rows: Callable[..., Path],
+    reviews: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from registry import finding
+
+    write_rows(train=reviews(4), test=reviews(4))
+    written = write_card().file
+    cards = tmp_path / "registry" / "cards"
+    cards.mkdir(parents=True)
+    file = written.rename(cards / written.name)
+    (tmp_path / "rows").rename(cards / "rows")
+    monkeypatch.setattr(finding, "__file__", str(cards.parent / "finding.py"))
+    answer = replicard("lock", file)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.line == (
+        f"{file}  belongs to the installed replicard, which is not written to; "
+        "`replicard init ID --like tiny` copies it"
+    )
+    assert not file.with_suffix(".lock").exists()
+    assert replicard("lock", file, "--dry-run").code == 0
+    monkeypatch.undo()
+    assert replicard("lock", file).code == 0
+
+
 # Comparing
 
 
@@ -529,7 +562,7 @@ def test_a_branch_that_moved_fails_the_check_with_both_commits(hub: Hub, hub_car
     before, now = lock_file(loaded).read_bytes(), move(hub)
     answer = check(loaded)
     line = f"base: {BASE}: main is now {now[:12]}…, the lock has {then[:12]}…"
-    assert (answer.code, answer.out, answer.err) == (1, f"{lock_file(loaded)}  {line}\n", "")
+    assert (answer.code, answer.out, answer.err) == (1, f"{lock_file(loaded)}  {line}; {remedy(loaded)}\n", "")
     assert lock_file(loaded).read_bytes() == before
     (told,) = json.loads(check(loaded, "--json").out)
     assert (told["state"], told["moved"], told["unknown"]) == ("moved", [line], [])

@@ -74,7 +74,7 @@ def test_no_module_is_named_like_something_that_is_installed() -> None:
 
 def test_no_code_chooses_a_device_by_hand() -> None:
     """Accelerate chooses it; `.cuda()` and its like would put a model where the batches are not."""
-    calls = {"cuda", "xpu", "mps", "cpu"}
+    calls = {"cuda", "xpu", "mps"}  # `.cpu()` brings results back
     found = [
         f"{file.relative_to(REPO)}:{node.lineno}"
         for file in sorted((REPO / "runner").rglob("*.py"))

@@ -131,3 +131,23 @@ def test_a_secret_is_refused_and_never_repeated(place: str, tmp_path: Path) -> N
         assert "Hugging Face" in told.out + told.err
         assert TOKEN not in told.out + told.err
         assert TOKEN[3:12] not in told.out + told.err
+
+
+# Several cards
+
+
+@pytest.mark.parametrize("format_", ["text", "github", "json"])
+def test_of_several_cards_the_last_line_counts_what_is_wrong_for_people(format_: str, tmp_path: Path) -> None:
+    wrong = write_card(tmp_path, "{epochs: 2, learning_rate: 1e-2", "{epoch: 2, learning_rate: fast", name="wrong")
+    answer = replicard("validate", write_card(tmp_path), wrong, "no-such-card", "--format", format_)
+    errors = 3 if format_ == "text" else None
+    assert answer.code == 2
+    last = (answer.err.splitlines() or [""])[-1]
+    warnings = sum("  warning: " in line for line in answer.err.splitlines())
+    said = f"2 of 3 cards are wrong: {errors} errors, {warnings} warning{'s' * (warnings != 1)}"
+    assert (last == said) == (format_ == "text"), answer.err
+
+
+def test_one_card_that_is_wrong_needs_no_total(tmp_path: Path) -> None:
+    answer = replicard("validate", write_card(tmp_path, "{epochs: 2", "{epoch: 2"))
+    assert " wrong: " not in answer.err

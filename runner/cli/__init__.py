@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from registry.secrets import redacted
 from runner.cli.app import app
 from runner.cli.failures import fail
 
@@ -38,7 +39,8 @@ def main() -> None:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
         # Without a verb the message is the whole help.
-        message = error.format_message().strip()
+        # What typer takes over from pydantic keeps pydantic's own words.
+        message = redacted(error.format_message().strip().replace(": Value error, ", ": "))
         typer.echo(message if "\n" in message else f"{message.removesuffix('.')}; --help lists what there is", err=True)
         code = 2
     except SystemExit as error:

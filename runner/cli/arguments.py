@@ -93,7 +93,8 @@ def one_file(name: str) -> Path:
 
     files = find(name)
     if len(files) > 1:
-        raise InputError(f"{name!r} means {len(files)} cards; name one: {', '.join(file.stem for file in files[:8])}")
+        named = [*(file.stem for file in files[:8]), *(["…"] if len(files) > 8 else [])]
+        raise InputError(f"{name!r} means {len(files)} cards; name one: {', '.join(named)}")
     return files[0]
 
 

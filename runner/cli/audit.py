@@ -18,10 +18,10 @@ def audit(run: RunArgument, as_json: JsonOption = False, runs: RunsOption = Path
     from runner.runs import find_run, over_all_seeds, read_model
 
     found = find_run(runs, run)
-    record = read_model(found.record, Record)
+    card = current_claims(read_model(found.record, Record))
     with over_all_seeds(found):
-        result = make_audit(current_claims(record), found)
+        result = make_audit(card, found)
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:
-        print_audit(result)
+        print_audit(result, card)

@@ -30,7 +30,7 @@ def diff(
     as_json: JsonOption = False,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 where they differ.")] = False,
 ) -> None:
-    """Say what two cards declare differently, or what has changed in one since a git revision."""
+    """Say how two cards differ, or one since a git revision."""
     from registry.diffing import diff as compare
     from runner.revisions import load_revision
     from runner.runs import run_id

@@ -17,7 +17,7 @@ from runner.cli.arguments import SetOption, load, one_file
 from runner.cli.output import short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from registry.card import Card
     from registry.loading import Loaded
@@ -112,7 +112,10 @@ def init(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the card and write nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over a card that is there.")] = False,
 ) -> None:
-    """Write a new card, commented and valid: from flags, from answers on a terminal, or like another card."""
+    """Write a new card: from flags, from answers, or like another.
+
+    It is commented and valid. What no flag says is asked for on a terminal.
+    """
     from runner import starting
 
     given = {
@@ -137,18 +140,48 @@ def init(
         loaded = starting.check(made, file)
     except InputError as error:
         raise _by_option(error, flags) from None
-    for path in ("base.model", "data.dataset"):
-        section, _, key = path.partition(".")
-        named = getattr(getattr(loaded.card, section), key)
-        if named is not None and starting.missing_folder(named, file):
-            typer.echo(
-                str(Problem("", path, f"no folder {named!r} here; put it there before the run", "warning")), err=True
-            )
+    rows = starting.shipped_rows(other) if other is not None and "data.dataset" not in values else None
+    for problem in _warnings(loaded.card, file, rows):
+        typer.echo(str(problem), err=True)
     if dry_run:
         typer.echo(made, nl=False)
         return
+    if rows is not None and starting.copy_rows(rows, file):
+        typer.echo(f"wrote {short(starting.rows_beside(rows, file))}, a copy of the rows that came with {like}")
     _write(file, made, schema)
+    if other is not None:
+        _say_what_stays(other, values)
     _say_what_next(name, file, loaded.card)
+
+
+def _warnings(card: Card, file: Path, rows: Path | None) -> Iterator[Problem]:
+    """What is probably not meant so: folders, columns and splits that are not there.
+
+    Args:
+        card: The new card.
+        file: Where it will lie.
+        rows: Rows that will be copied beside it.
+    """
+    from runner import starting
+
+    for path, named in (("base.model", card.base.model), ("data.dataset", None if rows else card.data.dataset)):
+        reason = starting.missing_folder(named, file) if named is not None else None
+        if reason is not None:
+            yield Problem("", path, reason, "warning")
+    yield from starting.doubts(card, file)
+
+
+def _say_what_stays(other: Loaded, values: Mapping[str, Any]) -> None:
+    """What a copy has not of the other card, and what in it is still about the other."""
+    from runner import starting
+
+    dropped = starting.left_out(other)
+    said = [f"without its {', '.join(dropped)}"] if dropped else []
+    written = [name for name in ("readme", "hardware") if name in other.places and name not in values]
+    if written:
+        said.append(f"{' and '.join(written)} still say what {other.card.id} says; edit them")
+    if said:
+        typer.echo(f"like {other.card.id}: {'; '.join(said)}")
 
 
 def _require(named: Any, flags: Mapping[str, str], questions: Iterable[_Question]) -> None:
@@ -327,7 +360,12 @@ def _ask_for(question: _Question, values: Mapping[str, Any], file: Path) -> str:
 def _ask(what: str, default: str | None = None) -> str:
     """An answer from the terminal; the question goes to standard error, where it is in no card's way."""
     try:
-        return str(typer.prompt(what, default=default, err=True)).strip()
+        while True:
+            # Without a default of its own, `prompt` repeats the question and does not say why.
+            answer = str(typer.prompt(what, default=default or "", show_default=bool(default), err=True)).strip()
+            if answer or default is not None:
+                return answer
+            typer.echo("  an answer is needed: nothing fits every model; Ctrl-C leaves", err=True)
     except typer.Abort:
         typer.echo("", err=True)
         raise KeyboardInterrupt from None

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry.errors import InputError
+from registry.errors import InputError, Problem
 from runner.cli.app import app
 from runner.cli.arguments import CardsArgument, JsonOption, load_all
 from runner.cli.failures import fail
 from runner.cli.output import print_json, print_problems, short
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from registry.loading import Loaded
     from registry.locking import Lock, Pin
 
@@ -26,14 +28,16 @@ def lock(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be locked; write nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Pin what cards name: commits of the Hub, and hashes of local files, in a file beside each card.
+    """Pin what cards name: commits, and hashes of local files.
 
-    A run of a locked card uses the same base, tokenizer and dataset on every machine and every day. No weights are
-    downloaded.
+    They are written to `<card>.lock`, beside the card. A run of a locked card uses the same base, tokenizer and dataset
+    on every machine and every day. No weights are downloaded.
     """
     if check and dry_run:
         raise InputError("--check writes nothing; leave out --dry-run")
     loaded = load_all(cards, None)
+    if not (check or dry_run):
+        _refuse_installed(loaded)
     done, worst = [], 0
     for one in loaded:
         try:
@@ -48,6 +52,29 @@ def lock(
         print_json(done)
     if worst:
         raise typer.Exit(worst)
+
+
+def _refuse_installed(loaded: Sequence[Loaded]) -> None:
+    """Refuse to write into an installed replicard, where nobody looks and the next install takes it away.
+
+    Raises:
+        InputError: With every card that lies there.
+    """
+    from runner.starting import installed_cards
+
+    folder = installed_cards()
+    problems = [
+        Problem(
+            str(one.file),
+            "",
+            "belongs to the installed replicard, which is not written to; "
+            f"`replicard init ID --like {one.card.id}` copies it",
+        )
+        for one in loaded
+        if folder is not None and folder.resolve() in one.file.resolve().parents
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def _lock(loaded: Loaded, dry_run: bool, as_json: bool) -> dict[str, Any]:
@@ -103,8 +130,10 @@ def _check(loaded: Loaded, as_json: bool) -> tuple[dict[str, Any], int]:
     found = check(loaded)
     codes = [print_problems(error) for error in found.unknown]
     if not as_json:
+        # Without a lock there is nothing to restore, and the line says what makes one.
+        remedy = f"; restore what was locked, or `replicard lock {loaded.file}` renews it" if path.exists() else ""
         for line in found.moved:
-            typer.echo(f"{short(path)}  {line}")
+            typer.echo(f"{short(path)}  {line}{remedy}")
         if not found.moved and not found.unknown:
             typer.echo(f"{short(path)}  holds")
     result = {

@@ -7,20 +7,26 @@ import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from unicodedata import combining, east_asian_width
 
 import typer
 
 from registry.errors import InputError, Problem, did_you_mean, one_line
+from registry.listing import FULL, Entry
 from runner.cli.app import app
 from runner.cli.arguments import JsonOption, RunsOption, load
-from runner.cli.output import print_json, short
+from runner.cli.output import cell, print_json, short, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 NOT_RUN = "not run"
+_NOTHING_REPORTED, _NOT_AUDITED, _UNREADABLE = "nothing reported", "not audited", "unreadable"
 
+FIELDS = (*Entry.__annotations__, "verdict")
+"""What `--sort` takes."""
+
+_NO_VERDICT = "–"
+"""What the table shows of a card without a run."""
 _NARROW = 3
 """No column of a table is cut to less."""
 
@@ -34,25 +40,26 @@ def ls(
     base: Annotated[list[str] | None, _filter("--base", "on this base")] = None,
     task: Annotated[list[str] | None, _filter("--task", "of this task")] = None,
     dataset: Annotated[list[str] | None, _filter("--dataset", "on this dataset")] = None,
-    adapter: Annotated[list[str] | None, _filter("--adapter", "with this adapter (`full` for none)")] = None,
-    verdict: Annotated[list[str] | None, _filter("--verdict", "with this verdict (`not run` for none)")] = None,
+    adapter: Annotated[list[str] | None, _filter("--adapter", "with this adapter (`full` or `none` for none)")] = None,
+    verdict: Annotated[list[str] | None, _filter("--verdict", "with this verdict (`not run` or `–` for none)")] = None,
     tag: Annotated[list[str] | None, _filter("--tag", "with this tag")] = None,
-    sort: Annotated[str, typer.Option("--sort", metavar="FIELD", help="Sort by id, base, dataset, verdict, …")] = "id",
+    sort: Annotated[str, typer.Option("--sort", metavar="FIELD", help=f"Sort by one of: {', '.join(FIELDS)}.")] = "id",
     reverse: Annotated[bool, typer.Option("--reverse", help="Sort from last to first.")] = False,
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """List the cards that can be named here, with the verdict of each one's newest run.
+    """List the cards that can be named here, and their verdicts.
 
-    The text of a filter is a part of the value, or a glob over all of it. A filter given twice wants either text;
-    several filters must all fit.
+    A verdict is that of a card's newest run. The text of a filter is a part of the value, or a glob over all of it. A
+    filter given twice wants either text; several filters must all fit.
     """
     from registry.finding import all_cards, clashes
-    from registry.listing import Entry, cache_file, entries, in_order, matches
+    from registry.listing import cache_file, entries, in_order, matches
 
-    names = [*Entry.__annotations__, "verdict"]
-    if sort not in names:
-        raise InputError(Problem(f"--sort {sort}", "", f"no such field; {did_you_mean(sort, names)}"))
+    if sort not in FIELDS:
+        raise InputError(Problem(f"--sort {sort}", "", f"no such field; {did_you_mean(sort, FIELDS)}"))
+    adapter = [FULL if text in ("none", "null") else text for text in adapter or ()]
+    verdict = _known([NOT_RUN if text == _NO_VERDICT else text for text in verdict or ()])
     files = list(all_cards().values())
     found, problems = entries(files, load, cache_file(), _code())
     given = {"base": base, "task": task, "dataset": dataset, "adapter": adapter, "verdict": verdict, "tags": tag}
@@ -87,6 +94,27 @@ def _ranking() -> Sequence[str]:
     return tuple(verdict for verdict in BADNESS if verdict != NOT_RUN)
 
 
+def _known(verdicts: list[str]) -> list[str]:
+    """The same verdicts, if each is one, a part of one, or a glob.
+
+    Raises:
+        InputError: With those that are none.
+    """
+    if not verdicts:
+        return []
+    from runner.judging import BADNESS
+
+    known = (*BADNESS, _NOTHING_REPORTED, _NOT_AUDITED, _UNREADABLE)
+    problems = [
+        Problem(f"--verdict {text}", "", f"no such verdict; {did_you_mean(text, known)}")
+        for text in verdicts
+        if not any(sign in text for sign in "*?[") and not any(text.casefold() in one for one in known)
+    ]
+    if problems:
+        raise InputError(problems)
+    return verdicts
+
+
 def _verdict(folder: Path) -> str:
     """The verdict in the audit of a card's newest complete run, read without what makes a record a model."""
     records = [(file.stat().st_mtime, file) for file in folder.glob("*/seed*/record.json")]
@@ -94,11 +122,11 @@ def _verdict(folder: Path) -> str:
         audit = record.parents[1] / "audit.json"
         try:
             if audit.exists():
-                return str(json.loads(audit.read_bytes())["verdict"] or "nothing reported")
+                return str(json.loads(audit.read_bytes())["verdict"] or _NOTHING_REPORTED)
             if json.loads(record.read_bytes())["evaluation"] is not None:
-                return "not audited"
+                return _NOT_AUDITED
         except (OSError, ValueError, LookupError, TypeError):
-            return "unreadable"
+            return _UNREADABLE
     return NOT_RUN
 
 
@@ -109,11 +137,11 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         "Base": [row["base"] for row in rows],
         "Adapter": [row["adapter"] for row in rows],
         "Dataset": [row["dataset"] for row in rows],
-        "Verdict": ["–" if row["verdict"] == NOT_RUN else row["verdict"] for row in rows],
+        "Verdict": [_NO_VERDICT if row["verdict"] == NOT_RUN else row["verdict"] for row in rows],
         "File": [row["file"] for row in rows],
     }
     cells = {name: [name, *map(one_line, column)] for name, column in columns.items()}
-    widths = {name: max(map(_width, column)) for name, column in cells.items()}
+    widths = {name: max(map(width, column)) for name, column in cells.items()}
     if sys.stdout.isatty():
         room = shutil.get_terminal_size().columns
         if sum(widths.values()) + 2 * (len(widths) - 1) > room:
@@ -125,23 +153,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
                 break
             widths[name] -= 1
     lines = [
-        "  ".join(_cell(cell, width) for cell, width in zip(line, widths.values(), strict=True)).rstrip()
+        "  ".join(cell(text, columns) for text, columns in zip(line, widths.values(), strict=True)).rstrip()
         for line in zip(*cells.values(), strict=True)
     ]
     typer.echo("\n".join([typer.style(lines[0], bold=True), *lines[1:]]))
-
-
-def _cell(text: str, width: int) -> str:
-    """A text in so many columns of a terminal."""
-    if _width(text) > width:
-        while _width(text) >= width:
-            text = text[:-1]
-        text += "…"
-    return text + " " * (width - _width(text))
-
-
-def _width(text: str) -> int:
-    """Columns of a terminal that a text takes."""
-    if text.isascii():
-        return len(text)
-    return sum((1 + (east_asian_width(sign) in "WF")) * (not combining(sign)) for sign in text)

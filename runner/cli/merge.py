@@ -18,7 +18,10 @@ def merge(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; it must not be there yet.")],
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Write the base and the adapter of a run as one model that needs no PEFT, if it scores as the two do."""
+    """Write the base and the adapter of a run as one model.
+
+    It needs no PEFT, and is written only if it scores as the two do.
+    """
     from runner.merging import merge as merged_model
     from runner.reproducing import reload
     from runner.runs import find_run

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import combining, east_asian_width
 
 import typer
 
 if TYPE_CHECKING:
+    from registry.card import Card
     from registry.errors import ReplicardError
     from runner.audit import Audit
 
@@ -43,13 +45,20 @@ def print_problems(error: ReplicardError) -> int:
     return error.exit_code
 
 
-def print_audit(result: Audit) -> None:
-    """The result table: every metric over the seeds, with the claim about it and the verdict; then why."""
+def print_audit(result: Audit, card: Card) -> None:
+    """The result table: every metric over the seeds, with the claim about it and the verdict; then why.
+
+    Args:
+        result: The audit.
+        card: The card whose claims it judged.
+    """
     rows: list[list[str]] = []
     shown: set[int] = set()
-    for line in result.summaries:
-        findings = [result.findings[index] for index in line.findings]
-        shown.update(line.findings)
+    beside = _beside(result, card)
+    for number, line in enumerate(result.summaries):
+        indices = [*line.findings, *(index for index, at in beside.items() if at == number)]
+        findings = [result.findings[index] for index in indices]
+        shown.update(indices)
         rows.append(
             [
                 f"{line.metric} ({line.averaging})" if line.averaging not in (None, "positive") else line.metric,
@@ -73,6 +82,21 @@ def print_audit(result: Audit) -> None:
         typer.echo(f"verdict: {result.verdict}{under}")
 
 
+def _beside(result: Audit, card: Card) -> dict[int, int]:
+    """Findings that compare nothing but are about a number that was measured all the same, with its summary."""
+    places: dict[int, int] = {}
+    for index, finding in enumerate(result.findings):
+        claim = card.claims[finding.claim]
+        at_end = claim.epoch is None and claim.step is None and claim.label is None
+        if finding.verdict != "not comparable" or not at_end or claim.split not in (None, result.split):
+            continue
+        for number, line in enumerate(result.summaries):
+            if line.metric == claim.metric and (line.averaging is None or claim.averaging in (None, line.averaging)):
+                places[index] = number
+                break
+    return places
+
+
 def span(interval: Any) -> str:
     """An interval, where there is one."""
     return f"{interval.low:.4f} to {interval.high:.4f}" if interval else ""
@@ -84,3 +108,19 @@ def short(file: Path) -> str:
         return str(file.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(file)
+
+
+def cell(text: str, columns: int) -> str:
+    """A text in so many columns of a terminal."""
+    if width(text) > columns:
+        while width(text) >= columns:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (columns - width(text))
+
+
+def width(text: str) -> int:
+    """Columns of a terminal that a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum((1 + (east_asian_width(sign) in "WF")) * (not combining(sign)) for sign in text)

@@ -11,7 +11,10 @@ from runner.cli.output import print_json, table
 
 @app.command()
 def plan(card: CardArgument, set_: SetOption = None, as_json: JsonOption = False) -> None:
-    """Say what a run would do: steps, parameters, memory, and what this machine cannot do as declared."""
+    """Say what a run would do, and what this machine cannot do.
+
+    That is its steps, parameters and memory, and what would run otherwise than declared.
+    """
     from runner.machine import detect
     from runner.model import quiet
     from runner.plan import make_plan

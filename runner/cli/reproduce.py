@@ -40,7 +40,10 @@ def reproduce(
     quiet: QuietOption = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Plan, train, evaluate, audit and render cards; what is done is not done again."""
+    """Plan, train, evaluate, audit and render cards.
+
+    What was begun is resumed; what is done is not done again.
+    """
     set_quiet(quiet)
     # Every card is validated before the first is run.
     loaded = load_all(cards, set_)
@@ -77,7 +80,7 @@ def _reproduce(
         result = make_audit(loaded.card, run)
         page = write_readme(loaded.card, run, result)
     if not as_json:
-        print_audit(result)
+        print_audit(result, loaded.card)
         typer.echo(f"README  {page}")
         typer.echo(f"record  {run.record}")
         typer.echo(f"model   {run.model}")

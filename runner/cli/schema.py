@@ -23,7 +23,9 @@ def schema(
         Format, typer.Option("--format", help="JSON Schema for editors, or the reference for people.")
     ] = "json",
 ) -> None:
-    """Print what a card may hold: the JSON Schema that editors complete and check by, or the reference of its fields.
+    """Print what a card may hold: JSON Schema or a reference.
+
+    Editors complete and check cards by the schema; the reference of the fields is for people.
 
     An editor with a YAML language server finds the schema by the first line of a card:
     `# yaml-language-server: $schema=schema.json`.

@@ -30,22 +30,26 @@ def validate(
     from registry.finding import clashes
 
     files, problems = files_of(cards)
-    problems += clashes(files)
-    valid = 0
+    total = len(files) + len(problems)  # an argument that names no card is a wrong one
+    clashing = clashes(files)
+    problems += clashing
+    valid = {str(file) for file in files}
     for file in files:
         try:
             problems += load(file, set_).warnings
-            valid += 1
         except InputError as error:
             problems += in_order([*error.problems, *error.warnings])
+            valid.discard(str(file))
+    valid -= {problem.where for problem in clashing}
     wrong = any(problem.level == "error" for problem in problems)
-    _print(format_, problems, valid, wrong)
+    _print(format_, problems, total, len(valid))
     if wrong or (strict and problems):
         raise typer.Exit(2 if wrong else 1)
 
 
-def _print(format_: Format, problems: list[Problem], valid: int, wrong: bool) -> None:
+def _print(format_: Format, problems: list[Problem], cards: int, valid: int) -> None:
     """The same problems in the chosen format; people read them on standard error."""
+    errors = sum(problem.level == "error" for problem in problems)
     if format_ == "json":
         print_json({"valid": valid, "problems": [_as_json(problem) for problem in problems]})
         return
@@ -54,9 +58,19 @@ def _print(format_: Format, problems: list[Problem], valid: int, wrong: bool) ->
             typer.echo(_as_annotation(problem))
         else:
             typer.echo(str(problem), err=True)
-    if not wrong:
-        warnings = f", with {len(problems)} warning{'s' * (len(problems) > 1)}" if problems else ""
+    if not errors:
+        warnings = f", with {_count(len(problems), 'warning')}" if problems else ""
         typer.echo(f"{valid} card{'s are' if valid > 1 else ' is'} valid{warnings}")
+    elif format_ == "text" and cards > 1:
+        found = _count(errors, "error")
+        if errors < len(problems):
+            found += f", {_count(len(problems) - errors, 'warning')}"
+        wrong = cards - valid
+        typer.echo(f"{wrong} of {cards} cards {'is' if wrong == 1 else 'are'} wrong: {found}", err=True)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _as_json(problem: Problem) -> dict[str, Any]:
