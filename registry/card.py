@@ -248,7 +248,7 @@ class Data(Part):
     split: HoldOut | None = None
     """Random hold-outs."""
     balanced: bool = False
-    """Cut every split to equally many rows of each label."""
+    """Cut every split to equally many rows of each label, drawn at random with `limit.seed` (or its default)."""
     limit: Limit | None = None
     """Use only so many rows."""
     clean: tuple[Cleaning, ...] = ()
@@ -326,11 +326,11 @@ class Training(Part):
     optimizer: Optimizer = "adamw_torch"
     """Optimizer, by the Trainer's name."""
     adam_betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.999)
-    """Decay rates of Adam's moment estimates."""
+    """Decay rates of the moment estimates of Adam and its kin, AdEMAMix and Lion."""
     adam_epsilon: Annotated[float, Field(gt=0)] = 1e-8
-    """Adam's epsilon."""
+    """Epsilon of Adam and its kin, AdEMAMix."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    """Decoupled weight decay, not applied to biases and layer norms."""
+    """Weight decay, not applied to biases and layer norms: decoupled, but for SGD, Adagrad and RMSprop."""
     max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
     """Norm that gradients are clipped to; 0 does not clip."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -86,6 +86,21 @@ def _total_batch_size(card: Card) -> Iterator[Finding]:
         yield Finding("training.total_batch_size", f"{message}{product:,}; correct one")
 
 
+def _moments_that_the_optimizer_does_not_keep(card: Card) -> Iterator[Finding]:
+    # As transformers 5.23 hands them on: to Adam and its kin both, to Lion only the betas.
+    for name, kin in (("adam_betas", ("adam", "ademamix", "lion")), ("adam_epsilon", ("adam", "ademamix"))):
+        unused = not any(part in card.training.optimizer for part in kin)
+        if unused and getattr(card.training, name) != type(card.training).model_fields[name].default:
+            yield Finding(f"training.{name}", f"{card.training.optimizer} does not use it; leave it out")
+
+
+def _warmup_to_a_constant_rate(card: Card) -> Iterator[Finding]:
+    for name in ("warmup_steps", "warmup_ratio"):
+        if card.training.scheduler == "constant" and getattr(card.training, name):
+            message = "the `constant` schedule has no warmup; say `constant_with_warmup`, or leave it out"
+            yield Finding(f"training.{name}", message)
+
+
 def _fp16_on_a_cpu(card: Card) -> Iterator[Finding]:
     if card.hardware.accelerator == "cpu" and card.training.precision == "fp16":
         message = (
@@ -119,6 +134,12 @@ def _head_of_other_labels(card: Card) -> Iterator[Finding]:
 
 
 def _choices_about_no_base(card: Card) -> Iterator[Finding]:
+    for name in ("revision", "allow_pickle"):
+        if card.base.model is None and getattr(card.base, name):
+            yield Finding(f"base.{name}", "the base is built with random weights, and none are fetched; leave it out")
+    if card.base.model is not None and isinstance(card.base.tokenizer, TrainedTokenizer):
+        message = f"the weights of {card.base.model} are for the tokens of its own; leave it out, or name another"
+        yield Finding("base.tokenizer", message)
     if card.base.model is None and card.base.head is not None:
         yield Finding("base.head", "the base is built with random weights and has no head of its own; leave it out")
     if card.base.model is None and card.base.architecture is not None:
@@ -134,6 +155,9 @@ def _choices_about_no_base(card: Card) -> Iterator[Finding]:
 def _best_of_what(card: Card) -> Iterator[Finding]:
     if card.training.select == "best" and card.evaluation.each_epoch is None:
         yield Finding("training.select", "`best` needs `evaluation.each_epoch`: the split that says what is best")
+    if card.training.select != "best" and card.training.select_metric is not None:
+        message = "says what makes an epoch the best, but `select` keeps the last; `select: best`, or leave it out"
+        yield Finding("training.select_metric", message)
 
 
 def _best_on_what_is_scored(card: Card) -> Iterator[Finding]:
@@ -142,6 +166,28 @@ def _best_on_what_is_scored(card: Card) -> Iterator[Finding]:
         message = f"the {split} split selects the epoch and is what the model is scored on: its scores are too good; "
         message += "select on another split if the source does"
         yield Finding("evaluation.each_epoch", message, "warning")
+
+
+def _positive_of_many(card: Card) -> Iterator[Finding]:
+    if card.task.positive is not None and len(card.task.labels) > 2:
+        message = f"of {len(card.task.labels)} labels none is the positive one; leave it out"
+        yield Finding("task.positive", message)
+
+
+def _limit_of_no_split(card: Card) -> Iterator[Finding]:
+    data = card.data
+    for part in ("validation", "test"):
+        there = part in data.taken or (data.split is not None and getattr(data.split, part) is not None)
+        if data.limit is not None and getattr(data.limit, part) is not None and not there:
+            message = f"there is no {part} split; `data.take` or `data.split` makes one, or leave it out"
+            yield Finding(f"data.limit.{part}", message)
+
+
+def _consent_to_no_code(card: Card) -> Iterator[Finding]:
+    for index, metric in enumerate(card.evaluation.metrics):
+        if metric.trust and not metric.name.startswith("evaluate:"):
+            message = f"{metric.name} is replicard's own and runs no other code; leave it out"
+            yield Finding(f"evaluation.metrics[{index}].trust", message)
 
 
 def _averaging_of_two_labels(card: Card) -> Iterator[Finding]:
@@ -194,12 +240,17 @@ CHECKS: tuple[Callable[[Card], Iterator[Finding]], ...] = (
     _heads_that_share_nothing_evenly,
     _text_longer_than_positions,
     _total_batch_size,
+    _moments_that_the_optimizer_does_not_keep,
+    _warmup_to_a_constant_rate,
     _fp16_on_a_cpu,
     _decoder_without_padding,
     _head_of_other_labels,
     _choices_about_no_base,
     _best_of_what,
     _best_on_what_is_scored,
+    _positive_of_many,
+    _limit_of_no_split,
+    _consent_to_no_code,
     _averaging_of_two_labels,
     _labels_that_are_not_there,
     _pairs_of_texts,

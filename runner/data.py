@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from registry.card import Limit
 from registry.errors import InputError, Problem, did_you_mean
 from runner import plugins
 from runner.cleaning import clean
@@ -76,15 +77,12 @@ def load_parts(loaded: Loaded, snapshot: Snapshot) -> Parts:
     tables = {name: columns(loaded, name, table, label_map) for name, table in tables.items()}
     parts = _divide(loaded, tables)
     for part in parts:
+        limit = data.limit or Limit()
+        most = getattr(limit, part)
         if data.balanced:
-            parts[part] = _balanced(parts[part], len(card.task.labels), None, 0)
-        most = getattr(data.limit, part) if data.limit else None
-        if data.limit and most is not None and most < len(parts[part]):
-            parts[part] = (
-                _balanced(parts[part], len(card.task.labels), most, data.limit.seed)
-                if data.balanced
-                else parts[part].shuffle(seed=data.limit.seed).select(range(most))
-            )
+            parts[part] = _balanced(parts[part], len(card.task.labels), most, limit.seed)
+        elif most is not None and most < len(parts[part]):
+            parts[part] = parts[part].shuffle(seed=limit.seed).select(range(most))
         if data.clean:
             parts[part] = parts[part].map(
                 cleaned, batched=True, fn_kwargs={"steps": data.clean}, load_from_cache_file=False
@@ -135,9 +133,10 @@ def _tables(loaded: Loaded, snapshot: Snapshot) -> dict[str, Any]:
             message = f"{data.dataset} has no split {name!r}; {did_you_mean(name, found)}"
             problems.append(Problem(loaded.where(path), path, message))
     for name, stated in (data.rows.model_dump() if data.rows else {}).items():
-        if stated is not None and name in found and len(found[name]) != stated:
+        if stated is not None and (name not in found or len(found[name]) != stated):
             path = f"data.rows.{name}"
-            message = f"says {stated:,}, but {data.dataset} has {len(found[name]):,}; another revision?"
+            have = f"{len(found[name]):,}" if name in found else "no such split"
+            message = f"says {stated:,}, but {data.dataset} has {have}; another revision?"
             problems.append(Problem(loaded.where(path), path, message))
     if problems:
         raise InputError(problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 from importlib import metadata
 
 from registry.errors import InputError, Problem
@@ -75,6 +76,7 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
+@cache  # a look into fifteen folders, several times a run
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that matter."""
     found = {"python": platform.python_version()}

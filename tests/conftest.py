@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import random
@@ -75,20 +76,21 @@ def _silent() -> Iterator[None]:
     progress.console.quiet = before
 
 
+def draw_reviews(rows: int, seed: int = 0) -> list[dict[str, Any]]:
+    """Short texts with the labels 0 and 1 in turn, told apart by one word each."""
+    draw = random.Random(seed)
+    texts = []
+    for index in range(rows):
+        words = draw.choices(WORDS["either"], k=draw.randint(3, 14))
+        words.insert(draw.randrange(len(words)), draw.choice(WORDS["positive" if index % 2 else "negative"]))
+        texts.append({"text": " ".join(words), "label": index % 2})
+    return texts
+
+
 @pytest.fixture
 def reviews() -> Callable[..., list[dict[str, Any]]]:
-    """`reviews(rows, seed)`: short texts with the labels 0 and 1 in turn, told apart by one word each."""
-
-    def make(rows: int, seed: int = 0) -> list[dict[str, Any]]:
-        draw = random.Random(seed)
-        texts = []
-        for index in range(rows):
-            words = draw.choices(WORDS["either"], k=draw.randint(3, 14))
-            words.insert(draw.randrange(len(words)), draw.choice(WORDS["positive" if index % 2 else "negative"]))
-            texts.append({"text": " ".join(words), "label": index % 2})
-        return texts
-
-    return make
+    """`reviews(rows, seed)`: what `draw_reviews` gives."""
+    return draw_reviews
 
 
 @pytest.fixture
@@ -148,35 +150,43 @@ def one_thread() -> Iterator[None]:
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
+    gc.freeze()  # each training collects garbage, and went through all that was ever imported for it
     yield
     torch.set_num_threads(before)
 
 
 @pytest.fixture
 def base_repo(tmp_path: Path, one_thread: None) -> Callable[..., Path]:
-    """`base_repo("llama", labels=3, …)`: a classifier with random weights and a word tokenizer, as a folder."""
+    """`base_repo("llama", labels=3, …)`: what `save_base` writes, in the test's own folder."""
 
     def save(kind: str, labels: int = 2, name: str = "base", dtype: str = "float32", **facts: Any) -> Path:
-        import torch
-        from transformers import AutoConfig, AutoModelForSequenceClassification, set_seed
-
-        tokenizer = word_tokenizer(kind)
-        set_seed(7)
-        config = AutoConfig.for_model(
-            kind,
-            **{**SHAPES[kind], "vocab_size": len(tokenizer), "max_position_embeddings": 64, **facts},
-            num_labels=labels,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-        model = AutoModelForSequenceClassification.from_config(config, dtype=getattr(torch, dtype))
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.copy_(torch.randn_like(parameter) * 0.1)  # so that no bias or norm is left at its start
-        model.save_pretrained(tmp_path / name)
-        tokenizer.save_pretrained(tmp_path / name)
-        return tmp_path / name
+        return save_base(tmp_path / name, kind, labels, dtype, **facts)
 
     return save
+
+
+def save_base(
+    folder: Path, kind: str, labels: int = 2, dtype: str = "float32", weights_seed: int = 7, **facts: Any
+) -> Path:
+    """A classifier with random weights and a word tokenizer, as a folder."""
+    import torch
+    from transformers import AutoConfig, AutoModelForSequenceClassification, set_seed
+
+    tokenizer = word_tokenizer(kind)
+    set_seed(weights_seed)
+    config = AutoConfig.for_model(
+        kind,
+        **{**SHAPES[kind], "vocab_size": len(tokenizer), "max_position_embeddings": 64, **facts},
+        num_labels=labels,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = AutoModelForSequenceClassification.from_config(config, dtype=getattr(torch, dtype))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn_like(parameter) * 0.1)  # so that no bias or norm is left at its start
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 def word_tokenizer(kind: str) -> Any:

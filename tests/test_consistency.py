@@ -83,6 +83,54 @@ BAD: dict[str, list[tuple[dict[str, Any], str, str, str]]] = {
             "error",
         ),
     ],
+    "_moments_that_the_optimizer_does_not_keep": [
+        (
+            {"training": {"optimizer": "sgd", "adam_betas": [0.8, 0.9]}},
+            "training.adam_betas",
+            "sgd does not use it; leave it out",
+            "error",
+        ),
+        (
+            {"training": {"optimizer": "lion_32bit", "adam_epsilon": 1e-6}},
+            "training.adam_epsilon",
+            "lion_32bit does not use it; leave it out",
+            "error",
+        ),
+    ],
+    "_warmup_to_a_constant_rate": [
+        (
+            {"training": {"scheduler": "constant", name: value}},
+            f"training.{name}",
+            "has no warmup; say `constant_with_warmup`",
+            "error",
+        )
+        for name, value in (("warmup_steps", 10), ("warmup_ratio", 0.1))
+    ],
+    "_positive_of_many": [
+        (
+            {"task": {"labels": ["a", "b", "c"], "positive": "b"}},
+            "task.positive",
+            "of 3 labels none is the positive one",
+            "error",
+        ),
+    ],
+    "_limit_of_no_split": [
+        ({"data": {"limit": {"validation": 9}}}, "data.limit.validation", "there is no validation split", "error"),
+        (
+            {"data": {"take": {"train": "train"}, "split": {"validation": 0.1}, "limit": {"test": 9}}},
+            "data.limit.test",
+            "there is no test split",
+            "error",
+        ),
+    ],
+    "_consent_to_no_code": [
+        (
+            {"evaluation": {"metrics": [{"name": "f1", "trust": True}]}},
+            "evaluation.metrics[0].trust",
+            "f1 is replicard's own",
+            "error",
+        ),
+    ],
     "_total_batch_size": [
         (
             {"training": {"batch_size": 16, "gradient_accumulation_steps": 2, "total_batch_size": 64}},
@@ -125,6 +173,24 @@ BAD: dict[str, list[tuple[dict[str, Any], str, str, str]]] = {
             "error",
         ),
         (
+            {"base": {"model": None, "revision": "main", "tokenizer": BPE}},
+            "base.revision",
+            "none are fetched; leave it out",
+            "error",
+        ),
+        (
+            {"base": {"model": None, "revision": None, "tokenizer": BPE, "allow_pickle": True}},
+            "base.allow_pickle",
+            "none are fetched; leave it out",
+            "error",
+        ),
+        (
+            {"base": {"tokenizer": BPE}},
+            "base.tokenizer",
+            "the weights of org/base are for the tokens of its own",
+            "error",
+        ),
+        (
             {"base": {"model": None, "revision": None, "tokenizer": BPE, "pad_token": "eos"}},
             "base.pad_token",
             "pads with a token of its own; leave it out",
@@ -133,6 +199,12 @@ BAD: dict[str, list[tuple[dict[str, Any], str, str, str]]] = {
     ],
     "_best_of_what": [
         ({"training": {"select": "best"}}, "training.select", "`best` needs `evaluation.each_epoch`", "error"),
+        (
+            {"training": {"select_metric": "accuracy"}},
+            "training.select_metric",
+            "but `select` keeps the last; `select: best`, or leave it out",
+            "error",
+        ),
     ],
     "_best_on_what_is_scored": [
         (

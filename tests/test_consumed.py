@@ -1,417 +1,591 @@
-"""Every declared field is consumed: changing it changes what is built, fed, trained or predicted, or is refused.
+"""Every declared field is consumed: another value of it changes what a run does, or is refused as not true.
 
-The fields are found by walking the spec, so a new one fails here by its name until it has an entry, and one that nobody
-reads fails by its name too. A changed run id, README or copy of the card in the record counts for nothing.
+The fields are found by walking the spec, so that a new one fails here by its name until it has an entry, and one that
+nobody reads fails by its name too. What a run does is what torch itself is told: the batches that the classifier gets
+and gives, the optimizer's groups at every step, and the scores that come out. A run id, a README, a saved configuration
+or the record's copy of the card prove nothing.
 """
 
 from __future__ import annotations
 
 import copy
+import gc
 import hashlib
 import json
-import shutil
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, get_args
+import re
+import types
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 import pytest
 import torch
-from conftest import CARD, SHAPES, on_base
+from conftest import CARD, SHAPES, draw_reviews, on_base, save_base
 from hub_server import Hub, take_for_the_hub
-from pydantic import BaseModel
+from torch.nn.modules.module import register_module_forward_hook
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from registry.card import RUN_SECTIONS, Card
 from registry.errors import InputError
-from runner import model as models
-from runner import plugins, reproducing, trainer
-from runner.runs import file_sha256
+from registry.part import Part, Plugin
+from registry.vocabulary import OPTIMIZERS, SCHEDULERS
+from runner import plotting, plugins, reproducing
+from runner.judging import compare, judge
+from runner.plan import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from registry.loading import Loaded
+    from runner.record import Machine
 
-LORA = {"type": "lora", "r": 4, "alpha": 16, "target_modules": ["query"]}
-IA3 = {"type": "ia3", "target_modules": ["query", "output.dense"], "feedforward_modules": []}
-FOUR_BITS = {"type": "bitsandbytes", "bits": 4}
-ROWS = {"train": 40, "validation": 8, "test": 16}
-POOL = {"pool": ["train", "test"], "split": {"test": 0.25}}
-BEST = {
-    "training": {"select": "best", "epochs": 3, "learning_rate": 0.05},
-    "data": {"take": {"test": "test", "validation": "extra"}},
-}
-FAMILIES: dict[str, dict[str, Any]] = {
-    kind: {"model_type": kind, **shape, "max_position_embeddings": 64} for kind, shape in SHAPES.items()
-}
-WIDE = {"model_type": "llama", **SHAPES["llama"], "num_attention_heads": 4, "max_position_embeddings": 64}
+
+# The fields of the spec
+
+
+def fields() -> dict[str, None]:
+    """Every field of the sections that make a run, `adapter[lora].r` or `evaluation.metrics[].name`, in order."""
+    return dict.fromkeys(path for name in RUN_SECTIONS for path in _fields(Card.model_fields[name].annotation, name))
+
+
+def _fields(annotation: Any, path: str) -> Iterator[str]:
+    """The fields at and below a path: of each section that may stand there, and the path itself for a plain value."""
+    options = list(_options(annotation, path))
+    sections = [option for option in options if isinstance(option, type) and issubclass(option, Part)]
+    for section in sections:
+        (kind,) = get_args(section.model_fields[_tag(section)].annotation) if _tag(section) else (None,)
+        several = len(sections) > 1 or issubclass(section, Plugin)
+        for name, info in section.model_fields.items():
+            yield from _fields(info.annotation, f"{path}[{kind}].{name}" if several else f"{path}.{name}")
+    for option in options:
+        if option in sections:
+            continue
+        items = get_args(option) if get_origin(option) is tuple else ()
+        if items and items[-1] is not ...:  # so many values
+            yield from (f"{path}[{index}]" for index in range(len(items)))
+        elif items and (inside := [inner for inner in _fields(items[0], f"{path}[]") if inner != f"{path}[]"]):
+            yield from inside
+        else:
+            yield path
+
+
+def _options(annotation: Any, path: str) -> Iterator[Any]:
+    """What a field may hold besides null; the sections of all plugins where it is one of them."""
+    if get_origin(annotation) is Annotated:
+        yield from _options(get_args(annotation)[0], path)
+    elif get_origin(annotation) in (Union, types.UnionType):
+        for argument in get_args(annotation):
+            yield from _options(argument, path)
+    elif isinstance(annotation, type) and issubclass(annotation, Plugin):
+        kind = {"task": "tasks", "adapter": "adapters", "quantization": "quantizers"}[path]
+        yield from (section() for section in plugins.sections()[kind].values())
+    elif annotation is not type(None):
+        yield annotation
+
+
+def _tag(section: type[Part]) -> str | None:
+    """The field that tells a section from its alternatives."""
+    return next((name for name in ("type", "model_type") if name in section.model_fields), None)
+
+
+# For each of them another value, and the card in which it is changed
 
 
 @dataclass(frozen=True)
 class Change:
-    """A card, and another value of one of its fields.
+    """Another value of a field.
 
     Attributes:
-        to: The other value.
-        card: Sections of the card that the change is made in, beside the small card of all tests.
-        refused: What the refusal says, where a value that is not true has to be refused.
-        hub: Whether base and dataset come from a (loopback) Hub.
+        to: The other value; null leaves the field out.
+        card: What the card it is changed in has beside the small card of all tests; merged one level deep.
+        refused: Words of the refusal, for a field that says what is true: it is checked, not used.
+        at: Where `to` goes, if that is not the field's own path: a value may need others beside it.
     """
 
     to: Any
-    card: dict[str, Any] = field(default_factory=dict)
-    refused: str = ""
-    hub: bool = False
+    card: Mapping[str, Any] = field(default_factory=dict)
+    refused: str | None = None
+    at: str | None = None
 
 
-def base(kind: str = "bert", **more: Any) -> dict[str, Any]:
-    return {"base": {**on_base(kind), **more}}
+def on(kind: str, **base: Any) -> dict[str, Any]:
+    """A card on a pretrained base of a kind."""
+    return {"base": on_base(kind, **{"model": kind, **base})}
 
 
-def architecture(kind: str, **more: Any) -> dict[str, Any]:
-    return {"base": {"architecture": {**FAMILIES[kind], **more}}}
+def shaped(kind: str, **more: Any) -> dict[str, Any]:
+    return {"model_type": kind, **SHAPES[kind], "max_position_embeddings": 64, **more}
 
+
+def scratch(kind: str, **more: Any) -> dict[str, Any]:
+    """A card on a base that is built from its architecture."""
+    return {"base": {"architecture": shaped(kind, **more)}}
+
+
+def facts(kind: str, **more: Any) -> dict[str, Any]:
+    """A card on a pretrained base whose architecture it states."""
+    return on(kind, architecture=shaped(kind, **{"vocab_size": VOCABULARY[kind], **more}))
+
+
+VOCABULARY = {"bert": 28, "distilbert": 28, "llama": 27}  # of `conftest.word_tokenizer`
+LORA = {"adapter": {"type": "lora", "r": 4, "alpha": 16, "target_modules": ["query", "value"]}}
+IA3 = {"adapter": {"type": "ia3", "target_modules": ["query", "output.dense"]}}
+FOUR_BITS = {**LORA, "quantization": {"type": "bitsandbytes", "bits": 4}}
+POOLED = {"data": {"pool": ["train", "test"], "split": {"test": 0.3}}}
+VALIDATED = {
+    "data": {"take": {"train": "train", "validation": "validation", "test": "test"}},
+    "evaluation": {"each_epoch": "validation"},
+}
+BEST = {**VALIDATED, "training": {"select": "best", "epochs": 4, "learning_rate": 0.03}}
+ROWS = {"data": {"rows": {"train": 24, "validation": 10, "test": 12}}}
+F1 = {"evaluation": {"metrics": [{"name": "precision"}]}}
 
 CHANGES: dict[str, Change] = {
-    "base.model": Change("other", base()),
-    "base.revision": Change("v1", base(model="someone/base"), hub=True),
-    "base.tokenizer": Change("other", base()),
+    "base.model": Change("other", on("bert")),
+    "base.revision": Change("v1", on("bert", model="someone/base")),
+    "base.tokenizer": Change("turned", on("bert")),
+    "base.tokenizer.type": Change("wordpiece", refused="not known here; one of: bpe"),
     "base.tokenizer.vocab_size": Change(300),
-    "base.pad_token": Change("unk", base("llama")),
-    "base.head": Change("new", base()),
-    "base.allow_pickle": Change(False, base(model="pickled", allow_pickle=True), "consents to its pickled weights"),
+    "base.pad_token": Change("unk", on("bert")),
+    "base.head": Change("new", on("bert")),
+    "base.allow_pickle": Change(None, on("bert", model="pickled", allow_pickle=True), refused="allow_pickle: true"),
     "base.dtype": Change("bfloat16"),
-    **{
-        f"base.architecture({kind}).{name}": Change(value, architecture(kind))
-        for kind, changed in {
-            "bert": {
-                "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 16,
-                "max_position_embeddings": 32, "type_vocab_size": 3, "hidden_dropout_prob": 0.4,
-                "attention_probs_dropout_prob": 0.4, "classifier_dropout": 0.4, "initializer_range": 0.1,
-            },
-            "distilbert": {
-                "dim": 8, "hidden_dim": 16, "n_layers": 2, "n_heads": 4, "max_position_embeddings": 32, "dropout": 0.4,
-                "attention_dropout": 0.4, "seq_classif_dropout": 0.4,
-            },
-            "llama": {
-                "hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4,
-                "num_key_value_heads": 1, "head_dim": 4, "max_position_embeddings": 32, "rms_norm_eps": 0.1,
-                "tie_word_embeddings": True, "attention_dropout": 0.4,
-            },
-        }.items()
-        for name, value in changed.items()
-    },
-    **{
-        f"base.architecture({kind}).vocab_size": Change(
-            99, base(kind, architecture={**FAMILIES[kind], "vocab_size": None}), "architecture.vocab_size: says 99"
-        )
-        for kind in FAMILIES
-    },
-    **{
-        f"base.architecture({kind}).num_labels": Change(
-            3, base(kind, head="new", architecture={**FAMILIES[kind], "vocab_size": None}), "num_labels: says 3, but"
-        )
-        for kind in FAMILIES
-    },
-    "task.labels": Change(["bad", "good"]),
-    "task.positive": Change("negative", {"evaluation": {"metrics": ["precision"]}}),
+    "base.architecture[bert].model_type": Change("llama"),
+    "base.architecture[bert].num_labels": Change(3, facts("bert", num_labels=2), refused="head has 3 labels"),
+    "base.architecture[bert].vocab_size": Change(29, facts("bert"), refused="says 29, but"),
+    "base.architecture[bert].hidden_size": Change(8),
+    "base.architecture[bert].num_hidden_layers": Change(2),
+    "base.architecture[bert].num_attention_heads": Change(4),
+    "base.architecture[bert].intermediate_size": Change(16),
+    "base.architecture[bert].max_position_embeddings": Change(32),
+    "base.architecture[bert].type_vocab_size": Change(1),
+    "base.architecture[bert].hidden_dropout_prob": Change(0.4),
+    "base.architecture[bert].attention_probs_dropout_prob": Change(0.4),
+    "base.architecture[bert].classifier_dropout": Change(0.4),
+    "base.architecture[bert].initializer_range": Change(0.1),
+    "base.architecture[distilbert].model_type": Change(shaped("bert"), scratch("distilbert"), at="base.architecture"),
+    "base.architecture[distilbert].num_labels": Change(
+        3, facts("distilbert", num_labels=2), refused="head has 3 labels"
+    ),
+    "base.architecture[distilbert].vocab_size": Change(29, facts("distilbert"), refused="says 29, but"),
+    "base.architecture[distilbert].dim": Change(8, scratch("distilbert")),
+    "base.architecture[distilbert].hidden_dim": Change(16, scratch("distilbert")),
+    "base.architecture[distilbert].n_layers": Change(2, scratch("distilbert")),
+    "base.architecture[distilbert].n_heads": Change(4, scratch("distilbert")),
+    "base.architecture[distilbert].max_position_embeddings": Change(32, scratch("distilbert")),
+    "base.architecture[distilbert].dropout": Change(0.4, scratch("distilbert")),
+    "base.architecture[distilbert].attention_dropout": Change(0.4, scratch("distilbert")),
+    "base.architecture[distilbert].seq_classif_dropout": Change(0.4, scratch("distilbert")),
+    "base.architecture[llama].model_type": Change("bert", scratch("llama")),
+    "base.architecture[llama].num_labels": Change(3, facts("llama", num_labels=2), refused="head has 3 labels"),
+    "base.architecture[llama].vocab_size": Change(28, facts("llama"), refused="says 28, but"),
+    "base.architecture[llama].hidden_size": Change(8, scratch("llama")),
+    "base.architecture[llama].intermediate_size": Change(16, scratch("llama")),
+    "base.architecture[llama].num_hidden_layers": Change(2, scratch("llama")),
+    "base.architecture[llama].num_attention_heads": Change(4, scratch("llama")),
+    "base.architecture[llama].num_key_value_heads": Change(1, scratch("llama")),
+    "base.architecture[llama].head_dim": Change(4, scratch("llama")),
+    "base.architecture[llama].max_position_embeddings": Change(
+        16, scratch("llama"), refused="24 is over the model's 16 positions"
+    ),
+    "base.architecture[llama].rms_norm_eps": Change(0.1, scratch("llama")),
+    "base.architecture[llama].tie_word_embeddings": Change(True, facts("llama"), refused="says True, but"),
+    "base.architecture[llama].attention_dropout": Change(0.4, scratch("llama")),
+    "task[text-classification].type": Change("fill-mask", refused="not known here; one of: text"),
+    "task[text-classification].labels": Change(["positive", "negative"], {"data": {"label": "named"}}),
+    "task[text-classification].positive": Change("negative", F1),
     "data.dataset": Change("others"),
     "data.config": Change("turned", {"data": {"dataset": "configured", "config": "plain"}}),
-    "data.revision": Change("v1", {"data": {"dataset": "someone/rows"}}, hub=True),
+    "data.revision": Change("v1", {"data": {"dataset": "someone/rows"}}),
     "data.text": Change("second"),
     "data.text_pair": Change("second"),
     "data.label": Change("flipped"),
-    "data.rows.train": Change(41, {"data": {"rows": ROWS}}, "says 41, but rows has 40"),
-    "data.rows.validation": Change(41, {"data": {"rows": ROWS}}, "says 41, but rows has 8"),
-    "data.rows.test": Change(41, {"data": {"rows": ROWS}}, "says 41, but rows has 16"),
-    "data.pool": Change(["train", "test", "extra"], {"data": POOL}),
-    "data.take.train": Change("extra", {"data": {"take": {"test": "test"}}}),
-    "data.take.validation": Change("extra", {"data": {"take": {"test": "test", "validation": "validation"}},
-                                             "evaluation": {"split": "validation"}}),
-    "data.take.test": Change("extra", {"data": {"take": {"test": "test"}}}),
-    "data.split.test": Change(0.5, {"data": POOL}),
+    "data.rows.train": Change(25, ROWS, refused="says 25, but rows has 24"),
+    "data.rows.validation": Change(25, ROWS, refused="says 25, but rows has 10"),
+    "data.rows.test": Change(25, ROWS, refused="says 25, but rows has 12"),
+    "data.pool": Change(["train", "validation"], POOLED),
+    "data.take.train": Change("validation", {"data": {"take": {"train": "train", "test": "test"}}}),
+    "data.take.validation": Change("test", VALIDATED),
+    "data.take.test": Change("validation", {"data": {"take": {"train": "train", "test": "test"}}}),
     "data.split.validation": Change(0.5, {"data": {"split": {"validation": 0.25}}}),
-    "data.split.stratify": Change(True, {"data": POOL}),
-    "data.split.seed": Change(7, {"data": POOL}),
-    "data.balanced": Change(True, {"data": {"dataset": "lopsided"}}),
-    "data.limit.train": Change(24),
-    "data.limit.validation": Change(4, {"evaluation": {"split": "validation"},
-                                        "data": {"take": {"test": "test", "validation": "validation"}}}),
-    "data.limit.test": Change(8),
-    "data.limit.seed": Change(7, {"data": {"limit": {"train": 24}}}),
-    "data.clean": Change(["strip_special_characters"], {"data": {"text": "marked"}}),
+    "data.split.test": Change(0.5, POOLED),
+    "data.split.stratify": Change(True, POOLED),
+    "data.split.seed": Change(7, POOLED),
+    "data.balanced": Change(True),
+    "data.limit.train": Change(12),
+    "data.limit.validation": Change(5, VALIDATED),
+    "data.limit.test": Change(5),
+    "data.limit.seed": Change(7, {"data": {"limit": {"train": 12}}}),
+    "data.clean": Change(["strip_html"], {"data": {"text": "marked"}}),
     "data.tokens.max_length": Change(6),
-    "data.tokens.truncation": Change(False, {"data": {"tokens": {"max_length": 6}}}, "truncation is off"),
+    "data.tokens.truncation": Change(False, {"data": {"tokens": {"max_length": 6}}}, refused="truncation is off"),
     "data.tokens.padding": Change("max_length"),
-    "adapter(lora).r": Change(2, {"adapter": LORA}),
-    "adapter(lora).alpha": Change(64.0, {"adapter": LORA}),
-    "adapter(lora).dropout": Change(0.5, {"adapter": LORA}),
-    "adapter(lora).target_modules": Change(["value"], {"adapter": LORA}),
-    "adapter(lora).rslora": Change(True, {"adapter": LORA}),
-    "adapter(lora).dora": Change(True, {"adapter": LORA}),
-    "adapter(ia3).target_modules": Change(["value", "output.dense"], {"adapter": IA3}),
-    "adapter(ia3).feedforward_modules": Change(["output.dense"], {"adapter": IA3}),
-    "quantization(bitsandbytes).bits": Change(8, {"adapter": LORA, "quantization": FOUR_BITS}),
-    "quantization(bitsandbytes).quant_type": Change("nf4", {"adapter": LORA, "quantization": FOUR_BITS}),
-    "quantization(bitsandbytes).double_quant": Change(True, {"adapter": LORA, "quantization": FOUR_BITS}),
-    "quantization(bitsandbytes).compute_dtype": Change("bfloat16", {"adapter": LORA, "quantization": FOUR_BITS}),
-    "training.epochs": Change(2),
+    "adapter[ia3].type": Change("lora", IA3),
+    "adapter[ia3].target_modules": Change(["value", "output.dense"], IA3),
+    "adapter[ia3].feedforward_modules": Change(["output.dense"], IA3),
+    "adapter[lora].type": Change({"type": "ia3", "target_modules": ["query", "value"]}, LORA, at="adapter"),
+    "adapter[lora].r": Change(2, LORA),
+    "adapter[lora].alpha": Change(64, LORA),
+    "adapter[lora].dropout": Change(0.5, LORA),
+    "adapter[lora].target_modules": Change(["query"], LORA),
+    "adapter[lora].rslora": Change(True, LORA),
+    "adapter[lora].dora": Change(True, LORA),
+    "quantization[bitsandbytes].type": Change("awq", FOUR_BITS, refused="not known here; one of: bits"),
+    "quantization[bitsandbytes].bits": Change(8, FOUR_BITS),
+    "quantization[bitsandbytes].quant_type": Change("nf4", FOUR_BITS),
+    "quantization[bitsandbytes].double_quant": Change(True, FOUR_BITS),
+    "quantization[bitsandbytes].compute_dtype": Change("bfloat16", FOUR_BITS),
+    "training.epochs": Change(1.5),
     "training.learning_rate": Change(1e-3),
     "training.batch_size": Change(4),
     "training.gradient_accumulation_steps": Change(2),
-    "training.total_batch_size": Change(64, {"training": {"total_batch_size": 8}}, "says 64, but 8 rows"),
+    "training.total_batch_size": Change(64, {"training": {"total_batch_size": 8}}, refused="says 64, but 8 rows"),
     "training.eval_batch_size": Change(4),
     "training.optimizer": Change("adafactor"),
-    "training.adam_betas": Change([0.5, 0.9]),
+    "training.adam_betas[0]": Change([0.5, 0.999]),
+    "training.adam_betas[1]": Change([0.9, 0.5]),
     "training.adam_epsilon": Change(0.1),
     "training.weight_decay": Change(0.5),
     "training.max_grad_norm": Change(1e-3),
     "training.label_smoothing": Change(0.3),
-    "training.scheduler": Change("constant"),
+    "training.scheduler": Change("cosine"),
     "training.warmup_steps": Change(3),
     "training.warmup_ratio": Change(0.5),
     "training.precision": Change("bf16"),
     "training.seed": Change(7),
-    "training.select": Change("last", {**BEST, "evaluation": {"each_epoch": "validation"}}),
-    "training.select_metric": Change("accuracy", {**BEST, "evaluation": {"each_epoch": "validation"}}),
-    "evaluation.split": Change("validation", {"data": {"take": {"test": "test", "validation": "validation"}}}),
+    "training.select": Change("last", BEST),
+    "training.select_metric": Change("accuracy", BEST),
+    "evaluation.split": Change("train"),
     "evaluation.each_epoch": Change("test"),
-    "evaluation.metrics.name": Change("f1"),
-    "evaluation.metrics.averaging": Change("macro", {"evaluation": {"metrics": [{"name": "f1"}]}}),
-    "evaluation.metrics.trust": Change(
-        False, {"evaluation": {"metrics": [{"name": "evaluate:x", "trust": True}]}}, "runs code of its own"
+    "evaluation.metrics[].name": Change("recall", {"evaluation": {"metrics": [{"name": "accuracy"}]}}),
+    "evaluation.metrics[].averaging": Change("macro", F1),
+    "evaluation.metrics[].trust": Change(
+        False,
+        {"evaluation": {"metrics": [{"name": "evaluate:foreign.py", "trust": True}]}},
+        refused="say `trust: true` to allow it",
     ),
-    "evaluation.slices.columns": Change(["marked"], {"evaluation": {"slices": {"columns": ["second"]}}}),
-    "evaluation.slices.words": Change([5, 9], {"evaluation": {"slices": {"words": [7]}}}),
-}  # fmt: skip
+    "evaluation.slices.columns": Change(["second"], {"evaluation": {"slices": {"columns": ["named"]}}}),
+    "evaluation.slices.words": Change([5], {"evaluation": {"slices": {"words": [8]}}}),
+}
 
-ONLY_JUDGES = {"evaluation.margin": "judges a run that is done; `tests/test_audit.py` shows what it decides"}
-
-
-# The spec's fields
-
-
-def models_in(annotation: Any) -> list[type[BaseModel]]:
-    """The sections that a field may hold."""
-    if isinstance(annotation, type):
-        return [annotation] if issubclass(annotation, BaseModel) else []
-    return [model for part in get_args(annotation) for model in models_in(part)]
-
-
-def walk(model: type[BaseModel], path: str) -> Iterator[str]:
-    """The fields of a section that can have more than one value."""
-    for name, info in model.model_fields.items():
-        below = models_in(info.annotation)
-        if len(below) > 1:
-            for kind in below:
-                (family,) = get_args(kind.model_fields["model_type"].annotation)
-                yield from walk(kind, f"{path}.{name}({family})")
-        for kind in below if len(below) == 1 else ():
-            yield from walk(kind, f"{path}.{name}")
-        plain = not below or any(part is str for part in parts_of(info.annotation))
-        if plain and len(get_args(info.annotation)) != 1:
-            yield f"{path}.{name}"
-
-
-def parts_of(annotation: Any) -> Iterator[Any]:
-    yield annotation
-    for part in get_args(annotation):
-        yield from parts_of(part)
-
-
-def declared() -> list[str]:
-    """Every field of the sections that make a run."""
-    found: list[str] = []
-    for section in RUN_SECTIONS:
-        if section in ("adapter", "quantization"):
-            kind = {"adapter": "adapters", "quantization": "quantizers"}[section]
-            for name in plugins.names(kind):
-                found += walk(plugins.sections()[kind][name](), f"{section}({name})")
-        else:
-            for model in models_in(Card.model_fields[section].annotation):
-                found += walk(model, section)
-    return found
-
-
-def test_every_declared_field_has_a_change_here() -> None:
-    fields = set(declared()) - {"task.type"}  # of which there is one
-    assert len(plugins.names("tasks")) == 1
-    assert fields - CHANGES.keys() - ONLY_JUDGES.keys() == set()
-    assert (CHANGES.keys() | ONLY_JUDGES.keys()) - fields == set()
+JUDGES = {"evaluation.margin"}
+"""Fields that change nothing of a run, and what is concluded from it instead: each has a test of its own."""
 
 
 # What a run does
 
 
-@pytest.fixture
-def inputs(
-    tmp_path: Path,
-    base_repo: Callable[..., Path],
-    write_rows: Callable[..., Path],
-    reviews: Callable[..., Any],
-) -> Path:
-    """Folders for the cards: `rows`, `others`, `lopsided`, `configured`; `base`, `other`, `pickled`."""
+class DifferenceError(Exception):
+    """A run does something else than the one it is compared with."""
 
-    def more(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        turned = rows[1:] + rows[:1]
-        return [
-            {**row, "second": other["text"], "flipped": 1 - row["label"], "marked": row["text"].replace(" ", " <!> ")}
-            for row, other in zip(rows, turned, strict=True)
+
+class Witness:
+    """What a run does, in order; with something to compare it with, the run is ended where it first differs."""
+
+    def __init__(self, expected: Sequence[str] | None = None):
+        self.seen: list[str] = []
+        self.expected = expected
+
+    def note(self, what: str, *content: bytes) -> None:
+        event = f"{what} {hashlib.sha256(b'|'.join(content)).hexdigest()}"
+        if self.expected is not None and self.expected[len(self.seen) :][:1] != [event]:
+            raise DifferenceError(what)
+        self.seen.append(event)
+
+    def end(self) -> None:
+        if self.expected is not None and len(self.seen) != len(self.expected):
+            raise DifferenceError("ends earlier")
+
+    def scored(self, module: torch.nn.Module, _: Any, inputs: dict[str, Any], output: Any) -> None:
+        """A batch went through the classifier; what a plan counts with has no values."""
+        if type(module).__name__.endswith("ForSequenceClassification") and _has_values(output.logits):
+            given = [_bytes(name, inputs[name]) for name in sorted(inputs) if isinstance(inputs[name], torch.Tensor)]
+            self.note("batch", *given, b"training" if module.training else b"scoring")
+            self.note("logits", _bytes("logits", output.logits))
+
+    def stepped(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        """The optimizer is about to take a step."""
+        groups = [
+            {**{name: repr(group[name]) for name in sorted(group.keys() - {"params"})}, "tensors": len(group["params"])}
+            for group in optimizer.param_groups
         ]
-
-    def written(name: str, rows: dict[str, list[dict[str, Any]]], **configs: dict[str, str]) -> None:
-        write_rows(**{split: more(lines) for split, lines in rows.items()}).rename(tmp_path / name)
-        front = [
-            {"config_name": config, "data_files": [{"split": s, "path": f"{p}.jsonl"} for s, p in files.items()]}
-            for config, files in (configs or {"default": {split: split for split in rows}}).items()
-        ]
-        (tmp_path / name / "README.md").write_text(f"---\nconfigs: {json.dumps(front)}\n---\n")
-
-    rows = {"train": reviews(40), "test": reviews(16, 1), "validation": reviews(8, 2), "extra": reviews(24, 3)}
-    written("others", {split: lines[::-1] for split, lines in rows.items()})
-    written("lopsided", {**rows, "train": reviews(40) + [row for row in reviews(40, 5) if row["label"]]})
-    plain = {"train": "train", "test": "test"}
-    written("configured", rows, plain=plain, turned={"train": "extra", "test": "test"})
-    written("rows", rows)
-    return tmp_path
+        self.note("optimizer", type(optimizer).__name__.encode(), json.dumps(groups).encode())
 
 
-def prepare_base(folder: Path, base_repo: Callable[..., Path], section: dict[str, Any]) -> None:
-    """The folders that a card's base may name, of the kind that its architecture or padding tells."""
-    kind = (section.get("architecture") or {}).get("model_type") or ("llama" if section.get("pad_token") else "bert")
-    made = base_repo(kind)
-    other = base_repo(kind, name="other")
-    weights = {name: value + 0.01 for name, value in torch.load(pickled(made, folder), weights_only=True).items()}
-    tokenizer = json.loads((other / "tokenizer.json").read_text())
-    words = tokenizer["model"]["vocab"]
-    words["the"], words["film"] = words["film"], words["the"]
-    (other / "tokenizer.json").write_text(json.dumps(tokenizer))
-    from safetensors.torch import save_file
-
-    save_file(weights, other / "model.safetensors", metadata={"format": "pt"})
+def _has_values(tensor: torch.Tensor) -> bool:
+    return type(tensor) is torch.Tensor and not tensor.is_meta
 
 
-def pickled(made: Path, folder: Path) -> Path:
-    """A copy of a base with pickled weights only; their file."""
+def _bytes(name: str, tensor: torch.Tensor) -> bytes:
+    values = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    return f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode() + values
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A folder of cards, datasets and bases, with what the cards in it were seen to do."""
+
+    folder: Path
+    known: dict[str, list[str]] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def load(self, card: Mapping[str, Any], sets: Sequence[str] = ()) -> Loaded:
+        file = self.folder / "tiny.yaml"
+        file.write_text(json.dumps(card))
+        return plugins.load_card(file, sets)
+
+    def watch(self, card: Mapping[str, Any], expected: Sequence[str] | None = None) -> list[str]:
+        """Run a card, each time in a folder of its own.
+
+        Raises:
+            DifferenceError: It does not what is expected.
+        """
+        ready = reproducing.prepare(self.load(card), self.folder / f"runs{next(self.numbers)}", True)
+        witness = Witness(expected)
+        hooks = (
+            register_module_forward_hook(witness.scored, with_kwargs=True),
+            register_optimizer_step_pre_hook(witness.stepped),
+        )
+        try:
+            record = reproducing.train_and_evaluate(ready)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        assert record.evaluation is not None
+        for name in ("scores", "slices"):
+            witness.note(name, repr(getattr(record.evaluation, name)).encode())
+        witness.end()
+        return witness.seen
+
+    def seen(self, card: Mapping[str, Any]) -> list[str]:
+        """What a card does, run once."""
+        key = json.dumps(card)
+        if key not in self.known:
+            self.known[key] = self.watch(card)
+        return self.known[key]
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    """Bases `bert`, `distilbert`, `llama`, `other` (weights), `turned` (tokenizer), `pickled`; datasets `rows`,
+    `others`, `configured`; on a Hub `someone/base` and `someone/rows`, whose revision `v1` is not that of `main`.
+    """
+    from huggingface_hub import constants
     from safetensors.torch import load_file
 
-    shutil.copytree(made, folder / "pickled", dirs_exist_ok=True)
-    torch.save(load_file(made / "model.safetensors"), folder / "pickled/pytorch_model.bin")
+    folder = tmp_path_factory.mktemp("workshop")
+    for kind in SHAPES:
+        save_base(folder / kind, kind)
+    save_base(folder / "other", "bert", weights_seed=8)
+    save_base(folder / "turned", "bert")
+    words = json.loads((folder / "turned/tokenizer.json").read_text())
+    vocabulary = words["model"]["vocab"]
+    vocabulary["the"], vocabulary["film"] = vocabulary["film"], vocabulary["the"]
+    (folder / "turned/tokenizer.json").write_text(json.dumps(words))
+    save_base(folder / "pickled", "bert")
+    torch.save(load_file(folder / "pickled/model.safetensors"), folder / "pickled/pytorch_model.bin")
     (folder / "pickled/model.safetensors").unlink()
-    return folder / "pickled/pytorch_model.bin"
+
+    lopsided = draw_reviews(20) + [row for row in draw_reviews(8, 4) if row["label"]]
+    rows = {"train": lopsided, "validation": draw_reviews(10, 1), "test": draw_reviews(12, 2)}
+    write_dataset(folder / "rows", rows)
+    others = {name: table[::-1] for name, table in rows.items()}
+    write_dataset(folder / "others", others)
+    write_dataset(folder / "configured", rows)
+    configs = {"plain": {"train": "train", "test": "test"}, "turned": {"train": "validation", "test": "test"}}
+    listed = [
+        {"config_name": name, "data_files": [{"split": s, "path": f"{file}.jsonl"} for s, file in files.items()]}
+        for name, files in configs.items()
+    ]
+    (folder / "configured/README.md").write_text(f"---\nconfigs: {json.dumps(listed)}\n---\n")
+    (folder / "foreign.py").write_text(FOREIGN_METRIC)
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    gc.freeze()  # every training collects garbage, for which all that was imported need not be gone through again
+    with Hub() as hub, pytest.MonkeyPatch.context() as patch:
+        take_for_the_hub(patch, hub.endpoint)
+        patch.setattr(constants, "HF_HUB_CACHE", str(folder / "cache"))
+        patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        patch.chdir(folder)  # where a metric's path begins
+        patch.setattr(plotting, "plot", lambda *_: None)  # of what has been seen by then
+        for kind, name, old, new in (
+            ("models", "someone/base", "other", "bert"),
+            ("datasets", "someone/rows", "others", "rows"),
+        ):
+            commit = hub.add(kind, name, folder / old)
+            hub.repos[kind, name].refs["v1"] = commit
+            hub.add(kind, name, folder / new)
+        yield Workshop(folder)
+    torch.set_num_threads(threads)
 
 
-def put(card: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """The card with a value at a path; a kind in brackets is no part of it, of a list the first item is meant."""
-    changed = copy.deepcopy(card)
-    at: Any = changed
-    *above, last = [part.partition("(")[0] for part in path.split(".")]
-    for part in above:
-        at = at.setdefault(part, {}) if at.get(part) is not None else at.update({part: {}}) or at[part]
-        at = at[0] if isinstance(at, list) else at
-    at[last] = value
-    return changed
+FOREIGN_METRIC = """\
+import datasets
+import evaluate
 
 
-def sections_of(given: dict[str, Any]) -> dict[str, Any]:
+class Share(evaluate.Metric):
+    def _info(self):
+        columns = {"predictions": datasets.Value("int64"), "references": datasets.Value("int64")}
+        return evaluate.MetricInfo(
+            description="", citation="", inputs_description="", features=datasets.Features(columns)
+        )
+
+    def _compute(self, predictions, references):
+        return {"share": sum(p == r for p, r in zip(predictions, references)) / len(references)}
+"""
+
+
+def write_dataset(folder: Path, splits: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Each split as JSON lines, with further columns that a card may name instead."""
+    folder.mkdir()
+    for name, rows in splits.items():
+        more = [
+            {
+                **row,
+                "named": ("negative", "positive")[row["label"]],
+                "flipped": 1 - row["label"],
+                "second": rows[index - 1]["text"],
+                "marked": row["text"].replace(" ", "<br />", 1),
+            }
+            for index, row in enumerate(rows)
+        ]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in more))
+
+
+def card_with(sections: Mapping[str, Any]) -> dict[str, Any]:
     """The small card of all tests with these sections, each merged one level deep."""
-    card = copy.deepcopy({**CARD, "training": {**CARD["training"], "epochs": 1}})
-    for name, section in given.items():
-        card[name] = {**card.get(name, {}), **section}
-    if isinstance(card["evaluation"]["metrics"][0], str):
-        card["evaluation"]["metrics"] = [{"name": name} for name in card["evaluation"]["metrics"]]
+    card = copy.deepcopy(CARD)
+    for name, section in copy.deepcopy(dict(sections)).items():
+        merged = {**card.get(name, {}), **section}
+        card[name] = {key: value for key, value in merged.items() if value is not None}
     return card
 
 
-def clean(value: Any) -> Any:
-    """Without nulls, which declare nothing."""
-    if isinstance(value, dict):
-        return {key: clean(item) for key, item in value.items() if item is not None}
-    return value
+def changed(card: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """The card with another value at a path; of a list, the first item is meant."""
+    new = copy.deepcopy(dict(card))
+    *above, last = re.sub(r"\[[^]]*\]", "", path).split(".")
+    at: Any = new
+    for name in above:
+        at = at.get(name) if isinstance(at.get(name), (dict, list)) else at.setdefault(name, {})
+        at = at[0] if isinstance(at, list) else at
+    if value is None:
+        del at[last]
+    else:
+        at[last] = value
+    return new
 
 
-def behaviour(folder: Path, card: dict[str, Any], runs: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What a run of a card is seen to do: the inputs of its model, its weights and configuration, its predictions.
+@pytest.mark.parametrize("path", [path for path in fields() if path not in JUDGES])
+def test_another_value_changes_what_a_run_does_or_is_refused(path: str, workshop: Workshop) -> None:
+    assert path in CHANGES, f"{path} is new: say in CHANGES what another value of it changes"
+    change = CHANGES[path]
+    card = card_with(change.card)
+    other = changed(card, change.at or path, change.to)
+    seen = workshop.seen(card)
+    if change.refused is not None:
+        with pytest.raises(InputError, match=re.escape(change.refused)):
+            workshop.watch(other)
+        return
+    with pytest.raises(DifferenceError):
+        workshop.watch(other, seen)
+        pytest.fail(f"nothing reads {path}")
 
-    Two metrics may find the same epoch the best, so what they are asked for counts too.
-    """
-    file = folder / "tiny.yaml"
-    file.write_text(json.dumps(clean(card)))
-    loaded: Loaded = plugins.load_card(file)
-    ready = reproducing.prepare(loaded, folder / runs, True)
-    batches: list[tuple[bool, tuple[int, ...], str]] = []
-    build = models.build
 
-    def built(*arguments: Any) -> Any:
-        model = build(*arguments)
+def test_no_entry_is_of_a_field_that_is_gone() -> None:
+    gone = (CHANGES.keys() | JUDGES) - fields().keys()
+    assert not gone
 
-        def seen(module: Any, given: Any, named: dict[str, Any]) -> None:
-            rows = named["input_ids"]
-            content = b"".join(named[name].numpy().tobytes() for name in sorted(named) if named[name] is not None)
-            batches.append((module.training, tuple(rows.shape), hashlib.sha256(content).hexdigest()))
 
-        model.register_forward_pre_hook(seen, with_kwargs=True)
-        return model
+@pytest.mark.parametrize("sections", [{}, on("llama"), LORA, FOUR_BITS, BEST], ids=repr)
+def test_a_card_does_the_same_when_it_is_run_again(sections: dict[str, Any], workshop: Workshop) -> None:
+    card = card_with(sections)
+    assert workshop.watch(card) == workshop.seen(card)
 
-    make, selected = trainer.make_trainer, []
 
-    def made(*arguments: Any) -> Any:
-        worker = make(*arguments)
-        selected.append((worker.args.metric_for_best_model, worker.args.greater_is_better))
+def test_what_is_only_told_changes_nothing_that_a_run_does(workshop: Workshop) -> None:
+    told = {
+        "hardware": {"accelerator": "nvidia-t4", "provider": "a cloud", "region": "north", "hours": 3.0},
+        "software": {"torch": "1.0", "peft": "0.1"},
+        "readme": {"license": "mit", "description": "a model", "tags": ["reviews"]},
+        "reported": [{"metric": "accuracy", "value": "99%"}],
+        "underspecified": ["how it was made"],
+    }
+    card = card_with({})
+    workshop.watch({**card, **told}, workshop.seen(card))
+
+
+def test_the_margin_decides_what_is_concluded_from_a_run() -> None:
+    (path,) = JUDGES
+    assert path == "evaluation.margin"
+    comparison = compare(0.84, 0.86, [0.851, 0.853, 0.852])
+    assert [judge(comparison, margin, 1.0) for margin in (0.001, 0.05)] == ["consistent", "reproduced"]
+
+
+# Values that only some of a vocabulary's words take
+
+
+@dataclass(frozen=True)
+class Trainers:
+    """Trainers of cards that differ in their recipe, on one model."""
+
+    workshop: Workshop
+    machine: Machine
+
+    def of(self, **training: Any) -> Any:
+        """The Trainer of a recipe, though a card may not declare it."""
+        from runner import model as models
+        from runner.trainer import make_trainer
+
+        loaded = self.workshop.load(card_with({"data": ROWS["data"]}))
+        recipe = loaded.card.training.model_copy(update=training)
+        loaded = replace(loaded, card=loaded.card.model_copy(update={"training": recipe}))
+        plan = make_plan(loaded, self.machine)
+        worker = make_trainer(loaded.card, plan, models.from_architecture(loaded.card, 320), None, self.workshop.folder)
+        worker.create_optimizer_and_scheduler(num_training_steps=10)
         return worker
 
-    with monkeypatch.context() as patch:
-        patch.setattr(models, "build", built)
-        patch.setattr(trainer, "make_trainer", made)
-        record = reproducing.train_and_evaluate(ready)
-    assert record.training is not None
-    assert record.evaluation is not None
-    return {
-        "batches": batches,
-        "what the best epoch is the best in": selected,
-        "losses and rates": [point.values for point in record.training.log],
-        "model": {path.name: file_sha256(path) for path in ready.run.model.iterdir() if path.suffix != ".md"},
-        "predictions": file_sha256(ready.run.predictions),
-        "scores": record.evaluation.model_dump(exclude={"seconds", "speed"}),
-    }
+    def refuses(self, path: str, **training: Any) -> bool:
+        """Whether a card may not declare a recipe, for what it says of one of its fields."""
+        try:
+            self.workshop.load(card_with({"training": training}))
+        except InputError as error:
+            assert [problem.path for problem in error.problems] == [path]
+            return True
+        return False
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", CHANGES)
-def test_changing_a_declared_field_changes_the_run(
-    path: str, inputs: Path, base_repo: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def trainers(workshop: Workshop, cpu: Machine) -> Trainers:
+    return Trainers(workshop, cpu)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(("name", "value"), [("adam_betas", (0.7, 0.8)), ("adam_epsilon", 0.5), ("weight_decay", 0.5)])
+def test_an_optimizer_takes_what_is_declared_of_it_or_the_card_is_refused(
+    name: str, value: Any, optimizer: str, trainers: Trainers
 ) -> None:
-    change = CHANGES[path]
-    card = sections_of(change.card)
-    with Hub() as hub:
-        if card["base"].get("model"):
-            prepare_base(inputs, base_repo, card["base"])
-            if card["base"].get("architecture"):
-                vocabulary = len(json.loads((inputs / "base/tokenizer.json").read_text())["model"]["vocab"])
-                card["base"]["architecture"]["vocab_size"] = vocabulary
-        if change.hub:
-            from huggingface_hub import constants
+    def groups(**training: Any) -> list[str]:
+        found = trainers.of(optimizer=optimizer, **training).optimizer.param_groups
+        return [repr({key: item for key, item in group.items() if key != "params"}) for group in found]
 
-            monkeypatch.setattr(constants, "HF_HUB_CACHE", str(inputs / "cache"))
-            take_for_the_hub(monkeypatch, hub.endpoint)
-            for kind, name, old, new in (
-                ("models", "someone/base", "other", "base"),
-                ("datasets", "someone/rows", "others", "rows"),
-            ):
-                if (inputs / old).is_dir():
-                    first = hub.add(kind, name, inputs / old)
-                    hub.add(kind, name, inputs / new)
-                    hub.repos[kind, name].refs["v1"] = first
-        changed = put(card, path, change.to)
-        assert changed != card
-        if change.refused:
-            with pytest.raises(InputError, match=change.refused):
-                behaviour(inputs, changed, "changed", monkeypatch)
-            return
-        before = behaviour(inputs, card, "runs", monkeypatch)
-        after = behaviour(inputs, changed, "changed", monkeypatch)
-    assert [name for name in before if before[name] != after[name]], f"nothing reads {path}"
+    taken = groups() != groups(**{name: value})
+    declared = list(value) if isinstance(value, tuple) else value
+    assert trainers.refuses(f"training.{name}", optimizer=optimizer, **{name: declared}) != taken
 
 
-def test_a_run_of_the_same_card_behaves_the_same(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    card = sections_of({})
-    assert behaviour(inputs, card, "runs", monkeypatch) == behaviour(inputs, card, "again", monkeypatch)
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_a_schedule_has_the_declared_warmup_or_the_card_is_refused(scheduler: str, trainers: Trainers) -> None:
+    def rates(**training: Any) -> list[float]:
+        worker, found = trainers.of(scheduler=scheduler, **training), []
+        for _ in range(10):
+            found += worker.lr_scheduler.get_last_lr()
+            worker.optimizer.step()
+            worker.lr_scheduler.step()
+        return found
+
+    taken = rates() != rates(warmup_steps=4)
+    assert trainers.refuses("training.warmup_steps", scheduler=scheduler, warmup_steps=4) != taken

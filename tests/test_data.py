@@ -190,6 +190,28 @@ def test_a_limit_keeps_balanced_splits_balanced(
     assert sorted(parts.splits["train"]["label"][:]) == [0] * 4 + [1] * 4
 
 
+@pytest.mark.parametrize("most", [None, 9])
+def test_a_balanced_cut_is_drawn_with_the_seed_of_the_limit(
+    most: int | None, write_rows: Callable[..., Path], write_card: Callable[..., Loaded], reviews: Callable[..., Any]
+) -> None:
+    rows = reviews(30)
+    write_rows(train=rows + [row for row in rows if row["label"]], test=rows[:8])
+
+    def drawn(limit: dict[str, Any]) -> list[str]:
+        limit = {**limit, "train": most} if most else limit
+        return parts_of(write_card(data={"balanced": True, "limit": limit or None})).splits["train"]["row"][:]
+
+    assert drawn({}) == drawn({"seed": 42})
+    assert drawn({}) != drawn({"seed": 7})
+
+
+def test_rows_of_a_split_that_the_dataset_does_not_have_are_refused(
+    write_rows: Callable[..., Path], write_card: Callable[..., Loaded], reviews: Callable[..., Any]
+) -> None:
+    write_rows(train=reviews(8), test=reviews(8, 1))
+    assert "says 9, but rows has no such split" in problem_of(write_card(data={"rows": {"validation": 9}}))
+
+
 def test_a_limited_split_is_a_draw_and_not_the_first_rows(
     write_rows: Callable[..., Path], write_card: Callable[..., Loaded], reviews: Callable[..., Any]
 ) -> None:
