@@ -431,7 +431,8 @@ def test_a_stale_lock_stops_the_run_and_fails_the_check(
     assert len(hub.requests) == asked
     answer = check(changed)
     assert answer.code == 1
-    assert f"{lock_file(changed)}  {role}: {reason}" in answer.out.splitlines()
+    (line,) = answer.out.splitlines()
+    assert line == f"{lock_file(changed)}  {role}: {reason}; restore what was locked, or {remedy}"
 
 
 def test_a_stale_lock_ends_a_run_with_2(hub: Hub, hub_card: Callable[..., Loaded], tmp_path: Path) -> None:
