@@ -407,10 +407,10 @@ def test_id_rules_and_evidence_are_said_at_once(refusal: Callable[..., list[str]
 
 
 def test_an_override_is_read_as_yaml(card: Callable[..., Loaded]) -> None:
-    loaded = card(sets=("training.learning_rate=3e-5", "task.labels=[no, yes]", "base.model=a=b"))
+    loaded = card(sets=("training.learning_rate=3e-5", "task.labels=[no, yes]", "data.dataset=a=b"))
     assert loaded.card.training.learning_rate == 3e-5
     assert loaded.card.task.labels == ("no", "yes")
-    assert loaded.card.base.model == "a=b"
+    assert loaded.card.data.dataset == "a=b"
 
 
 def test_an_override_says_what_was_declared(card: Callable[..., Loaded]) -> None:
