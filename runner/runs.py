@@ -125,6 +125,14 @@ def write(path: Path, content: bytes | str) -> None:
         part.unlink(missing_ok=True)
 
 
+def flush(folder: Path) -> None:
+    """See that all files of a folder are on the disk, and not only on their way."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
 def write_model(path: Path, model: BaseModel) -> None:
     """Write a frozen model as JSON that people can read."""
     write(path, model.model_dump_json(indent=2, by_alias=True) + "\n")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.errors import InputError, Problem
 from runner import plugins
+from runner.runs import file_sha256, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,8 +38,6 @@ def tokenize(table: Any, tokenizer: Any, card: Card, description: str, keep: boo
     Raises:
         InputError: A text is longer than `max_length` and truncation is off.
     """
-    from pyarrow import ArrowInvalid
-
     longest = card.data.tokens.max_length
     encode = plugins.task(card.task.type).encode
 
@@ -56,20 +55,22 @@ def tokenize(table: Any, tokenizer: Any, card: Card, description: str, keep: boo
     if not keep:
         return mapped(load_from_cache_file=False)
     file = _folder() / f"{token_key(table, tokenizer, card)}.arrow"
+    digest = file.with_suffix(".sha256")
     try:
-        if file.exists():
-            file.touch()
-            tokens = mapped(cache_file_name=str(file), load_from_cache_file=True)
-            if len(tokens) == len(table):
-                return tokens
-    except (ArrowInvalid, OSError):
-        pass  # it was cut off: made again
+        if digest.read_text() == file_sha256(file):
+            for kept in (file, digest):
+                kept.touch()
+            return mapped(cache_file_name=str(file), load_from_cache_file=True)
+    except OSError:
+        pass  # not there yet
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         _remove_old(file.parent)
-        return mapped(cache_file_name=str(file), load_from_cache_file=False)
+        made = mapped(cache_file_name=str(file), load_from_cache_file=False)
+        write(digest, file_sha256(file))
     except OSError:
         return mapped(load_from_cache_file=False)  # there is no room for it, or no leave to write
+    return made
 
 
 def _folder() -> Path:
@@ -80,7 +81,7 @@ def _folder() -> Path:
 
 def _remove_old(folder: Path) -> None:
     oldest = time.time() - DAYS * 24 * 3600
-    for file in folder.glob("*.arrow"):
+    for file in folder.iterdir():
         if file.stat().st_mtime < oldest:
             file.unlink(missing_ok=True)
 

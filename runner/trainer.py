@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +17,7 @@ from transformers.trainer_callback import PrinterCallback
 from runner import plugins
 from runner.metrics import Sample
 from runner.record import Item
-from runner.runs import write
+from runner.runs import flush, write
 from runner.scoring import averaging_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def make_trainer(
         dataloader_pin_memory=plan.device != "cpu",
         eval_strategy="epoch" if each_epoch else "no",
         save_strategy="epoch",
-        save_total_limit=2,  # the best one is kept besides
+        # The newest one is not yet marked when old ones are removed: one before it stays, and the best one besides.
+        save_total_limit=3 if best else 2,
         load_best_model_at_end=best,
         metric_for_best_model=f"eval_{metric}" if best else None,
         greater_is_better=metric == "accuracy" if best else None,
@@ -151,9 +152,32 @@ class Cost(Item):
     kwh: float | None = 0.0
 
 
-def cost_of(checkpoint: Path | None) -> Cost:
-    """What the training had cost when a complete checkpoint was written; nothing before the first one."""
-    return Cost() if checkpoint is None else Cost.model_validate_json((checkpoint / MARKER).read_bytes())
+class Mark(Item):
+    """What the marker of a checkpoint says to the one that goes on from it.
+
+    Attributes:
+        cost: What the training has cost so far.
+        loss: Sum of the losses of the steps since the last line of the log, which the Trainer does not save.
+        steps: How many steps those are.
+    """
+
+    cost: Cost
+    loss: float = 0.0
+    steps: int = 0
+
+
+def mark_of(checkpoint: Path | None) -> Mark:
+    """What a complete checkpoint's marker says; of none, that the training has cost nothing."""
+    return Mark(cost=Cost()) if checkpoint is None else Mark.model_validate_json((checkpoint / MARKER).read_bytes())
+
+
+def adopt(checkpoint: Path) -> None:
+    """Let a checkpoint name the best one where it lies now: the Trainer notes a path, and forgets what has moved."""
+    file = checkpoint / "trainer_state.json"
+    state = json.loads(file.read_bytes())
+    if state["best_model_checkpoint"] is not None:
+        state["best_model_checkpoint"] = str(checkpoint.with_name(Path(state["best_model_checkpoint"]).name))
+        write(file, json.dumps(state, indent=2, sort_keys=True) + "\n")
 
 
 def last_complete(folder: Path) -> Path | None:
@@ -162,33 +186,38 @@ def last_complete(folder: Path) -> Path | None:
     return max(found, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
 
 
-class MarkComplete(TrainerCallback):  # type: ignore[misc]
-    """Mark a checkpoint after it has been written: the Trainer's own saving is not atomic.
+class Checkpoints(TrainerCallback):  # type: ignore[misc]
+    """Ask for checkpoints within long epochs, and mark each that was written: the Trainer's saving is not atomic."""
 
-    The marker holds what the training has cost so far, for the one that goes on from there.
-    """
-
-    def __init__(self, cost: Callable[[], Cost]):
-        self.cost = cost
+    def __init__(self, worker: Trainer, resumed: Mark, cost: Callable[[], Cost], stop: Callable[[], bool]):
+        self.worker, self.resumed, self.cost, self.stop = worker, resumed, cost, stop
         self.saved = time.monotonic()
 
+    def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+        """Take up the losses that were not yet logged."""
+        self.worker._tr_loss += self.resumed.loss
+        self.worker._globalstep_last_logged -= self.resumed.steps
+
     def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
-        """Ask for a checkpoint within a long epoch, and for the losses before it, which are not in it."""
-        if time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
-            control.should_log = control.should_save = True
+        """Ask for a checkpoint within an epoch; that at its end is another, after which it has been scored."""
+        if state.epoch.is_integer() or state.global_step >= state.max_steps:
+            return
+        if self.stop() or time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
+            control.should_save = True
 
     def on_epoch_end(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
-        """Log before a checkpoint: losses that are not yet logged are not in it."""
+        """Let the log have a line at the end of each epoch."""
         control.should_log = True
 
     def on_save(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
-        """Flush the newest checkpoint to disk and put the marker in it."""
+        """Flush the newest checkpoint to disk, put the marker in it, and stop if that was asked for."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        for path in folder.iterdir():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        write(folder / MARKER, self.cost().model_dump_json())
+        flush(folder)
+        loss, steps = float(self.worker._tr_loss), state.global_step - self.worker._globalstep_last_logged
+        write(folder / MARKER, Mark(cost=self.cost(), loss=loss, steps=steps).model_dump_json())
         self.saved = time.monotonic()
+        if self.stop():
+            raise KeyboardInterrupt
 
 
 class ShowSteps(TrainerCallback):  # type: ignore[misc]
@@ -239,7 +268,7 @@ def _epoch_metrics(card: Card) -> Callable[[Any], dict[str, float]]:
         for metric in wanted:
             averaging = averaging_of(metric, len(card.task.labels))
             name = metric.name if metric.averaging is None else f"{metric.name}_{metric.averaging}"
-            found[name] = plugins.metric(metric.name).compute(sample, averaging)
+            found[name] = float(plugins.metric(metric.name).compute(sample, averaging))
         return found
 
     return compute

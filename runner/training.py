@@ -6,9 +6,9 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from runner import energy, progress, trainer
+from runner import energy, progress, stopping, trainer
 from runner.record import Point, TrainingResult
-from runner.runs import file_sha256
+from runner.runs import file_sha256, flush
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +49,15 @@ def train(
     for stale in run.checkpoints.glob("checkpoint-*"):
         if not (stale / trainer.MARKER).exists():
             shutil.rmtree(stale)
-    before = trainer.cost_of(checkpoint)
-    with energy.metering(machine) as meter, progress.stage("train", plan.steps) as advance:
+    resumed = trainer.mark_of(checkpoint)
+    before = resumed.cost
+    if checkpoint is not None:
+        trainer.adopt(checkpoint)
+    with (
+        energy.metering(machine) as meter,
+        progress.stage("train", plan.steps) as advance,
+        stopping.after_a_checkpoint() as stop,
+    ):
         started = time.monotonic()
 
         def cost() -> trainer.Cost:
@@ -58,7 +65,7 @@ def train(
             kwh = before.kwh + meter.kwh(seconds) if before.kwh is not None and meter is not None else None
             return trainer.Cost(seconds=before.seconds + seconds, kwh=kwh)
 
-        worker.add_callback(trainer.MarkComplete(cost))
+        worker.add_callback(trainer.Checkpoints(worker, resumed, cost, stop))
         worker.add_callback(trainer.ShowSteps(advance))
         worker.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         total = cost()
@@ -66,6 +73,8 @@ def train(
     # A model folder without a record is one that was never finished: it is written anew.
     shutil.rmtree(run.model, ignore_errors=True)
     models.save(model, tokenizer, card, base, run.model)
+    for folder in (run.model, run.base):
+        flush(folder)
     best = worker.state.best_model_checkpoint
     optimizer = getattr(worker.optimizer, "optimizer", worker.optimizer)
     log = _points(worker.state.log_history)

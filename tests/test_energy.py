@@ -169,7 +169,7 @@ def test_time_and_energy_before_a_resumption_are_counted(
     monkeypatch.undo()
     checkpoint = trainer.last_complete(run.checkpoints)
     assert checkpoint is not None
-    (checkpoint / trainer.MARKER).write_text(trainer.Cost(seconds=1000.0, kwh=2.0).model_dump_json())
+    (checkpoint / trainer.MARKER).write_text(trainer.Mark(cost=trainer.Cost(seconds=1000.0, kwh=2.0)).model_dump_json())
     record = reproduce(loaded)
     assert record.training is not None
     assert record.training.energy is not None

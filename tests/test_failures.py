@@ -159,6 +159,50 @@ def test_a_full_disk_ends_with_3_and_leaves_what_was_done(tmp_path: Path) -> Non
     assert json.loads(kept.read_bytes()) == record
 
 
+def test_a_checkpoint_that_does_not_fit_ends_with_3_and_with_room_the_run_goes_on(tmp_path: Path) -> None:
+    # The first checkpoint fits, which takes some 200 kB, and the next one beside it does not.
+    card = write_card(tmp_path / "work")
+    script = """
+    "$1" -m runner.cli reproduce "$2" --runs "$0/runs" -q
+    echo "$?" "$0"/runs/tiny/*/seed1/checkpoints/*/complete
+    mount -o remount,size=20m "$0"
+    "$1" -m runner.cli reproduce "$2" --runs "$0/runs" -q
+    code=$?
+    cp "$0"/runs/tiny/*/seed1/record.json "$3"
+    exit $code
+    """
+    kept = tmp_path / "kept"
+    done = in_mount(tmp_path / "small", "size=320k", script, sys.executable, card, kept)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert "the disk is full; make room and run it again, what is done is kept" in line
+    code, *whole = done.stdout.splitlines()[0].split()
+    assert (code, [Path(marker).parent.name for marker in whole]) == ("3", ["checkpoint-7"])
+    assert json.loads(kept.read_bytes())["training"]["resumed_from"] == 7
+
+
+def test_a_readme_that_does_not_fit_leaves_the_one_before(tmp_path: Path) -> None:
+    card = write_card(tmp_path / "work")
+    assert replicard("reproduce", card, "--runs", tmp_path / "runs", "-q").code == 0
+    (readme,) = (tmp_path / "runs").rglob("README.md")
+    script = """
+    cp -r "$1" "$0/runs"
+    cat /dev/zero > "$0/all the rest" 2> /dev/null
+    "$2" -m runner.cli render tiny --runs "$0/runs"
+    code=$?
+    cp "$0"/runs/tiny/*/README.md "$3"
+    ls -A "$0"/runs/tiny/*
+    exit $code
+    """
+    kept = tmp_path / "kept"
+    done = in_mount(tmp_path / "small", "size=2m", script, tmp_path / "runs", sys.executable, kept)
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert "the disk is full; make room and run it again, what is done is kept" in line
+    assert kept.read_bytes() == readme.read_bytes()
+    assert sorted(done.stdout.split()) == ["README.md", "audit.json", "seed1"]
+
+
 def test_a_read_only_folder_of_runs_ends_with_3(tmp_path: Path) -> None:
     card = write_card(tmp_path / "work")
     script = '"$1" -m runner.cli reproduce "$2" --runs "$0/runs" -q'

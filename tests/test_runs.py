@@ -166,14 +166,16 @@ def test_a_run_that_is_only_trained_cannot_be_audited_but_can_predict(tmp_path: 
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_is_one_line_and_130_and_the_same_command_goes_on_to_the_same_weights(
+def test_a_signal_is_one_line_and_130_and_the_same_command_goes_on_from_its_step_to_the_same_weights(
     sent: signal.Signals, tmp_path: Path
 ) -> None:
-    card = write_card(tmp_path, "{epochs: 2", "{epochs: 20")
+    # 1 row a step: 200 steps an epoch, of which some have been done when the signal comes.
+    card = write_card(tmp_path, "{epochs: 2, learning_rate: 1e-2, batch_size: 32", "{epochs: 2, batch_size: 1")
     command = [sys.executable, "-m", "runner.cli", "reproduce", card, "--runs", tmp_path / "runs", "-q"]
     with process(command) as started:
         while started.poll() is None and not list(tmp_path.glob("runs/tiny/*/seed1/checkpoints/*/complete")):
             time.sleep(0.01)
+        time.sleep(0.1)
         started.send_signal(sent)
         out, err = started.communicate(timeout=60)
     assert (started.returncode, out) == (130, "")
@@ -183,9 +185,10 @@ def test_a_signal_is_one_line_and_130_and_the_same_command_goes_on_to_the_same_w
     assert replicard(*command[3:]).code == 0
     assert replicard(*command[3:5], "--runs", tmp_path / "whole", "-q").code == 0
     (resumed,), (whole,) = records(tmp_path / "runs"), records(tmp_path / "whole")
-    assert resumed["training"]["resumed_from"] in range(7, 140, 7)
+    assert 200 < resumed["training"]["resumed_from"] < 400
     assert whole["training"]["resumed_from"] is None
     assert resumed["training"]["files"] == whole["training"]["files"]
+    assert resumed["training"]["log"] == whole["training"]["log"]
     assert resumed["evaluation"]["scores"] == whole["evaluation"]["scores"]
 
 
@@ -218,6 +221,37 @@ def test_a_run_is_free_again_after_its_process_failed(tmp_path: Path) -> None:
         pass
     with exclusive(run):
         pass
+
+
+def test_a_run_is_free_again_after_its_process_was_killed(tmp_path: Path) -> None:
+    hold = f"""
+import time
+from pathlib import Path
+from runner.runs import Run, exclusive
+with exclusive(Run(Path({str(tmp_path)!r}), "tiny", "0" * 12, 0)):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+    run = Run(tmp_path, "tiny", "0" * 12, 0)
+    with process([sys.executable, "-c", hold]) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(MissingError), exclusive(run):
+            pass
+        holder.kill()
+        holder.wait()
+        with exclusive(run):
+            pass
+
+
+def test_two_seeds_at_once_end_with_what_both_found(tmp_path: Path) -> None:
+    card = write_card(tmp_path)
+    command = [sys.executable, "-m", "runner.cli", "reproduce", card, "--runs", tmp_path / "runs", "-q", "--seeds"]
+    with process([*command, 1]) as one, process([*command, 2]) as other:
+        assert [started.wait(timeout=120) for started in (one, other)] == [0, 0]
+    (audit,) = (tmp_path / "runs").glob("tiny/*/audit.json")
+    assert json.loads(audit.read_bytes())["seeds"] == [1, 2]
+    assert sorted(path.name for path in audit.parent.iterdir()) == ["README.md", "audit.json", "seed1", "seed2"]
 
 
 def test_what_a_file_held_stays_whole_when_the_new_content_cannot_be_written(tmp_path: Path) -> None:

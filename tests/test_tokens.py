@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from conftest import word_tokenizer
 
@@ -99,6 +100,18 @@ def test_a_file_that_was_cut_off_is_made_again(plain: Loaded, share: float) -> N
     del made
     content = file.read_bytes()
     file.write_bytes(content[: int(share * len(content))])
+    assert tokenize(table_of(plain), tokenizer, plain.card, "tokenize", keep=True)[:] == expected
+
+
+def test_a_file_with_another_bit_is_made_again(plain: Loaded) -> None:
+    tokenizer = word_tokenizer("bert")
+    made = tokenize(table_of(plain), tokenizer, plain.card, "tokenize", keep=True)
+    expected, file = made[:], kept(made)
+    del made
+    content = bytearray(file.read_bytes())
+    token = np.asarray(expected["input_ids"][0], np.int32).tobytes()
+    content[content.index(token) + 4] ^= 1
+    file.write_bytes(content)
     assert tokenize(table_of(plain), tokenizer, plain.card, "tokenize", keep=True)[:] == expected
 
 

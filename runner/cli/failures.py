@@ -13,6 +13,9 @@ import typer
 from registry.errors import MissingError, Problem, ReplicardError
 from runner.cli.output import print_problems
 
+# What libraries say that keep no number: of C, of Rust, and of torch's writer of checkpoints, which knows no reason.
+_NO_ROOM = ("No space left", "os error 28", "PytorchStreamWriter failed writing", ". unexpected pos ")
+
 
 def fail(error: Exception) -> int:
     """Say what went wrong in one line or, where much is wrong, in one line each; returns the exit code."""
@@ -38,7 +41,7 @@ def _disk_problem(error: BaseException) -> str | None:
     while seen is not None:
         number = getattr(seen, "errno", None)
         text = str(seen)
-        if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "os error 28" in text:
+        if number in (errno.ENOSPC, errno.EDQUOT) or any(sign in text for sign in _NO_ROOM):
             return "the disk is full; make room and run it again, what is done is kept"
         if number in (errno.EROFS, errno.EACCES, errno.EPERM):
             reason = getattr(seen, "strerror", "")
