@@ -348,7 +348,7 @@ class Training(Part):
     select: Literal["last", "best"] = "last"
     """Which epoch's weights are kept."""
     select_metric: Literal["loss", "accuracy"] | None = None
-    """What makes an epoch the best on `evaluation.each_epoch`: the lowest loss (or null) or the highest accuracy."""
+    """What makes an epoch the best on `evaluation.each_epoch`: the lowest loss (or null), the highest accuracy."""
 
     @model_validator(mode="after")
     def _warmup_once(self) -> Self:
@@ -416,29 +416,32 @@ class Metric(Part):
 
 
 class Slices(Part):
-    """Parts of the scored split: by length of the text, and by what columns of the dataset hold."""
+    """Parts of the split with scores of their own: by length of the text, and by what other columns hold."""
 
-    words: Annotated[
-        Annotated[tuple[Positive, ...], Field(min_length=1), Unit("words")] | None, Field(examples=[[50, 200]])
-    ] = None
+    words: Annotated[tuple[Positive, ...], Unit("words")] = ()
     """Bounds of the length in words (white-space separated): [50, 200] makes <50, 50-199 and 200+."""
-    columns: Annotated[Annotated[tuple[Text, ...], Field(min_length=1)] | None, Field(examples=[["genre"]])] = None
-    """Columns of the dataset, each of whose values makes a slice; at most 20 values, the others are put together."""
-
-    @model_validator(mode="after")
-    def _of_something(self) -> Self:
-        if self.words is None and self.columns is None:
-            raise ValueError("give `words`, bounds of lengths, or `columns` of the dataset")
-        if len(set(self.columns or ())) < len(self.columns or ()):
-            raise ValueError("`columns` names a column twice")
-        return self
+    columns: Annotated[tuple[Text, ...], Field(examples=[["genre"]])] = ()
+    """Columns of the dataset: a slice for each value, for the rarer ones together, and for rows without one."""
 
     @field_validator("words")
     @classmethod
-    def _rising(cls, words: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        if words is not None and list(words) != sorted(set(words)):
+    def _rising(cls, words: tuple[int, ...]) -> tuple[int, ...]:
+        if list(words) != sorted(set(words)):
             raise ValueError("bounds must rise")
         return words
+
+    @field_validator("columns")
+    @classmethod
+    def _differ(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(columns)) < len(columns):
+            raise ValueError("a column is given twice")
+        return columns
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.words and not self.columns:
+            raise ValueError("give `words` or `columns`: what the rows are divided by")
+        return self
 
 
 def _metric(value: Any) -> Any:

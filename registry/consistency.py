@@ -197,6 +197,14 @@ def _averaging_of_two_labels(card: Card) -> Iterator[Finding]:
             yield Finding(f"evaluation.metrics[{index}]", message)
 
 
+def _slices_by_text(card: Card) -> Iterator[Finding]:
+    slices = card.evaluation.slices
+    for index, column in enumerate(slices.columns if slices is not None else ()):
+        if column in (card.data.text, card.data.text_pair):
+            path, what = f"evaluation.slices.columns[{index}]", f"{column!r} is the column of the texts"
+            yield Finding(path, f"{what}; `words: [50, 200]` divides by length")
+
+
 def _labels_that_are_not_there(card: Card) -> Iterator[Finding]:
     named = [(f"reported[{index}].label", claim.label) for index, claim in enumerate(card.reported)]
     named += [(f"examples[{index}].label", example.label) for index, example in enumerate(card.examples)]
@@ -252,6 +260,7 @@ CHECKS: tuple[Callable[[Card], Iterator[Finding]], ...] = (
     _limit_of_no_split,
     _consent_to_no_code,
     _averaging_of_two_labels,
+    _slices_by_text,
     _labels_that_are_not_there,
     _pairs_of_texts,
     _tested_on_training_rows,

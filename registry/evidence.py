@@ -151,7 +151,7 @@ def check_evidence(
         ]
         return {path: Evidence("overridden", "command line") for path in overridden}, problems
 
-    text, trouble = _source_text(card.source, file)
+    text, trouble = source_text(card.source, file)
     problems += trouble
     evidence: dict[str, Evidence] = {}
     defaults: dict[str, list[str]] = {}
@@ -296,7 +296,7 @@ def _letters(text: str) -> str:
     return re.sub(r"[\W_]+", "", "".join(pieces)).casefold()
 
 
-def _source_text(source: Source, file: Path) -> tuple[str | None, list[tuple[str, str, str]]]:
+def source_text(source: Source, file: Path) -> tuple[str | None, list[tuple[str, str, str]]]:
     """The source README; null where the card travels without it (an installed replicard)."""
     at = "source.readme"
     try:

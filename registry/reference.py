@@ -98,6 +98,10 @@ ratio, not both; `select: best` needs `evaluation.each_epoch`.
 
 _EVALUATION = """\
 A metric is a name, or a section where more is to be said: `{name: f1, averaging: macro}`.
+
+A slice has the metrics of the whole, each with its interval: `slices: {words: [50, 200], columns: [genre]}`. Of a
+column, each of the dozen commonest values is a slice, the rarer ones are one together, and rows without a value are
+one. Numbers of more than a dozen values are divided into quarters of as many rows.
 """
 
 _NUMBERS = """\

@@ -105,8 +105,11 @@ _SECTIONS: dict[str, list[dict[str, Any]]] = {
         ),
     ],
     "HoldOut": [_if({"not": _given("validation")}, _given("test"))],
-    "Slices": [_if({"not": _given("words")}, _given("columns"))],
-    "Training": [_if(_given("warmup_steps"), _absent("warmup_ratio"))],
+    "Training": [
+        _if(_given("warmup_steps"), _absent("warmup_ratio")),
+        _if(_given("select_metric"), _given(select={"const": "best"})),
+    ],
+    "Slices": [_if({"not": _given(words={"minItems": 1})}, _given(columns={"minItems": 1}))],
     "Metric": [_if(_given(name={"pattern": _EVALUATE}), _given(trust={"const": True}))],
     "Claim": [_if(_given("seeds"), _given("sd")), _if(_given("sd"), _given("seeds"))],
     "Readme": [

@@ -15,11 +15,11 @@ from runner.judging import (
     Comparison,
     Verdict,
     compare,
+    further_seed_interval,
     holm,
     judge,
     mean_interval,
     prediction_interval,
-    seed_interval,
 )
 from runner.record import Deviation, Item, Record
 from runner.runs import Run, read_model, seeds_of, write_model
@@ -91,7 +91,7 @@ class Summary(Item):
         mean: Their mean.
         sd: Their standard deviation (n − 1); null for one seed.
         interval: 95% interval: of sampling for one seed, of the mean over seeds for several; null where none is known.
-        expected: 95% interval in which one more seed is expected; null for one seed.
+        further: 95% interval in which a further seed's value is expected; null for one seed.
         findings: Indices of the findings that compare it.
     """
 
@@ -101,7 +101,7 @@ class Summary(Item):
     mean: float
     sd: float | None
     interval: tuple[float, float] | None
-    expected: tuple[float, float] | None
+    further: tuple[float, float] | None
     findings: tuple[int, ...]
 
 
@@ -146,6 +146,9 @@ def audit(card: Card, run: Run) -> Audit:
     return result
 
 
+_REHEARSED: tuple[Verdict, str] = ("not comparable", "a rehearsal: small stand-ins ran, not what the card declares")
+
+
 def judge_runs(card: Card, run: Run) -> Audit:
     """The audit, nothing written.
 
@@ -158,7 +161,8 @@ def judge_runs(card: Card, run: Run) -> Audit:
     records = [read_model(found.record, Record) for found in runs]
     overridden = {d.root for record in records for d in record.deviations if d.overridden}
     assumed = len(assumptions(card, overridden))
-    measured = [_measure(card, claim, records) for claim in card.claims]
+    rehearsed = any(record.rehearsal for record in records)
+    measured = [_REHEARSED if rehearsed else _measure(card, claim, records) for claim in card.claims]
     compared = {
         index: compare(claim.number.low, claim.number.high, found.values, claim.seeds, claim.sd, found.holdout_se)
         for index, (claim, found) in enumerate(zip(card.claims, measured, strict=True))
@@ -205,7 +209,7 @@ def _summaries(card: Card, records: Sequence[Record], findings: Sequence[Finding
             mean=fmean(values),
             sd=stdev(values) if len(values) > 1 else None,
             interval=_interval_of(values, interval),
-            expected=seed_interval(values),
+            further=further_seed_interval(values),
             findings=tuple(
                 index
                 for index, (claim, finding) in enumerate(zip(card.claims, findings, strict=True))

@@ -1,34 +1,60 @@
-"""Calibration: whether the model is right as often as it is sure."""
+"""Calibration: is a prediction that the model gives 90% to right in 90 of 100 cases?"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runner.record import Bin, Calibration
+from runner.metrics import wilson
+from runner.record import Calibration, CalibrationBin
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BINS = 10
+BINS = 15
+"""Bins, as Guo et al. use them; fewer where there are few rows."""
+
+FEWEST = 10
+"""Rows that a bin has at least, where there are so many."""
+
+_DRAWS = 1000
 
 
-def calibrate(labels: NDArray[np.int64], chances: NDArray[np.float64]) -> Calibration:
-    """The expected calibration error over bins of equally many rows, by the probability of the predicted label.
+def calibration(labels: NDArray[np.int64], chances: NDArray[np.float64]) -> Calibration:
+    """The expected calibration error and the bins it is made of.
 
-    It is the mean over rows of |accuracy − confidence| in their bin (Guo et al. 2017, arXiv:1706.04599, eq. 3), with
-    bins of equal mass instead of equal width, which leave none nearly empty (Nixon et al. 2019, arXiv:1904.01685).
+    A row's confidence is the probability of its predicted label. The error is Σ (rows of a bin / rows) · |share that is
+    right − mean confidence| (Guo et al. 2017, arXiv:1706.04599) over bins of equally many rows (Nixon et al. 2019,
+    arXiv:1904.01685), since of equally wide ones most would be nearly empty. A calibrated model has an error above 0
+    too, by chance; how large it may be is found by drawing which rows are right from the confidences themselves
+    (Bröcker and Smith 2007, doi:10.1175/WAF993.1).
 
     Args:
-        labels: True labels, shape (n,), indices.
-        chances: Probabilities, shape (n, labels).
+        labels: True labels, shape (rows,).
+        chances: Probabilities, shape (rows, labels).
     """
-    confidence, right = chances.max(axis=1), chances.argmax(axis=1) == labels
+    right, confidence = chances.argmax(axis=1) == labels, chances.max(axis=1)
     order = np.argsort(confidence, kind="stable")
-    bins = tuple(
-        Bin(rows=len(part), confidence=float(confidence[part].mean()), accuracy=float(right[part].mean()))
-        for part in np.array_split(order, min(BINS, len(order)))
+    bins = np.array_split(order, max(1, min(BINS, len(order) // FEWEST)))
+    starts = np.cumsum([0, *map(len, bins[:-1])])
+
+    def error(outcomes: Any) -> Any:
+        """Of outcomes in the order of the confidences, shape (…, rows)."""
+        gaps = np.add.reduceat(outcomes - confidence[order], starts, axis=-1)
+        return np.abs(gaps).sum(axis=-1) / len(order)
+
+    generator = np.random.default_rng(0)
+    draws = [error(generator.random(len(order)) < confidence[order]) for _ in range(_DRAWS)]
+    return Calibration(
+        ece=float(error(right[order])),
+        by_chance=float(np.quantile(draws, 0.95)),
+        bins=tuple(_bin(right[rows], confidence[rows]) for rows in bins),
     )
-    error = sum(part.rows * abs(part.accuracy - part.confidence) for part in bins) / len(order)
-    return Calibration(error=float(error), bins=bins)
+
+
+def _bin(right: NDArray[np.bool_], confidence: NDArray[np.float64]) -> CalibrationBin:
+    interval = wilson(int(right.sum()), len(right))
+    assert interval is not None
+    mean = float(confidence.mean())
+    return CalibrationBin(rows=len(right), confidence=mean, accuracy=float(right.mean()), interval=interval)

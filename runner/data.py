@@ -13,6 +13,7 @@ from registry.errors import InputError, Problem, did_you_mean
 from runner import plugins
 from runner.cleaning import clean
 from runner.record import Rows, Snapshot
+from runner.slicing import PREFIX, carry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +32,8 @@ class Parts:
 
     Attributes:
         splits: `train`, `validation`, `test` → `datasets.Dataset` with columns `text` (str, cleaned),
-            `text_pair` (likewise, where rows are pairs), `label` (int, index into `task.labels`) and `row` (str, `<the
-            dataset's split>:<index in it>`).
+            `text_pair` (likewise, where rows are pairs), `label` (int, index into `task.labels`), `row` (str, `<the
+            dataset's split>:<index in it>`), and for the scored split those that slices go by, named `slice_…`.
         rows: How many, and what was found about them.
     """
 
@@ -71,12 +72,16 @@ def load_parts(loaded: Loaded, snapshot: Snapshot) -> Parts:
         InputError: The dataset has not what the card says: splits, columns, labels, rows.
     """
     card, data = loaded.card, loaded.card.data
-    tables = _tables(loaded, snapshot)
+    tables = read_splits(loaded, snapshot)
     label_map: dict[str, str] = {}
     columns = plugins.task(card.task.type).columns
-    tables = {name: columns(loaded, name, table, label_map) for name, table in tables.items()}
+    for name, source in tables.items():
+        tables[name] = carry(loaded, name, source, columns(loaded, name, source, label_map))
     parts = _divide(loaded, tables)
     for part in parts:
+        if part != card.evaluation.split:
+            own = [name for name in parts[part].column_names if not name.startswith(PREFIX)]
+            parts[part] = parts[part].select_columns(own)
         limit = data.limit or Limit()
         most = getattr(limit, part)
         if data.balanced:
@@ -104,8 +109,12 @@ def _remedy(data: Data, part: str) -> str:
     return f"`data.take.{part}` or `data.split.{part}` says where its rows come from"
 
 
-def _tables(loaded: Loaded, snapshot: Snapshot) -> dict[str, Any]:
-    """The dataset's own splits that the card uses, checked against the row counts it states."""
+def read_splits(loaded: Loaded, snapshot: Snapshot) -> dict[str, Any]:
+    """The dataset's own splits that the card uses, checked against the row counts it states.
+
+    Raises:
+        InputError: It cannot be read, or has not these splits or rows.
+    """
     from datasets import DownloadConfig, config, load_dataset
     from datasets.exceptions import DataFilesNotFoundError, DatasetGenerationError
 

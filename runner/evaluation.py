@@ -5,19 +5,19 @@ from __future__ import annotations
 import io
 import math
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from registry.errors import InputError, Problem
 from runner import progress, trainer
-from runner.calibration import calibrate
+from runner.calibration import calibration
 from runner.data import TEXTS, cleaned
 from runner.metrics import Sample
-from runner.record import EvaluationResult, ExampleResult, Interval, SliceScores
+from runner.record import EvaluationResult, ExampleResult, Interval, RocCurve, SliceScores
 from runner.runs import write
-from runner.scoring import SLICE_RESAMPLES, scores
+from runner.scoring import scores
+from runner.slicing import PREFIX, divide
 from runner.speed import speed
 from runner.tokens import tokenize
 
@@ -25,49 +25,53 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from registry.card import Card
-    from runner.record import Plan
+    from runner.record import Machine, Plan, Score
     from runner.runs import Run
-
-VALUES = 20
-"""The values of a column that make a slice of their own; the others make one together."""
+    from runner.slicing import Slice
 
 ROC_POINTS = 200
-"""The plotted curve is thinned to about so many points."""
+"""A curve is thinned to about so many points."""
 
 
-def evaluate(card: Card, plan: Plan, run: Run, model: Any, tokenizer: Any, rows: Any) -> EvaluationResult:
+def evaluate(
+    card: Card, plan: Plan, machine: Machine, run: Run, model: Any, tokenizer: Any, rows: Any
+) -> EvaluationResult:
     """Score the rows, keep the predictions as `predictions.parquet`, and compute the metrics.
 
     Args:
         card: The card.
         plan: Its plan.
+        machine: The machine that scores.
         run: The run's folder.
         model: The trained classifier.
         tokenizer: Its tokenizer.
         rows: Tokenized rows of `evaluation.split`.
 
     Raises:
-        InputError: A metric the card names cannot be computed on these rows.
+        InputError: A metric the card names cannot be computed on these rows, or the training diverged.
     """
     worker = trainer.make_trainer(card, plan, model, tokenizer, run.checkpoints)
     started = time.monotonic()
     with progress.stage("evaluate", -(-len(rows) // card.training.eval_batch_size)) as advance:
         chances = trainer.score(worker, rows, advance)
     seconds = time.monotonic() - started
+    if broken := int(np.isnan(chances).any(axis=1).sum()):
+        message = f"the trained model gives no numbers for {broken:,} of {len(rows):,} rows: its training diverged"
+        raise InputError(Problem("", "training.learning_rate", f"{message}; lower it"))
+    with progress.stage("time"):
+        fast = speed(card, plan, machine, worker, rows, seconds)
     labels = np.asarray(rows["label"], dtype=np.int64)
     texts = [rows[name] for name in TEXTS if name in rows.column_names]
     words = np.asarray([sum(len(text.split()) for text in row) for row in zip(*texts, strict=True)])
     predicted = chances.argmax(axis=1)
-    columns = {name.removeprefix("slice "): rows[name][:] for name in rows.column_names if name.startswith("slice ")}
-    _keep_predictions(card, run, rows["row"], labels, chances, words, columns)
+    declared = card.evaluation.slices
+    columns = {name: rows[PREFIX + name][:] for name in declared.columns} if declared is not None else {}
+    _keep_predictions(card, run, rows, labels, chances, words)
 
     sample = Sample(labels, predicted, np.ones_like(labels), chances, card.task.positive_index)
     with progress.stage("score"):
         found = scores(sample, card.evaluation.metrics)
-        slices = tuple(
-            SliceScores(name=name, rows=int(part.sum()), scores=_part(card, sample, part))
-            for name, part in _slices(card, words, columns)
-        )
+        slices = tuple(_scored(card, sample, part) for part in divide(declared, words, columns)) if declared else ()
     missing = {metric.name for metric in card.evaluation.metrics} - {score.metric for score in found}
     if missing:
         have = sorted({card.task.labels[label] for label in labels})
@@ -86,12 +90,12 @@ def evaluate(card: Card, plan: Plan, run: Run, model: Any, tokenizer: Any, rows:
         loss=loss,
         loss_interval=Interval(low=loss - half, high=loss + half, level=0.95, method="normal"),
         confusion=tuple(tuple(int(cell) for cell in line) for line in confusion),
-        roc=_roc(labels, chances, card),
-        calibration=calibrate(labels, chances),
+        roc=roc_curves(sample, card),
+        calibration=calibration(labels, chances),
         slices=slices,
         examples=_examples(card, worker, tokenizer),
         seconds=seconds,
-        speed=speed(worker, rows, seconds),
+        speed=fast,
     )
 
 
@@ -119,52 +123,33 @@ def _probabilities_of(card: Card, worker: Any, tokenizer: Any, texts: Mapping[st
     return trainer.score(worker, tokenize(table, tokenizer, card, "tokenize"), lambda done, note: None)
 
 
-def _part(card: Card, sample: Sample, part: Any) -> tuple[Any, ...]:
-    """Scores on some of the rows."""
-    if not part.any():
-        return ()
+def _scored(card: Card, sample: Sample, part: Slice) -> SliceScores:
+    """Scores on some of the rows; none about the positive class where they hold no row of it."""
+    found: tuple[Score, ...] = ()
+    if part.inside.any():
+        rows = sample.part(part.inside)
+        found = scores(rows, card.evaluation.metrics)
+        if not (rows.labels == sample.positive).any():
+            found = tuple(score for score in found if score.averaging != "positive")
+    return SliceScores(name=part.name, column=part.column, rows=int(part.inside.sum()), scores=found)
+
+
+def roc_curves(sample: Sample, card: Card) -> tuple[RocCurve, ...]:
+    """Curves of the positive class of two labels, else of every label against the others."""
+    from sklearn.metrics import auc, roc_curve
+
     assert sample.probabilities is not None
-    inside = Sample(
-        sample.labels[part], sample.predicted[part], sample.weights[part], sample.probabilities[part], sample.positive
-    )
-    return scores(inside, card.evaluation.metrics, SLICE_RESAMPLES)
-
-
-def _slices(card: Card, words: Any, columns: Mapping[str, Sequence[str | None]]) -> list[tuple[str, Any]]:
-    """Names of the declared parts and which rows are in them."""
-    if card.evaluation.slices is None:
-        return []
-    parts: list[tuple[str, Any]] = []
-    for column, values in columns.items():
-        held = np.asarray(["" if value is None else f"={value}" for value in values])
-        # The most frequent ones, equally frequent ones by name.
-        common = sorted(Counter(value for value in values if value is not None).items(), key=lambda v: (-v[1], v[0]))
-        parts += [(f"{column} = {value[:60]}", held == f"={value}") for value, _ in common[:VALUES]]
-        others = [f"={value}" for value, _ in common[VALUES:]]
-        if others:
-            parts.append((f"{column}: {len(others):,} other values", np.isin(held, others)))
-        if (held == "").any():
-            parts.append((f"no {column}", held == ""))
-    bounds = [0, *card.evaluation.slices.words] if card.evaluation.slices.words is not None else []
-    for low, high in zip(bounds, [*bounds[1:], None] if bounds else [], strict=True):
-        if high is None:
-            parts.append((f"{low} words and more", words >= low))
-        else:
-            name = f"under {high} words" if low == 0 else f"{low} to {high - 1} words"
-            parts.append((name, (words >= low) & (words < high)))
-    return parts
-
-
-def _roc(labels: Any, chances: Any, card: Card) -> tuple[tuple[float, float], ...]:
-    """Points of the ROC curve (false positive rate, true positive rate); none unless binary with both labels."""
-    from sklearn.metrics import roc_curve
-
-    if len(card.task.labels) != 2 or len(set(labels.tolist())) < 2:
-        return ()
-    positive = card.task.positive_index
-    false, true, _ = roc_curve(labels == positive, chances[:, positive])
-    kept = sorted({*np.linspace(0, len(false) - 1, min(ROC_POINTS, len(false))).astype(int)})
-    return tuple((float(false[i]), float(true[i])) for i in kept)
+    count = len(card.task.labels)
+    curves = []
+    for label in [sample.positive] if count == 2 else range(count):
+        truth, chances = sample.labels == label, sample.probabilities[:, label]
+        if truth.all() or not truth.any():
+            continue
+        false, true, _ = roc_curve(truth, chances)
+        kept = sorted({*np.linspace(0, len(false) - 1, min(ROC_POINTS, len(false))).astype(int)})
+        points = tuple((float(false[i]), float(true[i])) for i in kept)
+        curves.append(RocCurve(label=card.task.labels[label], area=float(auc(false, true)), points=points))
+    return tuple(curves)
 
 
 def _examples(card: Card, worker: Any, tokenizer: Any) -> tuple[ExampleResult, ...]:
@@ -187,24 +172,16 @@ def _examples(card: Card, worker: Any, tokenizer: Any) -> tuple[ExampleResult, .
     )
 
 
-def _keep_predictions(
-    card: Card,
-    run: Run,
-    names: Sequence[str],
-    labels: Any,
-    chances: Any,
-    words: Any,
-    slices: Mapping[str, Sequence[str | None]],
-) -> None:
-    """One line a row: where it comes from, its label, each label's probability, its length in words, its slices."""
+def _keep_predictions(card: Card, run: Run, rows: Any, labels: Any, chances: Any, words: Any) -> None:
+    """One line a row: where it comes from, its label and length, what slices go by, and each label's probability."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = {"row": pa.array(list(names)), "label": pa.array(labels), "words": pa.array(words)}
+    columns = {"row": pa.array(rows["row"][:]), "label": pa.array(labels), "words": pa.array(words)}
+    carried = rows.with_format("arrow")
+    columns |= {name: carried[name][:] for name in rows.column_names if name.startswith(PREFIX)}
     for index, label in enumerate(card.task.labels):
         columns[f"probability_{label}"] = pa.array(chances[:, index])
-    for name, values in slices.items():
-        columns[f"slice_{name}"] = pa.array(list(values), pa.string())
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns), buffer, compression="zstd")
     write(run.predictions, buffer.getvalue())

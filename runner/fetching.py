@@ -106,6 +106,53 @@ def resolve(loaded: Loaded, role: Role) -> Pin | None:
     return make_pin(wanted, commit, {name: sha for name, sha in hashes.items() if sha is not None})
 
 
+def at_hand(loaded: Loaded, role: Role, pin: Pin | None = None) -> Snapshot | None:
+    """What is here of one of the card's inputs, without the Hub being asked; null for nothing. A base's weights aside.
+
+    Args:
+        loaded: The card.
+        role: Which input.
+        pin: What its lock says of it.
+
+    Raises:
+        InputError: The card names a folder that is not there, or what is here is not what was locked.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    wanted = inputs(loaded.card).get(role)
+    if wanted is None:
+        return None
+    patterns = _ROWS if role == "dataset" else _SMALL
+    if wanted.is_path or wanted.folder(loaded.file) is not None:
+        folder = _folder(loaded, wanted, patterns, pin)
+    else:
+        revision = pin.commit if pin is not None else wanted.revision
+        kind, named = _kind(role), [*patterns, "README.md"] if role == "dataset" else patterns
+        try:
+            found = snapshot_download(
+                wanted.name, repo_type=kind, revision=revision, allow_patterns=named, local_files_only=True
+            )
+        except (LocalEntryNotFoundError, HFValidationError):
+            return None
+        folder = Path(found)
+        if not any(next(folder.glob(sign), None) for sign in SIGNS[role]):
+            return None
+    # What was locked of a base is hashed with its weights.
+    return _snapshot(loaded, wanted, folder, patterns, pin if role != "base" else None)
+
+
+def require_weights(loaded: Loaded, folder: Path) -> None:
+    """Refuse a base's folder whose weights a run could not or may not read; they are not looked into.
+
+    Raises:
+        InputError: There are none, or only pickled ones and the card does not consent.
+    """
+    names = _names(folder)
+    _base_patterns(loaded, names)
+    _require_weights(loaded, names)
+
+
 def fetch(loaded: Loaded, role: Role, pin: Pin | None = None) -> Snapshot | None:
     """The files of one of the card's inputs."""
     return {"base": fetch_base, "tokenizer": fetch_tokenizer, "dataset": fetch_dataset}[role](loaded, pin)

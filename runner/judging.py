@@ -124,6 +124,16 @@ def prediction_interval(comparison: Comparison) -> tuple[float, float] | None:
     return comparison.mean - half, comparison.mean + half
 
 
+def further_seed_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """95% interval in which the value of a further seed is expected; none for one seed.
+
+    mean ± t(0.975, S−1) · s · √(1 + 1/S) over S seeds (Hahn and Meeker 1991, Statistical Intervals, section 4.7): what
+    `prediction_interval` gives for a claim of one seed. It rests on the seeds' values being normal.
+    """
+    mean = fmean(values)
+    return prediction_interval(compare(mean, mean, values))
+
+
 def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
     """95% interval of the mean over seeds: mean ± t·s/√S; none for one seed."""
     from scipy.stats import t
@@ -131,16 +141,6 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
     if len(values) < 2:
         return None
     half = float(t.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
-    return fmean(values) - half, fmean(values) + half
-
-
-def seed_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """95% interval in which one more seed is expected: mean ± t·s·√(1 + 1/S); none for one seed."""
-    from scipy.stats import t
-
-    if len(values) < 2:
-        return None
-    half = float(t.ppf(0.975, len(values) - 1)) * stdev(values) * math.sqrt(1 + 1 / len(values))
     return fmean(values) - half, fmean(values) + half
 
 

@@ -23,15 +23,21 @@ if TYPE_CHECKING:
 _SPECIAL = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
 
 
-def quiet() -> None:
-    """Silence what transformers and datasets say of themselves; this project says it once, and in its words."""
-    import datasets
+def quiet(rows: bool = True) -> None:
+    """Silence what transformers and datasets say of themselves; this project says it once, and in its words.
+
+    Args:
+        rows: Whether rows are going to be read; else datasets, which takes half a second, is not imported.
+    """
     import transformers
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    datasets.logging.set_verbosity_error()
-    datasets.disable_progress_bars()
+    if rows:
+        import datasets
+
+        datasets.logging.set_verbosity_error()
+        datasets.disable_progress_bars()
     # Notes from one library to another.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft")
     warnings.filterwarnings("ignore", message="Paged optimizers are not supported on CPU")
@@ -51,7 +57,7 @@ def load_tokenizer(folder: Path, card: Card) -> Any:
     # Without files, transformers 5 makes an empty tokenizer that knows no word.
     if not any(next(folder.glob(sign), None) for sign in ("tokenizer.json", "vocab.*", "*.model")):
         raise InputError(Problem("", "base.tokenizer", f"{name} holds no tokenizer; name a repo or folder that does"))
-    config = _config(folder, card) if (folder / "config.json").exists() else None
+    config = read_config(folder, card) if (folder / "config.json").exists() else None
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, config=config, trust_remote_code=False)
     except (ValueError, OSError, KeyError, TypeError) as error:
@@ -159,11 +165,11 @@ def from_architecture(card: Card, vocab_size: int | None = None, pad_token_id: i
     config = AutoConfig.for_model(
         **facts, **plugins.task(card.task.type).settings(card.task), pad_token_id=pad_token_id
     )
-    return _auto_class(card).from_config(config, dtype=getattr(torch, card.base.dtype))
+    return auto_class(card).from_config(config, dtype=getattr(torch, card.base.dtype))
 
 
-def planned(card: Card, base: Snapshot | None, vocabulary: int | None = None) -> Any:
-    """The classifier with its adapter on the meta device: exact sizes, no weights.
+def planned(card: Card, base: Snapshot | None, vocabulary: int | None = None) -> tuple[Any, int]:
+    """The classifier with its adapter on the meta device, exact sizes without weights; and the bytes of its base alone.
 
     Args:
         card: The card; its architecture counts, else that of the base's files.
@@ -171,6 +177,8 @@ def planned(card: Card, base: Snapshot | None, vocabulary: int | None = None) ->
         vocabulary: Tokens of a tokenizer that was trained on the spot; its largest size until then.
     """
     import torch
+
+    from runner import memory
 
     if isinstance(card.base.tokenizer, TrainedTokenizer):
         vocabulary = vocabulary or card.base.tokenizer.vocab_size
@@ -181,11 +189,14 @@ def planned(card: Card, base: Snapshot | None, vocabulary: int | None = None) ->
             model = from_architecture(card, vocabulary)
         else:
             assert base is not None
-            config = _labelled(_config(Path(base.path), card), card)
-            model = _auto_class(card).from_config(config, dtype=getattr(torch, card.base.dtype))
+            config = _labelled(read_config(Path(base.path), card), card)
+            model = auto_class(card).from_config(config, dtype=getattr(torch, card.base.dtype))
         if card.quantization is not None:
             model = model.float()  # as what is not quantized will be held
-        return _adapted(card, model)
+            quantizer = plugins.quantizer(card.quantization.type)
+            memory.hold_quantized(model, _heads(model.config.model_type), quantizer, card.quantization)
+        alone = memory.held(model.parameters())
+        return _adapted(card, model), alone
 
 
 def load(card: Card, base: Snapshot | None, folder: Path, scratch: Path) -> tuple[Any, Any]:
@@ -194,7 +205,7 @@ def load(card: Card, base: Snapshot | None, folder: Path, scratch: Path) -> tupl
 
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     if card.adapter is None:
-        model = _auto_class(card).from_pretrained(folder, trust_remote_code=False, use_safetensors=True, dtype="auto")
+        model = auto_class(card).from_pretrained(folder, trust_remote_code=False, use_safetensors=True, dtype="auto")
     else:
         from peft import PeftModel
 
@@ -246,10 +257,10 @@ def _from_folder(card: Card, folder: Path, tokenizer: Any, its_head: bool = Fals
     import torch
     from safetensors import SafetensorError
 
-    config = _config(folder, card)
+    config = read_config(folder, card)
     its_labels = tuple(config.id2label.values())
     if its_head:
-        _require_facts(card, config)
+        require_facts(card, config)
     config = _labelled(config, card)
     config.pad_token_id = tokenizer.pad_token_id  # a decoder's head reads the last token that is no padding
     heads = _heads(config.model_type)
@@ -260,7 +271,7 @@ def _from_folder(card: Card, folder: Path, tokenizer: Any, its_head: bool = Fals
         return Problem("", "base.model", f"{card.base.model} {message}")
 
     try:
-        model, loading = _auto_class(card).from_pretrained(
+        model, loading = auto_class(card).from_pretrained(
             folder,
             config=config,
             dtype=getattr(torch, card.base.dtype),
@@ -293,7 +304,7 @@ def _from_folder(card: Card, folder: Path, tokenizer: Any, its_head: bool = Fals
     return model if quantizer is None else quantizer.prepare(model)
 
 
-def _require_facts(card: Card, config: Any) -> None:
+def require_facts(card: Card, config: Any) -> None:
     """Refuse a base that is not what the card says of it: its plan would be another model's.
 
     Raises:
@@ -360,14 +371,14 @@ def _settle_head(
                 model._init_weights(module)
 
 
-def _auto_class(card: Card) -> Any:
+def auto_class(card: Card) -> Any:
     """The class of transformers that loads models of the card's task."""
     import transformers
 
     return getattr(transformers, plugins.task(card.task.type).AUTO_CLASS)
 
 
-def _config(folder: Path, card: Card) -> Any:
+def read_config(folder: Path, card: Card) -> Any:
     """The base's configuration; one without `model_type`, as old repos have, is read as the card's architecture."""
     from transformers import AutoConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING

@@ -35,7 +35,7 @@ class Task(Protocol):
         """What a model's configuration says of the labels."""
 
     def columns(self, loaded: Loaded, name: str, table: Any, label_map: dict[str, str]) -> Any:
-        """A split of the dataset with the columns of a run: the texts, `label` and `row`."""
+        """The rows of a split, in their order, with the columns of a run: the texts, `label` and `row`."""
 
     def encode(self, batch: Mapping[str, Sequence[str]], tokenizer: Any, card: Card) -> dict[str, Any]:
         """The model's inputs for a batch of such rows, not yet padded."""
@@ -61,6 +61,12 @@ class Quantizer(Protocol):
     def prepare(self, model: Any) -> Any:
         """Make the loaded model the frozen base of an adapter, in training and in scoring alike."""
 
+    def held_bytes(self, config: Any, outputs: int, inputs: int) -> int:
+        """Bytes of the quantized weight of a linear layer, whatever belongs to it included."""
+
+    def keeps_input(self, config: Any) -> bool:
+        """Whether such a layer, although frozen, keeps its input for the backward pass."""
+
 
 class Metric(Protocol):
     """A file of `runner/metrics`."""
@@ -70,8 +76,8 @@ class Metric(Protocol):
     AVERAGED: bool
     """Whether an averaging changes it."""
 
-    def compute(self, sample: Sample, averaging: str) -> float:
-        """The metric of the scored rows."""
+    def compute(self, sample: Sample, averaging: str) -> Any:
+        """The metric of the scored rows: one number, or one for each of their resamples."""
 
 
 def names(kind: str) -> list[str]:

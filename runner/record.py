@@ -112,6 +112,34 @@ class Point(Item):
     values: dict[str, float]
 
 
+class Estimate(Item):
+    """What a training will take on a machine.
+
+    Attributes:
+        name: The machine's device, or what the card calls it.
+        count: How many of them.
+        precision: Number type of the products there.
+        activation_bytes: Memory of what the forward pass of a batch keeps for the backward pass, every text at full
+            length, on each device.
+        peak_bytes: Most memory at one time on each device, above what the process takes before it has a model.
+        memory_bytes: Memory of a device; null where it is not known.
+        hours: Fewest and most hours of the training loop, without scoring; null where the device's speed is not known.
+    """
+
+    name: str
+    count: int
+    precision: str
+    activation_bytes: int
+    peak_bytes: int
+    memory_bytes: int | None
+    hours: tuple[float, float] | None
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether there is memory enough; null where that is not known."""
+        return None if self.memory_bytes is None else self.peak_bytes <= self.memory_bytes
+
+
 class Plan(Item):
     """What a run will do; see `runner.plan`.
 
@@ -127,10 +155,13 @@ class Plan(Item):
         optimizer: Optimizer, as it will run.
         parameters: Parameters of the model, the adapter's included.
         trainable: Parameters that are trained.
-        weight_bytes: Memory of the weights, quantized where declared.
+        weight_bytes: Memory of the base's weights, quantized where declared.
+        adapter_bytes: Memory of the weights that the adapter brings.
         gradient_bytes: Memory of the gradients.
         optimizer_bytes: Memory of the optimizer's state.
         training_flops: Products and sums of the matrix products over the training, at full length, upper bound.
+        here: What it will take on the machine it was planned for.
+        declared: What it would take on the declared hardware; null where the card names none, or a CPU.
         deviations: What will run otherwise than declared.
     """
 
@@ -146,9 +177,12 @@ class Plan(Item):
     parameters: int
     trainable: int
     weight_bytes: int
+    adapter_bytes: int
     gradient_bytes: int
     optimizer_bytes: int
     training_flops: float
+    here: Estimate
+    declared: Estimate | None
     deviations: tuple[Deviation, ...]
 
 
@@ -237,14 +271,98 @@ class SliceScores(Item):
     """Scores on a part of the split.
 
     Attributes:
-        name: Name of the part, for example `words < 50`.
+        name: Name of the part, for example `under 50 words` or `genre: horror`.
+        column: Column of the dataset that it goes by; null for the length in words.
         rows: Rows in it.
-        scores: Scores on them; empty where the part is empty.
+        scores: Scores on them; without those that need a label it has no rows of, and empty where it is empty.
     """
 
     name: str
+    column: str | None = None
     rows: int
     scores: tuple[Score, ...]
+
+
+class RocCurve(Item):
+    """A ROC curve, thinned for the plot.
+
+    Attributes:
+        label: The label, against all others.
+        area: Area under it.
+        points: False and true positive rates.
+    """
+
+    label: str
+    area: float
+    points: tuple[tuple[float, float], ...]
+
+
+class CalibrationBin(Item):
+    """Rows of about the same confidence.
+
+    Attributes:
+        rows: How many.
+        confidence: Mean probability of their predicted labels.
+        accuracy: Share of them whose prediction is right.
+        interval: Its sampling uncertainty.
+    """
+
+    rows: int
+    confidence: float
+    accuracy: float
+    interval: Interval
+
+
+class Calibration(Item):
+    """Whether the probabilities of the predicted labels are as often right as they say; see `runner.calibration`.
+
+    Attributes:
+        ece: Expected calibration error.
+        by_chance: What a calibrated model stays below on as many rows, 95 times of 100.
+        bins: Bins of equally many rows, by confidence.
+    """
+
+    ece: float
+    by_chance: float
+    bins: tuple[CalibrationBin, ...]
+
+
+class Latency(Item):
+    """Time of forward passes of single rows; see `runner.speed`.
+
+    Attributes:
+        rows: Rows that were timed.
+        median_ms: Their median, in milliseconds.
+        p95_ms: Their 95th percentile; null where they are too few for one.
+    """
+
+    rows: int
+    median_ms: float
+    p95_ms: float | None
+
+
+class Speed(Item):
+    """How fast the model scored.
+
+    Attributes:
+        device: Kind of the device.
+        device_name: Its name.
+        threads: Threads torch computed with on the CPU.
+        precision: Number type of the products.
+        batch_size: Rows scored at once in the pass over all rows.
+        rows_per_second: Of that pass, from tokens to probabilities.
+        tokens_per_second: Likewise, special tokens counted, padding not.
+        latency: Of single rows.
+    """
+
+    device: str
+    device_name: str
+    threads: int
+    precision: str
+    batch_size: int
+    rows_per_second: float
+    tokens_per_second: float
+    latency: Latency
 
 
 class ExampleResult(Item):
@@ -265,52 +383,6 @@ class ExampleResult(Item):
     probability: float
 
 
-class Bin(Item):
-    """Rows that the model was about equally sure of.
-
-    Attributes:
-        rows: How many.
-        confidence: Mean probability of the predicted label.
-        accuracy: Share of them that it was right about.
-    """
-
-    rows: int
-    confidence: float
-    accuracy: float
-
-
-class Calibration(Item):
-    """See `runner.calibration`.
-
-    Attributes:
-        error: Expected calibration error.
-        bins: From the least sure rows to the surest.
-    """
-
-    error: float
-    bins: tuple[Bin, ...]
-
-
-class Speed(Item):
-    """How fast the model scored; see `runner.speed`.
-
-    Attributes:
-        rows_per_second: Over the whole split, in batches.
-        tokens_per_second: The same, in tokens without padding.
-        batch_size: Rows of a batch.
-        latency_ms: Median time of a row alone, in ms.
-        latency_p95_ms: What 95% of them stay below.
-        latency_rows: Rows that were timed.
-    """
-
-    rows_per_second: float
-    tokens_per_second: float
-    batch_size: int
-    latency_ms: float
-    latency_p95_ms: float
-    latency_rows: int
-
-
 class EvaluationResult(Item):
     """What evaluation found.
 
@@ -321,12 +393,12 @@ class EvaluationResult(Item):
         loss: Mean cross-entropy, natural logarithm.
         loss_interval: Its sampling uncertainty.
         confusion: Rows by true label, columns by predicted label, in the order of `task.labels`.
-        roc: False and true positive rates of the positive class, for the plot; empty unless binary.
-        calibration: Whether it is right as often as it is sure.
+        roc: ROC curves of the positive class of two labels, else of every label; without labels that no row has.
+        calibration: Whether the probabilities can be believed.
         slices: Scores on parts.
         examples: The card's examples, run.
         seconds: Wall time of the scoring.
-        speed: How fast that was, and how fast a row alone is.
+        speed: Throughput of the scoring, and latency of single rows.
     """
 
     split: Split
@@ -335,7 +407,7 @@ class EvaluationResult(Item):
     loss: float
     loss_interval: Interval
     confusion: tuple[tuple[int, ...], ...]
-    roc: tuple[tuple[float, float], ...]
+    roc: tuple[RocCurve, ...]
     calibration: Calibration
     slices: tuple[SliceScores, ...]
     examples: tuple[ExampleResult, ...]
@@ -364,6 +436,7 @@ class Record(Item):
         deviations: What ran otherwise than declared.
         training: What training did; null until it is done.
         evaluation: What evaluation found; null until it is done.
+        rehearsal: Whether small stand-ins ran in the place of the card's inputs; `deviations` lists each.
     """
 
     format: int = 1
@@ -383,3 +456,4 @@ class Record(Item):
     deviations: tuple[Deviation, ...]
     training: TrainingResult | None = None
     evaluation: EvaluationResult | None = None
+    rehearsal: bool = False

@@ -70,9 +70,8 @@ def readme(card: Card, run: Run, audit: Audit) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(
-        md=escape, prose=prose, percent=percent, span=span, number=number, code=code, figure=figure
-    )
+    filters = (prose, percent, scored, span, number, rounded, code)
+    environment.filters.update({"md": escape, **{function.__name__: function for function in filters}})
     text = environment.get_template("model_card.md.jinja").render(
         front_matter=front_matter(card, shown),
         card=card,
@@ -137,14 +136,21 @@ def _digits(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def figure(value: float) -> str:
-    """A measured figure with three digits: `64,000`, `4.2`."""
-    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def percent(value: float | None) -> str:
     """A score with four digits, or a dash."""
     return "–" if value is None else f"{value:.4f}"
+
+
+def scored(score: Score | None) -> str:
+    """A score with its interval, or a dash."""
+    if score is None or score.interval is None:
+        return percent(score.value if score is not None else None)
+    return f"{percent(score.value)} ({span(score.interval)})"
+
+
+def rounded(value: float) -> str:
+    """A measurement with three significant digits: `4.32`, `235,000`."""
+    return f"{_digits(value):,.0f}" if value >= 100 else f"{_digits(value):g}"
 
 
 def span(interval: Any) -> str:
@@ -158,9 +164,10 @@ def span(interval: Any) -> str:
 def hyperparameters(card: Card, record: Record) -> list[tuple[str, str, str]]:
     """Every value of the recipe as it ran: path, value, and for a card with a source its status."""
     overridden = {d.root for d in record.deviations if d.overridden}
+    replaced = {d.field for d in record.deviations if record.rehearsal and not d.overridden}
     training = card.training.model_copy(update={"seed": record.seed})
     return [
-        (path, _shown(value), status_of(card, path, overridden) or "")
+        (path, _shown(value), "rehearsal" if path in replaced else status_of(card, path, overridden) or "")
         for path, value in leaves(card.model_copy(update={"training": training})).items()
         if path.startswith(_RECIPE) and needs_evidence(path, value)
     ]
@@ -193,8 +200,25 @@ def front_matter(card: Card, shown: Record) -> str:
     if _HUB_COMMIT.fullmatch(shown.dataset.revision):
         meta["datasets"] = [shown.dataset.name]
     assert shown.evaluation is not None
+    if not shown.rehearsal:
+        meta |= _results(card, shown)
+    meta["tags"] = [*card.readme.tags, "replicard", *(["rehearsal"] if shown.rehearsal else [])]
+    if not shown.rehearsal:
+        meta["model-index"] = [{"name": card.id, "results": model_index(card, shown)}]
+    stream = io.StringIO()
+    yaml = YAML()
+    yaml.width = 200
+    yaml.default_flow_style = False
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.dump(meta, stream)
+    return stream.getvalue()
+
+
+def _results(card: Card, shown: Record) -> dict[str, Any]:
+    """The metrics that were computed, and what the training emitted."""
+    assert shown.evaluation is not None
     names = [s.metric for s in shown.evaluation.scores if not s.metric.startswith("evaluate:")]
-    meta["metrics"] = list(dict.fromkeys(names))
+    meta: dict[str, Any] = {"metrics": list(dict.fromkeys(names))}
     if shown.training is not None and shown.training.energy is not None:
         energy = shown.training.energy
         meta["co2_eq_emissions"] = {
@@ -204,15 +228,7 @@ def front_matter(card: Card, shown: Record) -> str:
             "geographical_location": energy.intensity_source.partition(",")[0],
             "hardware_used": shown.machine.name,
         }
-    meta["tags"] = [*card.readme.tags, "replicard"]
-    meta["model-index"] = [{"name": card.id, "results": model_index(card, shown)}]
-    stream = io.StringIO()
-    yaml = YAML()
-    yaml.width = 200
-    yaml.default_flow_style = False
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.dump(meta, stream)
-    return stream.getvalue()
+    return meta
 
 
 def model_index(card: Card, shown: Record) -> list[dict[str, Any]]:
@@ -259,7 +275,7 @@ def _title(score: Score | Claim) -> str:
 
 def _command(card: Card, records: Sequence[Record], shown: Record) -> str:
     """The command that redoes the runs."""
-    words = ["replicard", "reproduce", card.id]
+    words = ["replicard", "rehearse" if shown.rehearsal else "reproduce", card.id]
     for d in shown.deviations:
         if d.overridden and d.field != "training.seed":
             words += ["--set", f"{d.field}={d.actual}"]

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.card import RUN_SECTIONS, Card, TrainedTokenizer
-from registry.errors import InputError
+from registry.errors import InputError, MissingError
 from registry.finding import all_cards
 from runner import deviations, fetching, locking, plugins, progress
 from runner import model as models
 from runner.data import load_parts, texts_of
 from runner.machine import detect, versions
 from runner.plan import make_plan, require_memory
-from runner.record import Machine, Plan, Record, Snapshot
+from runner.record import Deviation, Machine, Plan, Record, Snapshot
 from runner.runs import Run, exclusive, file_sha256, read_model, run_id, write_model
 from runner.tokens import tokenize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from registry.loading import Loaded
+    from registry.locking import Role
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Ready:
         tokenizer: The tokenizer's files, where they are not the base's.
         dataset: The dataset's files.
         run: Where the run's files lie.
+        substitutions: What stands in for what in a rehearsal; null in a reproduction.
     """
 
     loaded: Loaded
@@ -45,6 +48,7 @@ class Ready:
     tokenizer: Snapshot | None
     dataset: Snapshot
     run: Run
+    substitutions: tuple[Deviation, ...] | None = None
 
 
 def prepare(loaded: Loaded, root: Path, accept_deviations: bool) -> Ready:
@@ -57,15 +61,33 @@ def prepare(loaded: Loaded, root: Path, accept_deviations: bool) -> Ready:
     models.quiet()
     pins = locking.pins(loaded)
     machine = detect()
-    deviations.require_consent(loaded, deviations.before(loaded, machine), accept_deviations)
-    if loaded.card.base.architecture is not None and loaded.card.data.rows is not None:
-        require_memory(loaded, make_plan(loaded, machine), machine)
-    locking.tell_unpinned(loaded, pins)
-    base = fetching.fetch_base(loaded, pins.get("base"))
-    tokenizer = fetching.fetch_tokenizer(loaded, pins.get("tokenizer"))
-    dataset = fetching.fetch_dataset(loaded, pins.get("dataset"))
+    with _alternative(loaded):
+        deviations.require_consent(loaded, deviations.before(loaded, machine), accept_deviations)
+        if loaded.card.base.architecture is not None and loaded.card.data.rows is not None:
+            require_memory(loaded, make_plan(loaded, machine), machine)
+        locking.tell_unpinned(loaded, pins)
+        base = fetching.fetch_base(loaded, pins.get("base"))
+        tokenizer = fetching.fetch_tokenizer(loaded, pins.get("tokenizer"))
+        dataset = fetching.fetch_dataset(loaded, pins.get("dataset"))
     run = Run(root, loaded.card.id, run_id(loaded.card, base, tokenizer, dataset), loaded.card.training.seed)
     return Ready(loaded, machine, base, tokenizer, dataset, run)
+
+
+def for_seed(ready: Ready, loaded: Loaded) -> Ready:
+    """The same inputs for the card with another seed, which they do not hang on."""
+    return replace(ready, loaded=loaded, run=replace(ready.run, seed=loaded.card.training.seed))
+
+
+@contextlib.contextmanager
+def _alternative(loaded: Loaded) -> Iterator[None]:
+    """Where something needed is missing here, name what works without it."""
+    try:
+        yield
+    except MissingError as error:
+        *others, last = error.problems
+        name = loaded.card.id if all_cards().get(loaded.card.id) == loaded.file else loaded.file
+        message = f"{last.message}; `replicard rehearse {name}` tries a small one here"
+        raise MissingError([*others, replace(last, message=message)]) from None
 
 
 def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: bool = False) -> Record:
@@ -108,7 +130,7 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
         if stop_after_training:
             return record
         rows = tokenize(parts.splits[card.evaluation.split], tokenizer, card, "tokenize", keep=True)
-        found = evaluation.evaluate(card, plan, run, model, tokenizer, rows)
+        found = evaluation.evaluate(card, plan, ready.machine, run, model, tokenizer, rows)
         record = record.model_copy(update={"evaluation": found})
         plotting.plot(card, record, run)
         write_model(run.record, record)
@@ -180,7 +202,7 @@ def current_claims(record: Record) -> Card:
     return card.model_copy(update={**kept, "training": training, "evaluation": margin})
 
 
-def _begin(ready: Ready, plan: Any) -> Record:
+def _begin(ready: Ready, plan: Plan) -> Record:
     """The record of a run that begins now."""
     loaded = ready.loaded
     return Record(
@@ -197,12 +219,19 @@ def _begin(ready: Ready, plan: Any) -> Record:
         machine=ready.machine,
         kernels="reference",
         plan=plan,
-        deviations=(
-            *plan.deviations,
-            *deviations.of_inputs(loaded, {"base": ready.base, "tokenizer": ready.tokenizer, "dataset": ready.dataset}),
-            *deviations.of_rows(loaded.card, plan.rows),
-        ),
+        deviations=(*_of_inputs(ready, plan), *deviations.of_rows(loaded.card, plan.rows)),
+        rehearsal=ready.substitutions is not None,
     )
+
+
+def _of_inputs(ready: Ready, plan: Plan) -> Iterator[Deviation]:
+    """What is known to run otherwise than declared once all inputs are here."""
+    if ready.substitutions is not None:
+        yield from ready.substitutions
+        return
+    yield from plan.deviations
+    resolved: dict[Role, Snapshot | None] = {"base": ready.base, "tokenizer": ready.tokenizer, "dataset": ready.dataset}
+    yield from deviations.of_inputs(ready.loaded, resolved)
 
 
 def _tokenizer(ready: Ready, texts: Sequence[str]) -> Any:

@@ -19,19 +19,17 @@ if TYPE_CHECKING:
     from registry.vocabulary import Averaging
 
 RESAMPLES = 1000
-"""Bootstrap resamples of a result."""
+"""Bootstrap resamples."""
 
-SLICE_RESAMPLES = 200
-"""Bootstrap resamples of a slice, whose rows are few: the resampling adds little to its uncertainty."""
+_AT_ONCE = 2**18
+"""Numbers that resamples may take together: 2 MiB, which stay in a processor's caches."""
 
 
-def scores(sample: Sample, metrics: Sequence[Metric], resamples: int = RESAMPLES) -> tuple[Score, ...]:
+def scores(sample: Sample, metrics: Sequence[Metric]) -> tuple[Score, ...]:
     """Each metric with its interval; one that is undefined on these rows is left out."""
     found = []
     for metric in metrics:
-        score = (
-            _foreign(sample, metric) if metric.name.startswith("evaluate:") else _built_in(sample, metric, resamples)
-        )
+        score = _foreign(sample, metric) if metric.name.startswith("evaluate:") else _built_in(sample, metric)
         if score is not None and math.isfinite(score.value):
             found.append(score)
     return tuple(found)
@@ -42,33 +40,39 @@ def averaging_of(metric: Metric, labels: int) -> Averaging:
     return metric.averaging or ("positive" if labels == 2 else "macro")
 
 
-def bootstrap(sample: Sample, metric: plugins.Metric, averaging: str, resamples: int) -> Interval | None:
-    """95% percentile interval over rows drawn with replacement, seeded (Efron 1979, doi:10.1214/aos/1176344552)."""
-    from sklearn import config_context
+def bootstrap(sample: Sample, metric: plugins.Metric, averaging: str) -> Interval | None:
+    """95% percentile interval over rows drawn with replacement, seeded (Efron 1979, doi:10.1214/aos/1176344552).
 
+    None where the resamples hardly differ or are mostly undefined: of five rows that are all right every resample gives
+    1, which does not make the score certain.
+    """
     generator = np.random.default_rng(0)
-    with config_context(assume_finite=True, skip_parameter_validation=True):  # our own arrays, a thousand times
-        values = [metric.compute(sample.resampled(generator), averaging) for _ in range(resamples)]
-    finite = [value for value in values if math.isfinite(value)]
-    if len(finite) < resamples / 2:
+    cells = (1 + max(int(sample.labels.max()), int(sample.predicted.max()))) ** 2
+    most = max(1, _AT_ONCE // max(len(sample.labels), cells))
+    sizes = [min(most, RESAMPLES - done) for done in range(0, RESAMPLES, most)]
+    values = np.concatenate([metric.compute(sample.resampled(generator, size), averaging) for size in sizes])
+    finite = values[np.isfinite(values)]
+    if len(finite) < RESAMPLES / 2:
         return None
     low, high = np.quantile(finite, [0.025, 0.975])
-    return Interval(low=float(low), high=float(high), level=0.95, method=f"bootstrap, {resamples:,} resamples")
+    if low == high:
+        return None
+    return Interval(low=float(low), high=float(high), level=0.95, method=f"bootstrap, {RESAMPLES:,} resamples")
 
 
-def _built_in(sample: Sample, metric: Metric, resamples: int) -> Score:
+def _built_in(sample: Sample, metric: Metric) -> Score:
     plugin = plugins.metric(metric.name)
     assert sample.probabilities is not None
     averaging = averaging_of(metric, sample.probabilities.shape[1])
     rows = sample if plugin.SCORES else sample.merged()
-    value = plugin.compute(rows, averaging)
+    value = float(plugin.compute(rows, averaging))
     own = getattr(plugin, "interval", None)
     interval = own(rows, averaging) if own else None
     return Score(
         metric=metric.name,
         averaging=averaging if plugin.AVERAGED else None,
         value=value,
-        interval=interval or bootstrap(rows, plugin, averaging, resamples),
+        interval=interval or bootstrap(rows, plugin, averaging),
     )
 
 

@@ -1,53 +1,84 @@
-"""How fast a trained model scores: rows in batches, and one row alone."""
+"""How fast the model scores: the pass over all rows, and one row at a time."""
 
 from __future__ import annotations
 
 import time
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from runner.record import Speed
+import numpy as np
+
+from runner.record import Latency, Speed
 
 if TYPE_CHECKING:
-    from transformers import Trainer
+    from registry.card import Card
+    from runner.record import Machine, Plan
 
-ROWS, WARM = 64, 3
-SECONDS = 1.0
-"""Time after which no further row is timed, once there are ten."""
+ROWS = 100
+"""Rows that are scored one at a time, at most."""
+
+SECONDS = 0.5
+"""Time after which no further row is begun."""
+
+FEWEST_FOR_P95 = 20
+"""Rows below which there is no 95th percentile."""
+
+_WARM = 3
 
 
-def speed(worker: Trainer, rows: Any, seconds: float) -> Speed:
-    """Throughput of a scoring pass that is done, and the latency of single rows, timed one after the other.
-
-    A row's latency is the time from its tokens in memory to its scores there: collating, the copies, the forward pass.
+def speed(card: Card, plan: Plan, machine: Machine, trainer: Any, rows: Any, seconds: float) -> Speed:
+    """What a scoring pass took, by row and by token, and the latency of single rows.
 
     Args:
-        worker: The Trainer that scored.
-        rows: Tokenized rows.
-        seconds: What scoring all of them took.
+        card: The card.
+        plan: Its plan.
+        machine: The machine that scores.
+        trainer: The Trainer that scored.
+        rows: The tokenized rows it scored.
+        seconds: Wall time of that.
+    """
+    return Speed(
+        device=machine.device,
+        device_name=machine.name,
+        threads=machine.cpu_threads,
+        precision=plan.precision,
+        batch_size=card.training.eval_batch_size,
+        rows_per_second=len(rows) / seconds,
+        tokens_per_second=_tokens(rows) / seconds,
+        latency=_latency(trainer, rows),
+    )
+
+
+def _tokens(rows: Any) -> int:
+    """Tokens of the rows, special ones counted, padding not."""
+    import pyarrow.compute as pc
+
+    return int(pc.sum(pc.list_value_length(rows.with_format("arrow")["input_ids"][:])).as_py() or 0)
+
+
+def _latency(trainer: Any, rows: Any) -> Latency:
+    """Forward passes of single rows, tokenized and collated: from the batch in main memory to the logits there.
+
+    Three unmeasured passes come first; the rows are drawn at random, seeded.
     """
     import torch
 
-    names = [name for name in rows.column_names if name in worker.processing_class.model_input_names]
-    table = rows.select_columns(names)
-    model = worker.model.eval()
-    times: list[float] = []
-    with torch.no_grad(), worker.accelerator.autocast():
-        for index in range(WARM + min(ROWS, len(table))):
-            row = table[index % len(table)]
-            started = time.perf_counter()
-            inputs = worker.data_collator([row]).to(worker.accelerator.device)
-            model(**inputs).logits.float().cpu()  # waits for a device that computes on its own
-            times.append(time.perf_counter() - started)
-            if sum(times) > SECONDS and len(times) > WARM + 10:
-                break
-    timed = sorted(times[WARM:])
-    tokens = sum(map(len, table["input_ids"]))
-    return Speed(
-        rows_per_second=len(table) / seconds,
-        tokens_per_second=tokens / seconds,
-        batch_size=worker.args.per_device_eval_batch_size,
-        latency_ms=1000 * median(timed),
-        latency_p95_ms=1000 * timed[min(len(timed) - 1, int(0.95 * len(timed)))],
-        latency_rows=len(timed),
-    )
+    names = [name for name in rows.column_names if name in trainer.processing_class.model_input_names]
+    drawn = np.random.default_rng(0).permutation(len(rows))[:ROWS].tolist()
+    batches = [trainer.data_collator([{name: row[name] for name in names}]) for row in rows.select(drawn)]
+    model = trainer.model.eval()
+    found: list[float] = []
+
+    def score(batch: Any) -> float:
+        started = time.perf_counter()
+        with torch.no_grad(), trainer.accelerator.autocast():
+            model(**trainer._prepare_inputs(batch)).logits.cpu()  # the copy waits until they are computed
+        return time.perf_counter() - started
+
+    for batch in batches[:_WARM]:
+        score(batch)
+    for batch in batches:
+        found.append(score(batch))
+        if sum(found) > SECONDS:
+            break
+    p95 = float(np.quantile(found, 0.95)) if len(found) >= FEWEST_FOR_P95 else None
+    return Latency(rows=len(found), median_ms=1000 * float(np.median(found)), p95_ms=p95 and 1000 * p95)

@@ -1,42 +1,60 @@
-"""Calibration: by arithmetic that can be redone by hand."""
+"""Calibration: the error of models whose probabilities are known to be right or wrong."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from runner.calibration import calibrate
-from runner.record import Bin
+from runner.calibration import BINS, FEWEST, calibration
 
 
-def test_the_error_is_the_mean_distance_of_accuracy_and_confidence() -> None:
-    sure = np.array([0.6, 0.6, 0.9, 0.9])
-    found = calibrate(np.array([0, 1, 0, 0]), np.stack([sure, 1 - sure], axis=1))
-    # Four rows make bins of one: right by 0.4, wrong by 0.6, twice right by 0.1.
-    assert [part.rows for part in found.bins] == [1, 1, 1, 1]
-    assert found.error == pytest.approx((0.4 + 0.6 + 0.1 + 0.1) / 4)
-
-
-def test_bins_go_from_the_least_sure_rows_to_the_surest_and_hold_equally_many() -> None:
-    sure = np.linspace(0.5, 1, 40)
-    found = calibrate(np.zeros(40, dtype=np.int64), np.stack([sure, 1 - sure], axis=1))
-    assert [part.rows for part in found.bins] == [4] * 10
-    assert found.bins[0] == Bin(rows=4, confidence=float(sure[:4].mean()), accuracy=1.0)
-    assert found.error == pytest.approx(1 - sure.mean())
-
-
-@given(st.integers(1, 200), st.integers(2, 5), st.integers(0, 2**32 - 1))
-def test_the_error_is_a_share_and_no_row_is_lost(rows: int, labels: int, seed: int) -> None:
+def rows(count: int, seed: int, power: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Labels drawn from probabilities, and the odds of those to a power: above 1 the model is too sure of itself."""
     draw = np.random.default_rng(seed)
-    found = calibrate(draw.integers(0, labels, rows), draw.dirichlet(np.ones(labels), rows))
-    assert 0 <= found.error <= 1
-    assert sum(part.rows for part in found.bins) == rows
+    positive = draw.random(count)
+    labels = (draw.random(count) < positive).astype(np.int64)
+    odds = (positive / (1 - positive)) ** power
+    told = odds / (1 + odds)
+    return labels, np.stack([1 - told, told], axis=1)
 
 
-def test_chances_that_are_true_are_calibrated() -> None:
-    draw = np.random.default_rng(0)
-    chances = draw.dirichlet(np.ones(3), 20_000)
-    labels = (chances.cumsum(axis=1) > draw.random((20_000, 1))).argmax(axis=1)
-    assert calibrate(labels, chances).error < 0.02
+def test_the_error_is_the_mean_gap_of_bins_of_equally_many_rows() -> None:
+    # 20 rows at 0.6, half of them right, and 20 at 0.9, all right: the bins' gaps are 0.1 and 0.1.
+    confidence = np.repeat([0.6, 0.9], 20)
+    labels = np.concatenate([np.tile([0, 1], 10), np.zeros(20)]).astype(np.int64)
+    found = calibration(labels, np.stack([confidence, 1 - confidence], axis=1))
+    assert found.ece == pytest.approx(0.1)
+    assert [part.rows for part in found.bins] == [10, 10, 10, 10]
+    assert [part.confidence for part in found.bins] == pytest.approx([0.6, 0.6, 0.9, 0.9])
+    assert [part.accuracy for part in found.bins] == [0.5, 0.5, 1.0, 1.0]
+
+
+def test_a_calibrated_model_stays_below_what_chance_gives_19_times_of_20() -> None:
+    below = 0
+    for seed in range(100):
+        found = calibration(*rows(300, seed))
+        below += found.ece < found.by_chance
+    assert 88 <= below <= 100
+
+
+@pytest.mark.parametrize("power", [3.0, 0.3])
+def test_a_model_too_sure_or_too_modest_is_above_what_chance_gives(power: float) -> None:
+    found = calibration(*rows(2000, 0, power))
+    assert found.ece > 2 * found.by_chance
+    gaps = [part.confidence - part.accuracy for part in found.bins]
+    assert np.sign(np.mean(gaps)) == (1 if power > 1 else -1)
+
+
+@pytest.mark.parametrize(("count", "bins"), [(1, 1), (FEWEST, 1), (3 * FEWEST, 3), (1000, BINS)])
+def test_a_bin_has_ten_rows_where_there_are_so_many(count: int, bins: int) -> None:
+    found = calibration(*rows(count, 0))
+    assert len(found.bins) == bins
+    assert sum(part.rows for part in found.bins) == count
+
+
+def test_of_many_labels_the_predicted_one_counts() -> None:
+    chances = np.tile([0.2, 0.7, 0.1], (30, 1))
+    labels = np.asarray([1] * 21 + [0] * 9)
+    found = calibration(labels, chances)
+    assert sum(part.rows * part.accuracy for part in found.bins) == pytest.approx(21)
+    assert {round(part.confidence, 6) for part in found.bins} == {0.7}

@@ -13,7 +13,7 @@ import pytest
 from registry.architectures import Bert, DistilBert, Llama
 from registry.card import Card, Training
 from registry.errors import InputError
-from registry.vocabulary import CLAIMS, OPTIMIZERS, SCHEDULERS, SHARES, Averaging, DType
+from registry.vocabulary import CLAIMS, OPTIMIZERS, SCHEDULERS, SHARES, DType
 from runner import plugins
 from runner.plugins import load_card
 from runner.record import Snapshot
@@ -76,6 +76,8 @@ def load(tmp_path: Path, sections: dict[str, Any]) -> Loaded:
         ({"evaluation": {"metrics": ["evaluate:wer"]}}, "evaluation.metrics[0]", "say `trust: true` to allow it"),
         ({"evaluation": {"slices": {"words": [50, 50]}}}, "evaluation.slices.words", "bounds must rise"),
         ({"evaluation": {"slices": {"words": [200, 50]}}}, "evaluation.slices.words", "bounds must rise"),
+        ({"evaluation": {"slices": {"words": []}}}, "evaluation.slices", "give `words` or `columns`"),
+        ({"evaluation": {"slices": {"columns": ["a", "a"]}}}, "evaluation.slices.columns", "a column is given twice"),
         (
             {
                 "task": {"labels": ["a", "b", "c"]},
@@ -120,6 +122,7 @@ def test_a_broken_rule_is_said_at_its_path(bad: dict[str, Any], path: str, messa
         {"evaluation": {"metrics": [{"name": "f1", "averaging": "positive"}]}},
         {"task": {"labels": ["a", "b", "c"]}, "evaluation": {"metrics": [{"name": "f1", "averaging": "macro"}]}},
         {"evaluation": {"slices": {"words": [50]}}},
+        {"evaluation": {"slices": {"columns": ["genre", "label"]}}},
         {"reported": [{"metric": "f1", "value": "85%", "seeds": 5, "sd": 0.0}]},
         {"reported": [{"metric": "evaluate:wer", "value": "e.g., 3%"}]},
         {"examples": [{"text": "a", "label": "negative"}]},
@@ -179,12 +182,6 @@ def test_number_types_are_those_of_torch() -> None:
     import torch
 
     assert all(isinstance(getattr(torch, name), torch.dtype) for name in get_args(DType))
-
-
-def test_averagings_are_those_that_the_metrics_know() -> None:
-    from runner.metrics import SKLEARN_AVERAGE
-
-    assert set(get_args(Averaging)) == set(SKLEARN_AVERAGE)
 
 
 def test_every_metric_can_be_claimed() -> None:

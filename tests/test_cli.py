@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pty
 import re
@@ -10,9 +11,11 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from statistics import fmean, stdev
+from unittest import mock
 
 import pytest
-from command import CARD, records, replicard, write_card
+from command import CARD, Answer, records, replicard, write_card
 
 from runner.cli import VERBS
 
@@ -255,16 +258,51 @@ def test_seeds_that_are_none_are_refused(seeds: str, trained: Path) -> None:
     assert answer.line.startswith(f"--seeds {seeds}  write 0..4 or 1,2,3")
 
 
-def test_each_seed_is_a_run_of_its_own_and_the_table_is_over_all(tmp_path: Path) -> None:
-    card = write_card(tmp_path)
-    answer = replicard("reproduce", card, "--seeds", "0..1", "--runs", tmp_path / "runs", "-q")
+@pytest.fixture(scope="module")
+def over_seeds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Answer, Path, int]:
+    """What reproducing three seeds printed, the folder of runs, and how often the dataset was fetched and hashed."""
+    from runner import fetching
+
+    folder, fetch = tmp_path_factory.mktemp("seeds"), fetching.fetch_dataset
+    card = write_card(folder)
+    with mock.patch.object(fetching, "fetch_dataset", side_effect=fetch) as fetched:
+        answer = replicard("reproduce", card, "--seeds", "0..2", "--runs", folder / "runs", "-q")
     assert answer.code == 0
-    assert "2 seeds" in answer.out
-    first, second = records(tmp_path / "runs")
-    assert (first["seed"], second["seed"]) == (0, 1)
-    assert first["run_id"] == second["run_id"]
-    weights = [record["training"]["files"]["model/model.safetensors"] for record in (first, second)]
-    assert weights[0] != weights[1]
+    return answer, folder / "runs", fetched.call_count
+
+
+def test_each_seed_is_a_run_of_its_own(over_seeds: tuple[Answer, Path, int]) -> None:
+    _, runs, _ = over_seeds
+    made = records(runs)
+    assert [record["seed"] for record in made] == [0, 1, 2]
+    assert len({record["run_id"] for record in made}) == 1
+    assert len({record["training"]["files"]["model/model.safetensors"] for record in made}) == 3
+
+
+def test_the_seeds_of_a_set_share_inputs_that_are_hashed_once(over_seeds: tuple[Answer, Path, int]) -> None:
+    _, runs, hashed = over_seeds
+    assert hashed == 1
+    first, second, third = (record["dataset"] for record in records(runs))
+    assert first == second == third
+
+
+def test_audit_readme_and_terminal_say_what_a_further_seed_is_expected_to_give(
+    over_seeds: tuple[Answer, Path, int],
+) -> None:
+    answer, runs, _ = over_seeds
+    (file,) = runs.glob("tiny/*/audit.json")
+    accuracy, loss = json.loads(file.read_bytes())["summaries"]
+    assert (accuracy["metric"], loss["metric"]) == ("accuracy", "loss")
+    assert accuracy["values"] == [record["evaluation"]["scores"][0]["value"] for record in records(runs)]
+    values = [record["evaluation"]["loss"] for record in records(runs)]
+    mean, sd = fmean(values), stdev(values)
+    assert sd > 1e-4
+    assert (loss["values"], loss["mean"], loss["sd"]) == (values, pytest.approx(mean), pytest.approx(sd))
+    half = 4.3027 * sd * math.sqrt(1 + 1 / 3)  # t(0.975) of 2 degrees of freedom, by the table
+    assert loss["further"] == pytest.approx([mean - half, mean + half], rel=1e-5)
+    shown = "{:.4f} to {:.4f}".format(*loss["further"])
+    assert "3 seeds" in answer.out and "Further seed, 95%" in answer.out and shown in answer.out
+    assert shown in (file.parent / "README.md").read_text()
 
 
 # Consent
@@ -514,7 +552,8 @@ def test_the_four_class_card_trains_and_its_readme_holds_every_epoch(tmp_path: P
     assert len(record["evaluation"]["confusion"]) == 4
     (page,) = tmp_path.glob("quickstart-topics/*/README.md")
     assert "### By epoch, on the validation split" in page.read_text()
-    assert (page.parent / "seed42/plots/scores.png").exists()
+    plots = {path.stem for path in page.parent.glob("seed42/plots/*.png")}
+    assert plots == {"loss", "accuracy", "confusion_matrix", "roc", "calibration"}
 
 
 # The result table

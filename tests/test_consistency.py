@@ -214,6 +214,14 @@ BAD: dict[str, list[tuple[dict[str, Any], str, str, str]]] = {
             "warning",
         ),
     ],
+    "_slices_by_text": [
+        (
+            {"evaluation": {"slices": {"columns": ["genre", "text"]}}},
+            "evaluation.slices.columns[1]",
+            "'text' is the column of the texts; `words: [50, 200]` divides by length",
+            "error",
+        ),
+    ],
     "_averaging_of_two_labels": [
         (
             {
@@ -290,8 +298,9 @@ GOOD_ONES: dict[str, dict[str, Any]] = {
     "a new head": {"base": {"head": "new", "architecture": {**BERT, "num_labels": 5}}},
     "a kept head": {"base": {"head": "keep", "architecture": {**BERT, "num_labels": 2}}},
     "pairs": {**PAIRS, "examples": [{**EXAMPLE, "text_pair": "a play"}]},
+    "slices by a column": {"evaluation": {"slices": {"columns": ["genre", "label"]}}},
     "best by validation": {
-        "training": {"select": "best"},
+        "training": {"select": "best", "select_metric": "accuracy"},
         "evaluation": {"each_epoch": "validation"},
         "data": {"take": {"train": "a", "validation": "b", "test": "c"}},
     },

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.numbers import read_number
-from runner.judging import BADNESS, Verdict, compare, holm, judge, prediction_interval
+from runner.judging import BADNESS, Verdict, compare, further_seed_interval, holm, judge, prediction_interval
 
 
 def verdict(
@@ -64,6 +64,24 @@ def test_a_claim_outside_the_interval_but_within_the_margin_is_neither_lower_nor
 def test_one_seed_says_nothing_of_a_claim_without_a_spread() -> None:
     assert verdict("85%", [0.60]) == "inconclusive"
     assert prediction_interval(compare(0.845, 0.855, [0.60])) is None
+
+
+def test_a_further_seed_is_expected_around_the_mean() -> None:
+    # 4.303 × 0.01 × √(1 + 1/3)
+    found = further_seed_interval(THREE)
+    assert found == pytest.approx((0.85 - 0.04968, 0.85 + 0.04968), abs=1e-5)
+    assert further_seed_interval([0.85]) is None
+
+
+def test_a_further_seed_falls_where_it_is_expected_19_times_of_20() -> None:
+    draw = np.random.default_rng(0)
+    inside = 0
+    for _ in range(400):
+        *values, further = draw.normal(0.85, 0.01, size=6)
+        found = further_seed_interval(values)
+        assert found is not None
+        inside += found[0] <= further <= found[1]
+    assert abs(inside / 400 - 0.95) < 3 * math.sqrt(0.95 * 0.05 / 400)
 
 
 def test_one_seed_is_judged_by_the_spread_that_the_claim_states() -> None:

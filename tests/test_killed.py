@@ -77,10 +77,8 @@ def outcome(folder: Path) -> dict[str, Any]:
         for name in timed:
             del record[stage][name]
     del record["started"]
-    timed_lines = (
-        r"^(\d+ steps of .*|Expected calibration .*|  emissions: .*"
-        r"|- \*\*(Training time|Energy|Carbon emitted):\*\* .*)$"
-    )
+    timed = "Training time|Energy|Carbon emitted|Throughput|Latency of one row"
+    timed_lines = rf"^(\d+ steps of .*|  emissions: .*|- \*\*({timed}):\*\* .*)$"
     return {
         "files": {
             str(path.relative_to(folder.parent)): file_sha256(path)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from registry.card import Metric, Task
 from registry.errors import InputError, MissingError
-from runner import plugins
+from registry.vocabulary import Averaging
+from runner import plugins, scoring
 from runner.metrics import Sample, wilson
 from runner.scoring import averaging_of, bootstrap, scores
 
@@ -136,7 +137,7 @@ def test_a_metric_is_a_number_under_every_averaging(name: str) -> None:
 def test_a_metric_is_scikit_learn_s(name: str, labels: int) -> None:
     for seed in SEEDS:
         rows = sample(90, labels, seed)
-        for averaging in ["macro", "micro", "weighted", *(["positive"] if labels == 2 else [])]:
+        for averaging in get_args(Averaging) if labels == 2 else set(get_args(Averaging)) - {"positive"}:
             value = plugins.metric(name).compute(rows, averaging)
             assert value == pytest.approx(by_sklearn(name, averaging, rows), abs=1e-12), (seed, averaging)
 
@@ -209,15 +210,13 @@ def test_the_averaging_is_the_declared_one_else_by_the_number_of_labels() -> Non
 
 
 def test_a_score_names_its_averaging_only_where_there_is_one() -> None:
-    found = scores(sample(40, 2, 0), [Metric(name="accuracy"), Metric(name="f1")], resamples=20)
+    found = scores(sample(40, 2, 0), [Metric(name="accuracy"), Metric(name="f1")])
     assert [(score.metric, score.averaging) for score in found] == [("accuracy", None), ("f1", "positive")]
 
 
 def test_a_metric_that_is_undefined_on_the_rows_is_left_out() -> None:
     rows = sample(40, 2, 0)
-    only = rows.labels == 1
-    one_label = Sample(rows.labels[only], rows.predicted[only], rows.weights[only], rows.probabilities[only], 1)  # type: ignore[index]
-    found = scores(one_label, [Metric(name="roc_auc"), Metric(name="accuracy")], resamples=20)
+    found = scores(rows.part(rows.labels == 1), [Metric(name="roc_auc"), Metric(name="accuracy")])
     assert [score.metric for score in found] == ["accuracy"]
 
 
@@ -266,7 +265,7 @@ def test_a_bootstrap_interval_covers_as_often_as_it_says() -> None:
         right = draw.random(120) < 0.8
         labels = draw.integers(2, size=120)
         rows = Sample(labels, np.where(right, labels, 1 - labels), np.ones(120, dtype=np.int64), None, 1)
-        found = bootstrap(rows.merged(), accuracy, "positive", 200)
+        found = bootstrap(rows.merged(), accuracy, "positive")
         assert found is not None
         covered += found.low <= 0.8 <= found.high
     assert 0.88 <= covered / 150 <= 0.99
@@ -274,7 +273,56 @@ def test_a_bootstrap_interval_covers_as_often_as_it_says() -> None:
 
 def test_a_bootstrap_is_the_same_each_time() -> None:
     rows, f1 = sample(60, 2, 0).merged(), plugins.metric("f1")
-    assert bootstrap(rows, f1, "positive", 50) == bootstrap(rows, f1, "positive", 50)
+    assert bootstrap(rows, f1, "positive") == bootstrap(rows, f1, "positive")
+
+
+def test_a_perfect_score_of_few_rows_has_no_interval_rather_than_a_certain_one() -> None:
+    labels = np.asarray([0, 1, 1, 0, 1])
+    rows = Sample(labels, labels, np.ones(5, dtype=np.int64), np.eye(2)[labels], 1)
+    accuracy, f1, area = scores(rows, [Metric(name=name) for name in ("accuracy", "f1", "roc_auc")])
+    assert [score.value for score in (accuracy, f1, area)] == [1, 1, 1]
+    assert accuracy.interval is not None and accuracy.interval.low < 0.6
+    assert f1.interval is None and area.interval is None
+
+
+@pytest.mark.parametrize("labels", [2, 4])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_resample_s_value_is_scikit_learn_s_of_its_rows_written_out(name: str, labels: int) -> None:
+    metric = plugins.metric(name)
+    rows = sample(30, labels, 3)
+    held = rows if metric.SCORES else rows.merged()
+    drawn = held.resampled(np.random.default_rng(0), 40)
+    for averaging in ("macro", "micro", "weighted"):
+        values = metric.compute(drawn, averaging)
+        assert values.shape == (40,)
+        for value, times in zip(values, drawn.weights, strict=True):
+            written_out = Sample(
+                np.repeat(held.labels, times),
+                np.repeat(held.predicted, times),
+                np.ones(times.sum(), dtype=np.int64),
+                np.repeat(rows.probabilities, times, axis=0) if metric.SCORES else rows.probabilities,  # type: ignore[arg-type]
+                rows.positive,
+            )
+            if name == "roc_auc" and len(set(written_out.labels)) < labels:
+                assert np.isnan(value)
+            else:
+                assert value == pytest.approx(by_sklearn(name, averaging, written_out), abs=1e-12)
+
+
+def test_equal_scores_count_for_half_in_the_auc() -> None:
+    rows = sample(200, 2, 4)
+    coarse = np.round(rows.probabilities, 1)  # type: ignore[arg-type]
+    assert len(np.unique(coarse)) < 12
+    tied = replace(rows, probabilities=coarse)
+    value = plugins.metric("roc_auc").compute(tied, "positive")
+    assert value == pytest.approx(by_sklearn("roc_auc", "positive", tied), abs=1e-12)
+
+
+def test_the_bootstrap_of_many_rows_is_put_together_from_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    metric = plugins.metric("roc_auc")
+    whole = bootstrap(sample(300, 2, 0), metric, "positive")
+    monkeypatch.setattr(scoring, "_AT_ONCE", 300 * 7)
+    assert bootstrap(sample(300, 2, 0), metric, "positive") == whole
 
 
 @settings(max_examples=25, deadline=None)
@@ -282,7 +330,9 @@ def test_a_bootstrap_is_the_same_each_time() -> None:
 def test_resampled_rows_are_as_many(rows: int, labels: int, seed: int) -> None:
     whole = sample(rows, labels, seed)
     for held in (whole, whole.merged()):
-        assert held.resampled(np.random.default_rng(seed)).weights.sum() == rows
+        drawn = held.resampled(np.random.default_rng(seed), 5).weights
+        assert drawn.shape == (5, len(held.labels))
+        assert set(drawn.sum(axis=1)) == {rows}
 
 
 # Metrics of the evaluate package

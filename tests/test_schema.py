@@ -204,6 +204,7 @@ def test_every_form_of_a_value_is_taken_by_both(path: str, value: Any, folder: P
         ("training.scheduler", "linar"),
         ("training.warmup_steps", 10),  # beside `warmup_ratio`
         ("training.select", "best"),  # without `evaluation.each_epoch`
+        ("training.select_metric", "loss"),  # without `select: best`
         ("task.type", "text-clasification"),
         ("task.labels", ["a"]),
         ("task.labels", ["a", "a"]),
@@ -225,6 +226,7 @@ def test_every_form_of_a_value_is_taken_by_both(path: str, value: Any, folder: P
         ("evaluation.metrics", [{"name": "evaluate:some/metric"}]),
         ("evaluation.slices", {"words": [5, 5]}),
         ("evaluation.slices", {"columns": ["genre", "genre"]}),
+        ("evaluation.slices", {"words": []}),
         ("evaluation.slices", {}),
         ("reported.0.metric", "acuracy"),
         ("reported.0.value", True),

@@ -53,7 +53,7 @@ def same_weights(first: Run, second: Run) -> bool:
 
 def what_happened(record: Record) -> dict[str, Any]:
     """All of a record but times, places and whether it was resumed."""
-    timed = {"seconds", "energy", "resumed_from", "files", "speed"}
+    timed = {"seconds", "speed", "energy", "resumed_from", "files"}
     whole = record.model_dump(exclude={"started", "dataset", "base"})
     whole["training"] = {k: v for k, v in whole["training"].items() if k not in timed}
     whole["evaluation"] = {k: v for k, v in whole["evaluation"].items() if k not in timed}
@@ -375,6 +375,41 @@ def test_predictions_are_the_rows_with_the_model_s_own_probabilities(
 
 
 @pytest.mark.usefixtures("rows")
+def test_throughput_is_of_the_scoring_pass_and_latency_of_single_rows(
+    write_card: Callable[..., Loaded], reproduce: Callable[..., Record], tmp_path: Path
+) -> None:
+    record = reproduce(write_card(training={"epochs": 1}))
+    assert record.evaluation is not None
+    speed, seconds = record.evaluation.speed, record.evaluation.seconds
+    run = Run(tmp_path / "runs", record.card_id, record.run_id, record.seed)
+    tokenizer = AutoTokenizer.from_pretrained(run.model)
+    texts = [json.loads(line)["text"] for line in (tmp_path / "rows" / "test.jsonl").read_text().splitlines()]
+    tokens = sum(map(len, tokenizer(texts, truncation=True, max_length=24)["input_ids"]))
+    assert speed.rows_per_second * seconds == pytest.approx(24)
+    assert speed.tokens_per_second * seconds == pytest.approx(tokens)
+    assert (speed.device, speed.precision, speed.batch_size, speed.threads) == ("cpu", "fp32", 16, 1)
+    assert speed.latency.rows == 24 and speed.latency.p95_ms is not None
+    assert 0 < speed.latency.median_ms <= speed.latency.p95_ms
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_few_rows_have_no_95th_percentile(
+    write_card: Callable[..., Loaded], reproduce: Callable[..., Record]
+) -> None:
+    record = reproduce(write_card(data={"limit": {"test": 6}}, training={"epochs": 1}))
+    assert record.evaluation is not None
+    assert (record.evaluation.speed.latency.rows, record.evaluation.speed.latency.p95_ms) == (6, None)
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_training_that_diverged_is_told_in_one_line(
+    write_card: Callable[..., Loaded], reproduce: Callable[..., Record]
+) -> None:
+    with pytest.raises(InputError, match="gives no numbers for 24 of 24 rows: its training diverged; lower it"):
+        reproduce(write_card(training={"epochs": 1, "learning_rate": 1e30}))
+
+
+@pytest.mark.usefixtures("rows")
 def test_the_mean_training_loss_is_that_of_all_steps(
     write_card: Callable[..., Loaded], reproduce: Callable[..., Record]
 ) -> None:
@@ -394,62 +429,6 @@ def test_scores_by_length_cover_all_rows(write_card: Callable[..., Loaded], repr
     ]  # fmt: skip
     assert sum(part.rows for part in record.evaluation.slices) == 24
     assert record.evaluation.slices[-1].scores == ()
-
-
-def test_the_values_of_a_column_make_slices_whatever_splits_the_rows(
-    write_rows: Callable[..., Path],
-    write_card: Callable[..., Loaded],
-    reviews: Callable[..., Any],
-    reproduce: Callable[..., Record],
-    tmp_path: Path,
-) -> None:
-    genres = ["drama", "drama", None, "comedy"]
-    rows = [{**row, "genre": genres[index % 4], "year": 1990 + index} for index, row in enumerate(reviews(48))]
-    write_rows(train=rows, test=rows)
-    slices = {"columns": ["genre", "year"]}
-    record = reproduce(
-        write_card(evaluation={"slices": slices}, data={"pool": ["train", "test"], "split": {"test": 0.5}})
-    )
-    assert record.evaluation is not None
-    found = {part.name: part.rows for part in record.evaluation.slices}
-    run = Run(tmp_path / "runs", record.card_id, record.run_id, record.seed)
-    table = pq.read_table(run.predictions).to_pylist()
-    kept = [row["slice_genre"] for row in table]
-    assert {name: found[name] for name in ("genre = drama", "genre = comedy", "no genre")} == {
-        "genre = drama": kept.count("drama"), "genre = comedy": kept.count("comedy"), "no genre": kept.count(None),
-    }  # fmt: skip
-    own = {f"{name}:{index}": row["genre"] for name in ("train", "test") for index, row in enumerate(rows)}
-    assert kept == [own[row["row"]] for row in table]
-    years = [name for name in found if name.startswith("year")]
-    assert len(years) == 21
-    assert years[-1].endswith("other values")
-    assert sum(found[name] for name in years) == 48
-    scores = next(part for part in record.evaluation.slices if part.name == "genre = drama").scores
-    assert scores[0].interval is not None
-
-
-def test_a_column_for_slices_that_is_not_there_is_refused_with_the_nearest(
-    write_rows: Callable[..., Path],
-    write_card: Callable[..., Loaded],
-    reviews: Callable[..., Any],
-    prepare: Callable[..., Ready],
-) -> None:
-    rows = [{**row, "genre": "drama"} for row in reviews(8)]
-    write_rows(train=rows, test=rows)
-    ready = prepare(write_card(evaluation={"slices": {"columns": ["genres"]}}))
-    with pytest.raises(InputError, match=r"evaluation.slices.columns: rows has no column 'genres' .*`genre`"):
-        reproducing.train_and_evaluate(ready)
-
-
-@pytest.mark.usefixtures("rows")
-def test_speed_is_that_of_the_scored_rows(write_card: Callable[..., Loaded], reproduce: Callable[..., Record]) -> None:
-    record = reproduce(write_card())
-    assert record.evaluation is not None
-    speed = record.evaluation.speed
-    assert speed.rows_per_second == pytest.approx(24 / record.evaluation.seconds)
-    assert 3 < speed.tokens_per_second / speed.rows_per_second <= 24  # tokens of a text
-    assert 0 < speed.latency_ms <= speed.latency_p95_ms < 1000
-    assert (speed.batch_size, speed.latency_rows) == (16, 24)
 
 
 @pytest.mark.usefixtures("rows")

@@ -14,8 +14,8 @@ from runner.cli.app import app
 from runner.cli.failures import fail
 
 VERBS = (
-    "ls", "show", "init", "validate", "schema", "diff", "lock", "plan", "reproduce", "train", "evaluate", "audit",
-    "render", "predict", "merge",
+    "ls", "show", "init", "validate", "schema", "diff", "lock", "plan", "rehearse", "reproduce", "train", "evaluate",
+    "audit", "render", "predict", "merge",
 )  # fmt: skip
 """Files of this folder, in the order of `--help`."""
 

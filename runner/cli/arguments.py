@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from registry.loading import Loaded
+    from runner.reproducing import Ready
 
 CardArgument = Annotated[
     str, typer.Argument(metavar="CARD", help="A card's id, a path, or a glob.", show_default=False)
@@ -126,6 +127,15 @@ def seeded(loaded: Loaded, seeds: str | None) -> list[Loaded]:
         for seed in wanted
     }
     return [replace(loaded, card=cards[seed], overrides=told[seed]) for seed in wanted]
+
+
+def prepared(loaded: Loaded, seeds: str | None, accept: bool, runs: Path) -> list[Ready]:
+    """The card with its inputs, once for each seed; the inputs are fetched and hashed once."""
+    from runner.reproducing import for_seed, prepare
+
+    first, *others = seeded(loaded, seeds)
+    ready = prepare(first, runs, consent(first, accept))
+    return [ready, *(for_seed(ready, other) for other in others)]
 
 
 def consent(loaded: Loaded, accept: bool) -> bool:

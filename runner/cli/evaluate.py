@@ -12,10 +12,9 @@ from runner.cli.arguments import (
     RunsOption,
     SeedsOption,
     SetOption,
-    consent,
     load,
     one_file,
-    seeded,
+    prepared,
     set_quiet,
 )
 from runner.cli.output import span, table
@@ -31,12 +30,11 @@ def evaluate(
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Evaluate what `train` trained."""
-    from runner.reproducing import prepare, require_trained, train_and_evaluate
+    from runner.reproducing import require_trained, train_and_evaluate
 
     set_quiet(quiet)
     loaded = load(one_file(card), set_)
-    for one in seeded(loaded, seeds):
-        ready = prepare(one, runs, consent(one, accept))
+    for ready in prepared(loaded, seeds, accept, runs):
         require_trained(ready)
         record = train_and_evaluate(ready)
         assert record.evaluation is not None

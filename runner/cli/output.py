@@ -53,6 +53,7 @@ def print_audit(result: Audit, card: Card) -> None:
         card: The card whose claims it judged.
     """
     rows: list[list[str]] = []
+    several = len(result.seeds) > 1
     shown: set[int] = set()
     beside = _beside(result, card)
     for number, line in enumerate(result.summaries):
@@ -64,13 +65,15 @@ def print_audit(result: Audit, card: Card) -> None:
                 f"{line.metric} ({line.averaging})" if line.averaging not in (None, "positive") else line.metric,
                 ", ".join(f.reported for f in findings) or "–",
                 f"{line.mean:.4f}" + (f" ± {line.sd:.4f}" if line.sd is not None else ""),
-                f"{line.interval[0]:.4f} to {line.interval[1]:.4f}" if line.interval else "",
+                _ends(line.interval),
+                *([_ends(line.further)] if several else []),
                 ", ".join(f.verdict for f in findings) or "not reported",
             ]
         )
-    seeds = f"{len(result.seeds)} seeds" if len(result.seeds) > 1 else f"seed {result.seeds[0]}"
+    seeds = f"{len(result.seeds)} seeds" if several else f"seed {result.seeds[0]}"
     title = f"{result.card_id} ({result.split}, {result.rows:,} rows, {seeds})"
-    table([title, "Reported", "Reproduced", "95% interval", "Verdict"], rows)
+    intervals = ["Mean, 95%", "Further seed, 95%"] if several else ["95% interval"]
+    table([title, "Reported", "Reproduced", *intervals, "Verdict"], rows)
     for index, finding in enumerate(result.findings):
         what = finding.metric + (f" ({finding.split})" if finding.split not in (None, result.split) else "")
         verdict = "" if index in shown else f"{finding.verdict}: "
@@ -99,7 +102,11 @@ def _beside(result: Audit, card: Card) -> dict[int, int]:
 
 def span(interval: Any) -> str:
     """An interval, where there is one."""
-    return f"{interval.low:.4f} to {interval.high:.4f}" if interval else ""
+    return _ends((interval.low, interval.high)) if interval else ""
+
+
+def _ends(ends: tuple[float, float] | None) -> str:
+    return f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else ""
 
 
 def short(file: Path) -> str:

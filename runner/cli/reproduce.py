@@ -17,9 +17,8 @@ from runner.cli.arguments import (
     RunsOption,
     SeedsOption,
     SetOption,
-    consent,
     load_all,
-    seeded,
+    prepared,
     set_quiet,
 )
 from runner.cli.failures import fail
@@ -67,15 +66,13 @@ def _reproduce(
     """One card, all its seeds; the result as JSON, printed for people unless that is wanted."""
     from runner.audit import audit as make_audit
     from runner.rendering import render as write_readme
-    from runner.reproducing import prepare, train_and_evaluate
+    from runner.reproducing import train_and_evaluate
     from runner.runs import over_all_seeds
 
-    accepted = consent(loaded, accept)
-    done = []
-    for one in seeded(loaded, seeds):
-        ready = prepare(one, runs, accepted)
-        done.append((ready.run, train_and_evaluate(ready, fresh)))
-    run, _ = done[0]  # the first seed is the one that stands for the card
+    inputs = prepared(loaded, seeds, accept, runs)
+    for ready in inputs:
+        train_and_evaluate(ready, fresh)
+    run = inputs[0].run  # the first seed is the one that stands for the card
     with over_all_seeds(run):
         result = make_audit(loaded.card, run)
         page = write_readme(loaded.card, run, result)

@@ -15,10 +15,9 @@ from runner.cli.arguments import (
     RunsOption,
     SeedsOption,
     SetOption,
-    consent,
     load,
     one_file,
-    seeded,
+    prepared,
     set_quiet,
 )
 
@@ -34,11 +33,10 @@ def train(
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Train a card; what was begun is resumed."""
-    from runner.reproducing import prepare, train_and_evaluate
+    from runner.reproducing import train_and_evaluate
 
     set_quiet(quiet)
     loaded = load(one_file(card), set_)
-    for one in seeded(loaded, seeds):
-        ready = prepare(one, runs, consent(one, accept))
+    for ready in prepared(loaded, seeds, accept, runs):
         train_and_evaluate(ready, fresh, stop_after_training=True)
         typer.echo(f"trained {ready.run}: {ready.run.model}")

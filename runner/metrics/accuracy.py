@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from runner.metrics import wilson
+from runner.metrics import counts, wilson
 
 if TYPE_CHECKING:
     from runner.metrics import Sample
@@ -14,11 +14,10 @@ SCORES = False
 AVERAGED = False
 
 
-def compute(sample: Sample, averaging: str) -> float:
+def compute(sample: Sample, averaging: str) -> Any:
     """Accuracy in [0, 1]."""
-    from sklearn.metrics import accuracy_score
-
-    return float(accuracy_score(sample.labels, sample.predicted, sample_weight=sample.weights))
+    found = counts(sample)
+    return found.hits.sum(axis=-1) / found.true.sum(axis=-1)
 
 
 def interval(sample: Sample, averaging: str) -> Interval | None:

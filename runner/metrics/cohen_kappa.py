@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
+
+from runner.metrics import counts, ratio
 
 if TYPE_CHECKING:
     from runner.metrics import Sample
@@ -11,8 +14,9 @@ SCORES = False
 AVERAGED = False
 
 
-def compute(sample: Sample, averaging: str) -> float:
-    """The coefficient in [-1, 1]."""
-    from sklearn.metrics import cohen_kappa_score
-
-    return float(cohen_kappa_score(sample.labels, sample.predicted, sample_weight=sample.weights))
+def compute(sample: Sample, averaging: str) -> Any:
+    """The coefficient in [-1, 1]; NaN where all rows are of one label and predicted so."""
+    found = counts(sample)
+    total = found.true.sum(axis=-1)
+    agreeing, by_chance = found.hits.sum(axis=-1), (found.true * found.predicted).sum(axis=-1) / total
+    return ratio(agreeing - by_chance, total - by_chance, math.nan)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from runner.metrics import counts, ratio
 
 if TYPE_CHECKING:
     from runner.metrics import Sample
@@ -11,8 +13,15 @@ SCORES = False
 AVERAGED = False
 
 
-def compute(sample: Sample, averaging: str) -> float:
-    """The coefficient in [-1, 1]."""
-    from sklearn.metrics import matthews_corrcoef
+def compute(sample: Sample, averaging: str) -> Any:
+    """The coefficient in [-1, 1] of any number of labels (Gorodkin 2004, doi:10.1016/j.compbiolchem.2004.09.006).
 
-    return float(matthews_corrcoef(sample.labels, sample.predicted, sample_weight=sample.weights))
+    0 where all rows are of one label, or predicted so.
+    """
+    import numpy as np
+
+    found = counts(sample)
+    total, hits = found.true.sum(axis=-1), found.hits.sum(axis=-1)
+    both = hits * total - (found.true * found.predicted).sum(axis=-1)
+    true, predicted = (total**2 - (rows**2).sum(axis=-1) for rows in (found.true, found.predicted))
+    return ratio(both, np.sqrt(true.astype(np.float64) * predicted), 0.0)

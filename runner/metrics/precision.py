@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from runner.metrics import wilson
+from runner.metrics import averaged, counts, wilson
 
 if TYPE_CHECKING:
     from runner.metrics import Sample
@@ -14,11 +14,10 @@ SCORES = False
 AVERAGED = True
 
 
-def compute(sample: Sample, averaging: str) -> float:
+def compute(sample: Sample, averaging: str) -> Any:
     """Precision in [0, 1]; 0 where it is undefined."""
-    from sklearn.metrics import precision_score
-
-    return float(precision_score(**sample.arguments(averaging)))
+    found = counts(sample)
+    return averaged(found.hits, found.predicted, found, sample, averaging)
 
 
 def interval(sample: Sample, averaging: str) -> Interval | None:

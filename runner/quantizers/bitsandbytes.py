@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
@@ -67,3 +68,22 @@ def prepare(model: Any) -> Any:
             module.support_avx512bf16_for_cpu = False
     # Checkpointing trades time for memory and is no part of any card.
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+
+
+def held_bytes(config: Config, outputs: int, inputs: int) -> int:
+    """Bytes of the weight of a linear layer with its scales.
+
+    4-bit weights carry one fp32 scale for 64 of them; with double quantization one 8-bit scale for 64 and one fp32 for
+    256 of those. 8-bit ones carry one fp32 scale a row.
+    """
+    if config.bits == 8:
+        return outputs * inputs + 4 * outputs
+    scales = math.ceil(outputs * inputs / 64)
+    return math.ceil(outputs * inputs / 2) + (
+        scales + 4 * math.ceil(scales / 256) if config.double_quant else 4 * scales
+    )
+
+
+def keeps_input(config: Config) -> bool:
+    """Whether a frozen layer keeps its input for the backward pass: the 8-bit product of bitsandbytes 0.50 does."""
+    return config.bits == 8

@@ -35,8 +35,6 @@ def settings(config: Config) -> dict[str, Any]:
 def columns(loaded: Loaded, name: str, table: Any, label_map: dict[str, str]) -> Any:
     """A split of the dataset with columns `text`, `text_pair` (for pairs), `label` (index into the labels) and `row`.
 
-    Columns that slices are made by are kept under `slice <name>`, their values as text, null where there is none.
-
     Args:
         loaded: The card.
         name: The split.
@@ -55,14 +53,8 @@ def columns(loaded: Loaded, name: str, table: Any, label_map: dict[str, str]) ->
         if column not in table.column_names:
             message = f"{data.dataset} has no column {column!r} in {name}; {did_you_mean(column, table.column_names)}"
             problems.append(Problem(loaded.where(f"data.{key}"), f"data.{key}", message))
-    slices = (card.evaluation.slices.columns or ()) if card.evaluation.slices is not None else ()
-    for column in slices:
-        if column not in table.column_names:
-            message = f"{data.dataset} has no column {column!r} in {name}; {did_you_mean(column, table.column_names)}"
-            problems.append(Problem(loaded.where("evaluation.slices.columns"), "evaluation.slices.columns", message))
     if problems:
         raise InputError(problems)
-    kept = {f"slice {column}": [None if v is None else str(v) for v in table[column][:]] for column in slices}
     texts = {key: table[column][:] for key, column in sources.items()}
     for key, found in texts.items():
         bad = next((index for index, text in enumerate(found) if not isinstance(text, str)), None)
@@ -73,13 +65,12 @@ def columns(loaded: Loaded, name: str, table: Any, label_map: dict[str, str]) ->
         raise InputError(problems)
     labels, feature = table[data.label][:], table.features[data.label]
     index_of = _label_index(loaded, labels, feature.names if isinstance(feature, ClassLabel) else None, label_map)
-    features = {key: Value("string") for key in (*texts, *kept)}
+    features = {key: Value("string") for key in texts}
     return Dataset.from_dict(
         {
             **texts,
             "label": [index_of[label] for label in labels],
             "row": [f"{name}:{index}" for index in range(len(labels))],
-            **kept,
         },
         features=Features({**features, "label": ClassLabel(names=list(card.task.labels)), "row": Value("string")}),
     )
