@@ -32,9 +32,9 @@ def rehearse(
     quiet: QuietOption = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Run cards end to end with a small model and a few rows, to know that they work; nothing is fetched.
+    """Run cards end to end with a small model and few rows.
 
-    Training, evaluation, audit and README are those of `reproduce`, with the same model class, adapter, quantizer,
+    It shows that a card works, before a GPU is rented; nothing is fetched. Training, evaluation, audit and README are those of `reproduce`, with the same model class, adapter, quantizer,
     optimizer and schedule; the saved model is loaded again, and what would be published is listed. The scores mean
     nothing. It takes about a minute a card, on a CPU too.
     """

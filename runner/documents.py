@@ -1,0 +1,111 @@
+"""A card as a document: its claims, tables and facts in the form that the claim checks know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from registry.document import FACTS, Document, Fact, Place, Result, Row, Table
+from registry.evidence import source_text
+from registry.numbers import read_number
+from runner.data import SPLITS, split_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.card import Card, Claim
+    from registry.evidence import Evidence
+    from registry.loading import Loaded
+
+_ROWS = {"train": "rows.train", "validation": "rows.validation", "test": "rows.test"}
+
+
+def of_card(loaded: Loaded) -> Document:
+    """The document of a card: values with their evidence, so that findings point into the source where it says them."""
+    card, name = loaded.card, str(loaded.file)
+    text = (source_text(card.source, loaded.file)[0] if card.source is not None else None) or ""
+    return Document(
+        name=name,
+        text=text,
+        results=tuple(_result(loaded, index, claim) for index, claim in enumerate(card.reported)),
+        tables=tuple(_tables(loaded)),
+        facts=tuple(_facts(loaded)),
+        card=card,
+    )
+
+
+def _place(loaded: Loaded, path: str) -> Place:
+    """Where a value's words stand in the source; else where it stands in the card."""
+    found = _evidence(loaded, path)
+    source = loaded.card.source
+    if found is None or found.start is None or source is None:
+        return Place(loaded.where(path))
+    where = f"{loaded.file.parent / source.readme}:{found.line}:{found.column}"
+    return Place(where, found.start, found.start + len(found.words.partition(" … ")[0]))
+
+
+def _evidence(loaded: Loaded, path: str) -> Evidence | None:
+    return loaded.evidence.get(path)
+
+
+def _result(loaded: Loaded, index: int, claim: Claim) -> Result:
+    path = f"reported[{index}]"
+    return Result(
+        metric=claim.metric,
+        number=claim.number,
+        place=_place(loaded, f"{path}.value"),
+        split=claim.split,
+        averaging=claim.averaging,
+        label=claim.label,
+        rows=claim.n,
+        epoch=claim.epoch,
+        step=claim.step,
+        headline=claim.headline,
+        # Those of one moment on one split, written by one hand: what is an example is none of the results.
+        group=hash((claim.split, claim.epoch, claim.step, claim.number.placeholder)),
+        field=path,
+        placeholder=claim.number.placeholder,
+    )
+
+
+def _tables(loaded: Loaded) -> Iterator[Table]:
+    table = loaded.card.epoch_table
+    if table is None:
+        return
+    place = _place(loaded, "epoch_table.rows")
+    rows = []
+    for row in table.rows:
+        cells = {name: read_number(cell) for name, cell in zip(table.columns, row, strict=True) if cell is not None}
+        epoch, step = (cells.pop(name, None) for name in ("epoch", "step"))
+        rows.append(Row(epoch, step, cells, place))
+    yield Table(tuple(rows), table.split, place)
+
+
+def _facts(loaded: Loaded) -> Iterator[Fact]:
+    card = loaded.card
+    for name, path in FACTS.items():
+        value = _at(card, path) if path else None
+        if value is None or value == ():
+            continue
+        found = _evidence(loaded, path)
+        status = found.status if found is not None and found.status != "overridden" else "stated"
+        yield Fact(name, value, found.words if found is not None else str(value), _place(loaded, path), status)
+    if card.data.rows is not None:
+        stated = {name: value for name in SPLITS if (value := getattr(card.data.rows, name)) is not None}
+        try:
+            rows = split_rows(card.data, stated)
+        except KeyError:
+            return
+        for split, name in _ROWS.items():
+            if rows[split] > 0:
+                path = "data.split" if card.data.split is not None else "data.rows"
+                yield Fact(name, rows[split], f"{rows[split]:,} rows", _place(loaded, path), "derived")
+
+
+def _at(card: Card, path: str) -> Any:
+    """The value at a dotted path; null where a section on the way is."""
+    value: Any = card
+    for part in path.split("."):
+        value = getattr(value, part, None)
+        if value is None:
+            return None
+    return value
