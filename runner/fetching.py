@@ -295,6 +295,24 @@ def _download(name: str, kind: str, revision: str | None, patterns: list[str], w
         )
 
 
+def fetch_readme(name: str) -> bytes:
+    """The model card of a repo of the Hub, as it is there now; offline, as it is in the cache.
+
+    Args:
+        name: The repo, `owner/name`.
+
+    Raises:
+        InputError: There is no such repo, or it has no model card.
+        MissingError: It cannot be reached or may not be read from here.
+    """
+    where = Problem(f"hub:{name}", "", "")
+    folder = _download(name, "model", None, ["README.md"], where)
+    file = folder / "README.md"
+    if not file.is_file():
+        raise InputError(Problem(where.where, "", "has no README.md; nothing is reported there"))
+    return file.read_bytes()
+
+
 @contextlib.contextmanager
 def _told(name: str, kind: str, revision: str | None, where: Problem, asked: bool) -> Iterator[None]:
     """Tell the errors of the Hub's client in one line each.

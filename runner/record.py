@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from registry.vocabulary import Averaging, Split
 
+_ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
+
+
+def _described(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Let the JSON Schema say of each key what the docstring says of it."""
+    told = inspect.getdoc(model) or ""
+    schema["description"], _, attributes = told.partition("\n\nAttributes:\n")
+    for name, text in _ATTRIBUTE.findall(attributes):
+        schema["properties"][name]["description"] = " ".join(text.split())
+
 
 class Item(BaseModel):
     """A frozen piece of a record; keys it does not know are refused, so that a record says all it holds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_described)
 
 
 class Deviation(Item):

@@ -9,10 +9,13 @@ from unicodedata import combining, east_asian_width
 
 import typer
 
+from registry.errors import one_line
+
 if TYPE_CHECKING:
     from registry.card import Card
     from registry.errors import ReplicardError
     from runner.audit import Audit
+    from runner.claims import Report
 
 
 def table(header: list[str], rows: list[list[str]]) -> None:
@@ -83,6 +86,22 @@ def print_audit(result: Audit, card: Card) -> None:
     if result.verdict:
         under = f", under {result.assumed} assumed values" if result.assumed else ""
         typer.echo(f"verdict: {result.verdict}{under}")
+
+
+def print_report(report: Report) -> None:
+    """What the claim checks say of a document: its claims, then each finding with its arithmetic and remedy."""
+    from runner.reports import lines, summary
+
+    rows = [[c.metric, c.reported, c.split or "–", c.verdict or "not checked"] for c in report.claims]
+    if rows:
+        table([report.document, "Reported", "Split", "Verdict"], rows)
+    for where, about, finding in lines(report):
+        suffix = f" ({about})" if about else ""
+        typer.echo(f"{one_line(where)}  {finding.verdict}: {one_line(finding.message + suffix)}")
+        for detail in (finding.arithmetic, finding.remedy):
+            if detail:
+                typer.echo(f"    {one_line(detail)}")
+    typer.echo(f"{report.document}: {summary([report])}")
 
 
 def _beside(result: Audit, card: Card) -> dict[int, int]:
