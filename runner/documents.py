@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from registry.card import Card, Claim
+    from registry.document import Status
     from registry.evidence import Evidence
     from registry.loading import Loaded
 
@@ -30,16 +31,21 @@ def of_card(loaded: Loaded) -> Document:
         tables=tuple(_tables(loaded)),
         facts=tuple(_facts(loaded)),
         card=card,
+        text_file=_source_file(loaded),
     )
+
+
+def _source_file(loaded: Loaded) -> str:
+    source = loaded.card.source
+    return str(loaded.file.parent / source.readme) if source is not None else ""
 
 
 def _place(loaded: Loaded, path: str) -> Place:
     """Where a value's words stand in the source; else where it stands in the card."""
     found = _evidence(loaded, path)
-    source = loaded.card.source
-    if found is None or found.start is None or source is None:
+    if found is None or found.start is None:
         return Place(loaded.where(path))
-    where = f"{loaded.file.parent / source.readme}:{found.line}:{found.column}"
+    where = f"{_source_file(loaded)}:{found.line}:{found.column}"
     return Place(where, found.start, found.start + len(found.words.partition(" … ")[0]))
 
 
@@ -98,7 +104,19 @@ def _facts(loaded: Loaded) -> Iterator[Fact]:
         for split, name in _ROWS.items():
             if rows[split] > 0:
                 path = "data.split" if card.data.split is not None else "data.rows"
-                yield Fact(name, rows[split], f"{rows[split]:,} rows", _place(loaded, path), "derived")
+                status = _rows_status(loaded, split)
+                yield Fact(name, rows[split], f"{rows[split]:,} rows", _place(loaded, path), status)
+
+
+def _rows_status(loaded: Loaded, split: str) -> Status:
+    """Whether the source says which rows make a split: its sizes follow from that and from facts of the dataset."""
+    paths = ["data.pool", "data.split.test", f"data.take.{split}", f"data.limit.{split}"]
+    if split != "test":
+        paths.append("data.split.validation")
+    given = (path for path in paths if _at(loaded.card, path) not in (None, ()))
+    found = {evidence.status for path in given if (evidence := _evidence(loaded, path)) is not None}
+    order: tuple[Status, ...] = ("assumed", "derived")
+    return next((status for status in order if status in found), "stated")
 
 
 def _at(card: Card, path: str) -> Any:
