@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from registry.evidence import Evidence
     from registry.loading import Loaded
 
+BALANCED = {
+    # Maas et al. 2011 (aclanthology.org/P11-1015), section 4: as many positive as negative reviews in each half.
+    "imdb": ("train", "test"),
+    # Zhang et al. 2015 (arXiv:1509.01626), section 4: per polarity, 280,000 + 19,000 and 1,800,000 + 200,000 rows.
+    "yelp_polarity": ("train", "test"),
+    "amazon_polarity": ("train", "test"),
+}
+"""Name of a dataset with two classes → its splits that hold as many rows of the one as of the other."""
+
 _ROWS = {"train": "rows.train", "validation": "rows.validation", "test": "rows.test"}
 
 
@@ -99,6 +108,26 @@ def _facts(loaded: Loaded) -> Iterator[Fact]:
             if rows[split] > 0:
                 path = "data.split" if card.data.split is not None else "data.rows"
                 yield Fact(name, rows[split], f"{rows[split]:,} rows", _place(loaded, path), "derived")
+                if _halved(card, split):
+                    half = rows[split] // 2
+                    yield Fact(f"positives.{split}", half, f"half of {rows[split]:,}", _place(loaded, path), "derived")
+
+
+def _halved(card: Card, part: str) -> bool:
+    """Whether exactly half of a part's rows are positive: a balanced split as it is, or a stratified share of such."""
+    data = card.data
+    balanced = BALANCED.get(data.dataset.rpartition("/")[2], ())
+    if len(card.task.labels) != 2 or (data.limit is not None and getattr(data.limit, part) is not None):
+        return False
+    sources = (
+        data.pool if data.pool is not None else [data.taken[part] if part in data.taken else data.taken.get("train")]
+    )
+    if data.split is not None and (part == "train" or getattr(data.split, part, None) is not None):
+        # An odd row of a stratified share may go to either class.
+        rows = split_rows(data, {name: value for name in SPLITS if (value := getattr(data.rows, name)) is not None})
+        if not data.split.stratify or rows[part] % 2:
+            return False
+    return bool(sources) and all(name in balanced for name in sources)
 
 
 def _at(card: Card, path: str) -> Any:
