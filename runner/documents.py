@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from registry.datasets import DATASETS
 from registry.document import FACTS, Document, Fact, Place, Result, Row, Table
 from registry.evidence import source_text
 from registry.numbers import read_number
@@ -106,6 +107,9 @@ def _facts(loaded: Loaded) -> Iterator[Fact]:
                 path = "data.split" if card.data.split is not None else "data.rows"
                 status = _rows_status(loaded, split)
                 yield Fact(name, rows[split], f"{rows[split]:,} rows", _place(loaded, path), status)
+                if _halved(card, split):
+                    half = rows[split] // 2
+                    yield Fact(f"positives.{split}", half, f"half of {rows[split]:,}", _place(loaded, path), "derived")
 
 
 def _rows_status(loaded: Loaded, split: str) -> Status:
@@ -117,6 +121,25 @@ def _rows_status(loaded: Loaded, split: str) -> Status:
     found = {evidence.status for path in given if (evidence := _evidence(loaded, path)) is not None}
     order: tuple[Status, ...] = ("assumed", "derived")
     return next((status for status in order if status in found), "stated")
+
+
+def _halved(card: Card, part: str) -> bool:
+    """Whether exactly half of a part's rows are positive: a balanced split as it is, or a stratified share of such."""
+    data = card.data
+    known = DATASETS.get(data.dataset.casefold())
+    if known is None or not (known.verified and known.balanced and known.classes == len(card.task.labels) == 2):
+        return False
+    if data.limit is not None and getattr(data.limit, part) is not None:
+        return False
+    sources = (
+        data.pool if data.pool is not None else [data.taken[part] if part in data.taken else data.taken.get("train")]
+    )
+    if data.split is not None and (part == "train" or getattr(data.split, part, None) is not None):
+        # An odd row of a stratified share may go to either class.
+        rows = split_rows(data, {name: value for name in SPLITS if (value := getattr(data.rows, name)) is not None})
+        if not data.split.stratify or rows[part] % 2:
+            return False
+    return all(name in known.rows for name in sources)
 
 
 def _at(card: Card, path: str) -> Any:
