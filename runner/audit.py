@@ -314,7 +314,7 @@ def _judge(
     for index, claim in enumerate(card.claims):
         if rehearsed:
             measured.append(("not comparable", "a rehearsal: small stand-ins ran, not what the card declares"))
-        elif (refused := _refused(claims, index, verdicts[index])) is not None:
+        elif (refused := _refused(claims, index)) is not None:
             measured.append(("not comparable", refused))
         else:
             measured.append(_measure(card, claim, sides, changed))
@@ -349,13 +349,14 @@ def _claim_verdict(claims: Sequence[checks.Finding], index: int) -> checks.Verdi
     return max(found, key=checks.VERDICTS.index, default=None)
 
 
-def _refused(claims: Sequence[checks.Finding], index: int, verdict: checks.Verdict | None) -> str | None:
+def _refused(claims: Sequence[checks.Finding], index: int) -> str | None:
     """Why a number is compared with nothing, where the claim checks refuse it."""
-    if verdict not in ("impossible", "placeholder"):
-        return None
-    first = next(finding for finding in claims if index in finding.claims and finding.verdict == verdict)
-    arithmetic = f" ({first.arithmetic})" if first.arithmetic else ""
-    return f"{'an impossible number' if verdict == 'impossible' else 'a placeholder'}: {first.message}{arithmetic}"
+    for verdict, what in (("impossible", "an impossible number"), ("placeholder", "a placeholder")):
+        for finding in claims:
+            if finding.verdict == verdict and index in finding.claims:
+                arithmetic = f" ({finding.arithmetic})" if finding.arithmetic else ""
+                return f"{what}: {finding.message}{arithmetic}"
+    return None
 
 
 def _compare(claim: Claim, found: _Measured, published: bool) -> Comparison:

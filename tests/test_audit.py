@@ -198,7 +198,8 @@ def test_a_claim_that_arithmetic_refuses_is_compared_with_nothing(verdict: str, 
     card = quickstart(claim(), claim())
     result = audit(card, finished(card, tmp_path, FIVE, hub=False), [doubt("suspicious", 0), doubt(verdict, 0)])
     first, second = result.findings
-    assert (first.verdict, first.claim_verdict) == ("not comparable", verdict)
+    worst = "impossible" if verdict == "impossible" else "suspicious"
+    assert (first.verdict, first.claim_verdict) == ("not comparable", worst)
     assert "no matrix fits it (1 + 1 = 2)" in first.reason
     assert (second.verdict, second.claim_verdict) == ("reproduced", None)
 
