@@ -12,21 +12,16 @@ from __future__ import annotations
 
 import argparse
 import random
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if sys.path[0] == str(Path(__file__).parent):
-    sys.path[0] = str(Path(__file__).parents[1])  # this folder's registry.py is not the package
-
-from registry.document import Document, Fact, Place, Result  # noqa: E402
-from registry.numbers import read_number  # noqa: E402
-from runner import plugins  # noqa: E402
+from registry.document import Document, Fact, Place, Result
+from registry.numbers import read_number
+from runner import plugins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -469,3 +469,41 @@ class Record(Item):
     training: TrainingResult | None = None
     evaluation: EvaluationResult | None = None
     rehearsal: bool = False
+
+
+class WeightsRecord(Item):
+    """Published weights, scored as a card declares.
+
+    Attributes:
+        format: Version of this format.
+        card_id: The card.
+        card_sha256: Hash of its YAML file.
+        run_id: Hash of the weights and of everything else that can change predictions.
+        started: UTC time at which the scoring began, ISO 8601.
+        card: The resolved card.
+        weights: What was published, pinned.
+        base: The base of a published adapter, pinned; else null.
+        dataset: The dataset, pinned.
+        label_map: The labels of the published configuration → the card's.
+        versions: Versions of Python and of the packages that matter.
+        machine: What it ran on.
+        plan: The plan of the card with these weights.
+        deviations: Where the published files are not what the card declares.
+        evaluation: What evaluation found.
+    """
+
+    format: int = 1
+    card_id: str
+    card_sha256: str
+    run_id: str
+    started: str
+    card: dict[str, Any]
+    weights: Snapshot
+    base: Snapshot | None
+    dataset: Snapshot
+    label_map: dict[str, str]
+    versions: dict[str, str]
+    machine: Machine
+    plan: Plan
+    deviations: tuple[Deviation, ...]
+    evaluation: EvaluationResult
