@@ -45,7 +45,7 @@ def audit(
         list[str],
         typer.Argument(
             metavar="RUN | CARD | README…",
-            help="A run; with --weights, a card; with --static, cards, READMEs, hub:owner/name, or - for standard input.",
+            help="A run; with --weights, a card; with --static, cards, READMEs, hub:owner/name, or -.",
             show_default=False,
         ),
     ],
