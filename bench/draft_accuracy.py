@@ -1,6 +1,6 @@
 """How well `registry.draft` reads labelled READMEs: precision and recall by field, and READMEs a second.
 
-    python bench/draft_accuracy.py CORPUS [--misses] [--field NAME]
+    python -m bench.draft_accuracy CORPUS [--misses] [--field NAME]
 
 CORPUS holds `dev.jsonl`, a label a line (`GUIDE.md` there tells the fields), and the READMEs it names. A value counts as
 right where it equals the label or one of its `alt`; a value for an unlabelled field is wrong.
