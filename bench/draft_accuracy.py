@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.document import Document
+from registry.document import Document, Result
 from registry.draft import read
 
 if TYPE_CHECKING:
@@ -86,13 +86,20 @@ def metrics(label: dict[str, Any], document: Document) -> Iterator[tuple[str, An
                 r.number.text == metric.get("model_index_value") or r.number.text.rstrip("0") == written.rstrip("0"))), None)
         yield "metrics", (name, written), match and match.number.text, match is not None
         if match is not None:
-            left = [r for r in left if r is not match and not (r.metric == match.metric and abs(r.number.value - match.number.value) <= match.number.half_width * 1.01)]
+            left = [r for r in left if r is not match and not again(r, match)]
             for field in ("split", "averaging"):
                 wanted, found = metric.get(field), getattr(match, field)
                 yield f"metrics.{field}", wanted, found, wanted == found
             yield "metrics.headline", metric["headline"], match.headline, metric["headline"] == match.headline
     for extra in left:
         yield "metrics", None, (extra.metric, extra.number.text, document.text[extra.place.start : extra.place.end][:60]), False
+
+
+def again(result: Result, match: Result) -> bool:
+    """Whether a result is another mention of one: the same number, rounded or not, of the same or an unnamed split."""
+    near = abs(result.number.value - match.number.value) <= 1.01 * match.number.half_width
+    return near and (result.metric, result.averaging) == (match.metric, match.averaging) and (
+        result.split == match.split or not (result.split and match.split)) and result.group != match.group
 
 
 def table(label: dict[str, Any], document: Document) -> Iterator[tuple[str, Any, Any, bool]]:

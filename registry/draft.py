@@ -102,7 +102,7 @@ def _identity(page: Page) -> None:
             continue
         words = page.text[line.start : min(line.end, line.start + 400)]
         low = words.lower()
-        if line.kind != "heading" and (found := _VERSION.match(words)) is not None:
+        if line.kind != "heading" and "." in words and (found := _VERSION.match(words)) is not None:
             package = found[1].lower().replace("torch", "pytorch") if found[1].lower() == "torch" else found[1].lower()
             page.say(f"framework_versions.{package}", found[2], line.start, line.end)
         if "tuned" in low and not page.has("base_model") and (base := _FINE_TUNED.search(words)) is not None:

@@ -293,6 +293,7 @@ _OF = re.compile(
 )
 _GETS = re.compile(rf"{_N}[*`_)]{{0,3}}\s(?:in |of |on )?(?:the )?{_PREFIX}({_METRIC_WORDS}){_SUFFIX}", re.IGNORECASE)
 _PAIRS = re.compile(rf"\b{_PREFIX}({_METRIC_WORDS}){_SUFFIX}[*`_]{{0,3}}\s?[:=]\s?[*`_]{{0,3}}{_N}", re.IGNORECASE)
+_DIGIT = re.compile("[0-9]")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
 _BEGIN_WORDS = ("accura", "precis", "recall", "f1", "f-", "auc", "auroc", "loss", "wer", "cer", "bleu", "rouge", "perplex", "mcc", "matthews", "exact", "sensitiv", "specific", "mse", "rmse", "mae", "kappa", "error rate")
 
@@ -306,10 +307,12 @@ def prose(page: Page, taken: set[int]) -> None:
         if line.kind in ("code", "table") or line.role in ("use", "other", "pretraining") or line.start in taken:
             continue
         words = page.text[line.start : min(line.end, line.start + 4000)]
+        if _DIGIT.search(words) is None and not words.rstrip(" *").endswith(":"):
+            continue
         low = words.lower()
         if line.kind in ("text", "heading") and (found := split_of(words)) is not None and len(words) < 400 and low.rstrip(" *").endswith(":"):
             split_above, split_block = found, line.block
-        if not any(word in low for word in _BEGIN_WORDS) or not any("0" <= one <= "9" for one in words):
+        if not any(word in low for word in _BEGIN_WORDS) or _DIGIT.search(words) is None:
             continue
         above = split_above if split_block in (line.block, line.block - 1) else split_of(line.title.rpartition("/")[2] + " ") or _title_split(line.title)
         if line.kind in ("item", "text") and _metric_line(page, line, words, above, groups):
@@ -672,8 +675,10 @@ def carbon(page: Page) -> None:
         value = value.get("emissions")
     if isinstance(value, Scalar) and (number := plain_number(value.text.strip())) is not None:
         _emitted(page, replace(number, unit="g") if number.unit in ("raw", "fraction") else number, value.start, value.end)
+    if not any(word in page.text for word in ("arbon", "CO2", "mission")):
+        return
     for line in page.lines:
-        if line.kind in ("code",) or not re.search("[Cc]arbon|CO2|[Ee]mission", page.text[line.start : min(line.end, line.start + 600)]):
+        if line.kind == "code" or not re.search("[Cc]arbon|CO2|[Ee]mission", page.text[line.start : min(line.end, line.start + 600)]):
             continue
         found = _CARBON.search(page.text, line.start, min(line.end, line.start + 600))
         if found is None:

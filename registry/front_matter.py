@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 200_000
 """Longer front matter is read line by line alone."""
 
-# libyaml where PyYAML has it: ten times as fast.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml, where PyYAML has it
+    """Composes nodes without asking what type their texts have: `no` is a language, and `1e-5` a text."""
+
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: object) -> str:
+        return ""
+
+
 _KEY = re.compile(r"(?m)^([A-Za-z_][\w-]{0,40}):[ \t]*(.*)$")
 _LISTED = re.compile(r"(?m)^[ \t]*-[ \t]+(.*)$")
 # What began a line before it was flattened: a list's item or a key, the spaces before it one more than its indent.

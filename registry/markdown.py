@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def _label(found: re.Match[str]) -> str:
     return found[1].strip("*`_") if found[1] is not None else ""
 
 
+@lru_cache(maxsize=4096)
 def role_of(title: str) -> Role:
     """What a section is about, by the words of its heading; empty where they do not tell."""
     return next((role for role, pattern in _ROLES if pattern.search(title)), "")
@@ -176,19 +178,18 @@ def _unflattened(text: str, start: int, end: int) -> Iterator[tuple[int, int, bo
 
 def _rows(text: str, start: int, end: int) -> Iterator[int]:
     """Where the rows of flattened tables begin and end: a row has as many cells as the line below the header."""
-    for found in _SEPARATOR.finditer(text, start, end):
+    while (found := _SEPARATOR.search(text, start, end)) is not None:
         columns = found.group().count("|") - 1
-        at = found.start()
+        at = header = found.start()
         header = text.rfind("|", start, at)
         for _ in range(columns):
-            header = text.rfind("|", start, max(header, start))
-            if header < 0:
-                break
+            header = text.rfind("|", start, header) if header >= 0 else -1
+        start = found.end()
         if header < 0:
             continue
         yield header
         yield at
-        at = found.end()
+        at = start
         while True:
             row = at
             while row < end and text[row] in " \t":
@@ -204,6 +205,7 @@ def _rows(text: str, start: int, end: int) -> Iterator[int]:
             if at < 0:
                 break
             at += 1
+            start = at
 
 
 def lines(text: str, start: int = 0) -> list[Line]:
