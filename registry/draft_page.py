@@ -1,0 +1,69 @@
+"""A README while it is read: its text, lines and tables, and the places of words in it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Any
+
+from registry.document import Fact, Place, Result, Table
+from registry.front_matter import front_matter
+from registry.markdown import Grid, Line, grids, lines
+
+
+@dataclass(slots=True)
+class Page:
+    """A README and what was found in it so far.
+
+    Attributes:
+        name: The file.
+        text: Its text.
+        meta: The front matter.
+        lines: The lines of the body.
+        grids: Its tables.
+        facts: The facts found.
+        results: The results found.
+        tables: The epoch tables found.
+    """
+
+    name: str
+    text: str
+    meta: dict[str, Any]
+    lines: list[Line]
+    grids: list[Grid]
+    facts: list[Fact] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    _starts: list[int] = field(default_factory=list)
+    _groups: int = 0
+
+    def place(self, start: int, end: int) -> Place:
+        """The place of the words between two offsets."""
+        if not self._starts:
+            self._starts.append(0)
+            at = self.text.find("\n")
+            while at >= 0:
+                self._starts.append(at + 1)
+                at = self.text.find("\n", at + 1)
+        line = bisect_right(self._starts, start)
+        return Place(f"{self.name}:{line}:{start - self._starts[line - 1] + 1}", start, end)
+
+    def say(self, name: str, value: Any, start: int, end: int, status: Any = "stated") -> None:
+        """Add a fact whose words stand between two offsets."""
+        self.facts.append(Fact(name, value, self.text[start:end], self.place(start, end), status))
+
+    def has(self, name: str) -> bool:
+        """Whether a fact of a name was found, examples left out."""
+        return any(fact.name == name and fact.status != "placeholder" for fact in self.facts)
+
+    def new_group(self) -> int:
+        """The number of another group of results."""
+        self._groups += 1
+        return self._groups
+
+
+def page_of(text: str, name: str) -> Page:
+    """Cut a README into its parts."""
+    meta, body = front_matter(text)
+    found = lines(text, body)
+    return Page(name, text, meta, found, list(grids(text, found)))

@@ -1,0 +1,557 @@
+"""The recipe that a README states: hyperparameters, adapter, quantization, hardware and time.
+
+A value is read where a name of `NAMES` stands before it (a list, a table of two columns, code, options of a command) or
+in a sentence of one of the forms of `_SENTENCES`. What follows a number decides with it: `2e-5 to 5e-5` is no learning
+rate. Sections on use, on pretraining and on other models are passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from registry.markdown import plain
+from registry.numbers import PLACEHOLDER, hours_in, plain_characters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry.draft_page import Page
+    from registry.markdown import Line
+
+_N = r"(?<![\w.,])\d{1,12}(?:,\d{3}){0,3}(?:\.\d{1,20})?(?:[eE][-+]?\d{1,3})?"
+# Not of a range, a list, a product or a name: `2e-5 to 5e-5`, `8, 16 or 32`, `4 x 8`, `3B`.
+_ONE = r"(?![\w%])(?!\.\d)(?!\s*(?:-|–|—|to|or|and|/|,|->|→|x|×|\*)\s*[\d.])(?!\s*(?:x|×|\*)\s*\w)"
+_FIRST = re.compile(rf"[=:~≈\s\"'(]*({_N}){_ONE}")
+_ONE_WORD = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50,
+    "a": 1, "an": 1, "single": 1, "a single": 1,
+}  # fmt: skip
+
+_YES = ("true", "yes", "on", "1", "enabled", "✓", "✅")
+_NO = ("false", "no", "off", "0", "disabled", "none", "null", "n/a", "-", "")
+
+
+def number(value: str) -> float | int | None:
+    """The one number that a value begins with."""
+    if not value.isascii() or "^" in value or "**" in value:
+        value = re.sub(r"\*\*\s*(?=[-+]?\d)", "^", value)
+        value = plain_characters(value[:200])
+    found = _FIRST.match(value)
+    if found is None:
+        return None
+    digits = found[1].replace(",", "")
+    try:
+        read = float(digits)
+    except ValueError:
+        return None
+    return int(read) if read.is_integer() and "e" not in digits.lower() and "." not in digits else read
+
+
+def _rate(value: str) -> float | None:
+    read = number(value)
+    return float(read) if read is not None and 0 < read < 30 else None
+
+
+def _share(value: str) -> float | None:
+    found = re.match(r"[=:~\s]*(\d{1,3}(?:\.\d{1,6})?)\s?%", value)
+    if found is not None:
+        return float(found[1]) / 100 if float(found[1]) <= 100 else None
+    read = number(value)
+    return float(read) if read is not None and 0 <= read < 1 else None
+
+
+def _whole(value: str) -> int | None:
+    read = number(value)
+    if read is None:
+        word = re.match(r"[=:~\s]*(\w+)\b", value)
+        return _ONE_WORD.get(word[1].lower()) if word is not None and word[1].lower() not in ("a", "an", "single") else None
+    if re.match(rf"[=:~≈\s\"'(]*{_N}\s?(?:[kKMB]\b|GB|MB)", value):
+        return None
+    return int(read) if read == int(read) and 0 <= read < 1e12 else None
+
+
+def _positive(value: str) -> int | None:
+    read = _whole(value)
+    return read if read else None
+
+
+def _epochs(value: str) -> float | int | None:
+    read: float | int | None = number(value)
+    if read is None:
+        read = _whole(value)
+    if read is None or not 0 < read <= 100_000:
+        return None
+    return int(read) if read == int(read) else read
+
+
+def _steps(value: str) -> float | int | None:
+    read = number(value)
+    if read is None or "%" in value[:20]:
+        return None
+    return int(read) if read == int(read) else read
+
+
+def _real(value: str) -> float | None:
+    read = number(value)
+    return float(read) if read is not None else None
+
+
+_OPTIMIZER = re.compile(
+    r"(?<![A-Za-z])(paged[_ ])?(adam_?w|adamax|adamweightdecay|adafactor|adadelta|adagrad|nadam|radam|adam|sgd|rmsprop|lion|lamb|sophia|muon)"
+    r"(?![A-Za-z])", re.IGNORECASE,
+)  # fmt: skip
+
+
+def _optimizer(value: str) -> str | None:
+    found = {re.sub(r"\W|_", "", one[2].lower()).replace("adamweightdecay", "adamw") for one in _OPTIMIZER.finditer(value[:300].replace("_", " ").replace("adam w", "adamw"))}
+    if "adamw" in found:
+        found.discard("adam")
+    return found.pop() if len(found) == 1 else None
+
+
+_SCHEDULERS = (
+    ("reduce_lr_on_plateau", re.compile(r"reduce[\s_]*(?:lr|learning rate)?[\s_]*on[\s_]*plateau", re.I)),
+    ("cosine_with_restarts", re.compile(r"cosine[\s_]*(?:annealing[\s_]*)?(?:with[\s_]*|warm[\s_]*)(?:hard[\s_]*)?restarts", re.I)),
+    ("cosine_with_min_lr", re.compile(r"cosine_with_min_lr", re.I)),
+    ("warmup_decay", re.compile(r"WarmupDecayLR", re.I)),
+    ("warmup_stable_decay", re.compile(r"warmup_stable_decay", re.I)),
+    ("inverse_sqrt", re.compile(r"inverse[\s_](?:sqrt|square root)", re.I)),
+    ("constant_with_warmup", re.compile(r"constant[\s_]*with[\s_]*warm-?up", re.I)),
+    ("polynomial", re.compile(r"polynomial", re.I)),
+    ("cosine", re.compile(r"\bcosine", re.I)),
+    ("linear", re.compile(r"\blinear", re.I)),
+    ("constant", re.compile(r"\bconstant", re.I)),
+)
+
+
+def _scheduler(value: str) -> str | None:
+    return next((name for name, pattern in _SCHEDULERS if pattern.search(value[:200])), None)
+
+
+def _precision(value: str) -> str | None:
+    low = value[:200].lower()
+    found = {name for name, words in (
+        ("bf16", ("bf16", "bfloat16")), ("fp16", ("fp16", "float16", "half precision")), ("fp32", ("fp32", "float32")),
+    ) if any(word in low.replace("bfloat16", "bf16") for word in words)}  # fmt: skip
+    return found.pop() if len(found) == 1 else None
+
+
+def _flag(name: str) -> Callable[[str], str | None]:
+    return lambda value: name if value.strip(" ,\"'").lower() in _YES else None
+
+
+def _modules(value: str) -> tuple[str, ...] | None:
+    if re.match(r"\W*all[-_ ]linear\b", value):
+        return ("all-linear",)
+    found = re.findall(r"[A-Za-z_][\w.]*", value[:1000])
+    named = [one for one in found if "_" in one or one in ("query", "key", "value", "dense", "all", "q", "v", "k", "o", "Wqkv", "wi", "wo", "fc1", "fc2")]
+    return tuple(named) if named and len(named) == len(found) else None
+
+
+def _dtype(value: str) -> str | None:
+    return {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}.get(_precision(value) or "")
+
+
+def _quant_type(value: str) -> str | None:
+    found = re.search(r"\b(nf4|fp4|int8|int4)\b", value[:60], re.IGNORECASE)
+    return found[1].lower() if found else None
+
+
+def _bits(value: str) -> int | None:
+    found = re.match(r"\W*(?:int)?([2348])(?:[- ]?bits?\b|\s*,?\s*$|\W)", value)
+    return int(found[1]) if found else None
+
+
+def _true(value: str) -> bool | None:
+    low = value.strip(" ,\"'").split(" ")[0].lower()
+    return True if low in _YES else False if low in _NO else None
+
+
+def _hours(value: str) -> float | None:
+    if re.search(r"\b(?:per|each|/)\s*(?:epoch|step|gpu)", value[:120]) or re.match(r"\W*\d+\s?(?:-|–|to)\s?\d", value):
+        return None
+    value = plain_characters(value[:200])
+    found = sorted(set(hours_in(value)))
+    if found and re.search(r"\d+:\d\d(?!:)", value):
+        return None
+    if not found and re.fullmatch(rf"\W*{_N}\s*", value):
+        read = number(value)
+        return float(read) if read is not None else None
+    return found[0] if len(found) == 1 else None
+
+
+def _seconds(value: str) -> float | None:
+    if ":" in value:
+        return _hours(value)
+    read = number(value)
+    return float(read) / 3600 if read is not None else None
+
+
+ACCELERATOR = re.compile(
+    r"(?:NVIDIA[®\s-]{1,3})?(?:(?:Tesla|GeForce|Quadro|Titan)[\s-]?)?"
+    r"(?<![A-Za-z0-9])(?:[AVHBL]\d{2,3}[Ss]?(?![A-Za-z\d_])|[TPK]\d{1,3}(?![A-Za-z\d_])|L4(?!\w)|A10G|GH200|RTX[\s-]?(?:A?\d{4})(?:[\s-]?(?:Ti|Ada|SUPER))?|GTX[\s-]?\d{4}(?:[\s-]?Ti)?|"
+    r"Titan[\s-]?(?:RTX|Xp?|V)|MI\d{3}X?|TPU[\s-]?v\d[\w-]{0,6}|Data Center GPU Max \d{4}|Gaudi\s?\d?|M[1-4](?: (?:Pro|Max|Ultra))?(?!\w)|DGX[- ]\w+)"
+    r"(?:[\s-]{1,2}(?:SXM\d?|PCIe|NVL))?(?:[\s-]{1,2}\d{2,3}\s?GB)?", re.IGNORECASE,
+)  # fmt: skip
+_KNOWN = re.compile(r"[AVHB]\d{2,3}|[TPK](?:4|100|40|80)\b|L4\b|L40|A10G|RTX|GTX|Titan|TPU|MI\d{3}|Data Center GPU|Gaudi|GH200|\bM[1-4] ", re.IGNORECASE)
+_COUNT_BEFORE = re.compile(r"(\d{1,5}|\b(?:one|two|three|four|eight|an?|single))\s?(?:[x×*]\s?)?(?:NVIDIA\s)?$|\b(\d{1,5})\s?[x×*]\s?(?:GPUs?\s)?(?:NVIDIA\s)?$", re.IGNORECASE)
+_COUNT_AFTER = re.compile(r"\s?(?:GPUs?\s?)?(?:[x×*]\s?(\d{1,4})(?!\w)|\(\s?[x×]\s?(\d{1,4})\))", re.IGNORECASE)
+
+
+def hardware(page: Page, value: str, offset: int, start: int, end: int) -> None:
+    """The one accelerator that is named in a value, and how many of it."""
+    found = [one for one in ACCELERATOR.finditer(value) if _KNOWN.search(one.group())]
+    if not found or len({re.sub(r"(?i)nvidia|tesla|geforce|\W", "", one.group()).lower() for one in found}) > 1:
+        return
+    one = found[0]
+    page.say("hardware.accelerator", one.group().strip(), offset + one.start(), offset + one.end())
+    before = _COUNT_BEFORE.search(value[max(0, one.start() - 30) : one.start()])
+    after = _COUNT_AFTER.match(value, one.end())
+    count = (after[1] or after[2]) if after else (before[1] or before[2]) if before else None
+    if count is not None:
+        page.say("hardware.count", int(count) if count.isdigit() else _ONE_WORD[count.lower()], start, end)
+
+
+def _named(value: str) -> str | None:
+    value = plain(value).strip(" .")
+    return value if value and value.lower() not in _NO and len(value) < 80 else None
+
+
+NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
+    key: (fact, reader)
+    for fact, reader, keys in (
+        ("learning_rate", _rate, "learning rate; lr; initial learning rate; peak learning rate; init lr; initial lr; learning rate lr"),
+        ("num_epochs", _epochs, "epochs; num epochs; number of epochs; num train epochs; training epochs; total epochs; "
+         "train epochs; nepochs; n epochs; num training epochs; number of training epochs; no of epochs; epochs trained; epoch"),
+        ("max_steps", _positive, "training steps; max steps; total steps; train steps; number of training steps; num train steps; "
+         "total training steps; num steps; total optimization steps; number of steps; train iters"),
+        ("train_batch_size", _positive, "train batch size; batch size; per device train batch size; per gpu train batch size; "
+         "training batch size; per device batch size; batch size per device; batchsize; train bs; batch; "
+         "batch size per gpu; train batch size per device; per gpu batch size; micro batch size; batch size train"),
+        ("eval_batch_size", _positive, "eval batch size; per device eval batch size; per gpu eval batch size; "
+         "evaluation batch size; validation batch size; batch size eval"),
+        ("total_train_batch_size", _positive, "total train batch size; effective batch size; global batch size; "
+         "total batch size; effective train batch size; batch size effective; total effective batch size"),
+        ("gradient_accumulation_steps", _positive, "gradient accumulation steps; gradient accumulation; accumulation steps; "
+         "grad accumulation steps; grad accumulation; gradient accumulate steps; gradient accumulation step"),
+        ("optimizer", _optimizer, "optimizer; optim; optimiser; optimizer name; optimization algorithm; optimizer type; optimization"),
+        ("lr_scheduler", _scheduler, "lr scheduler type; lr scheduler; scheduler; learning rate scheduler; scheduler type; "
+         "learning rate scheduler type; learning rate schedule; lr schedule; schedule; learning rate decay; scheduler name"),
+        ("warmup_steps", _steps, "warmup steps; lr scheduler warmup steps; num warmup steps; number of warmup steps; warm up steps"),
+        ("warmup_ratio", _share, "warmup ratio; lr scheduler warmup ratio; warm up ratio; warmup proportion"),
+        ("weight_decay", _real, "weight decay; weight decay rate; l2 weight decay"),
+        ("seed", _whole, "seed; random seed; training seed; manual seed; data seed"),
+        ("adam_epsilon", _real, "adam epsilon; epsilon; eps; adam eps"),
+        ("mixed_precision", _precision, "training precision; training regime; mixed precision; precision; mixed precision training; "
+         "compute precision; training dtype; train precision"),
+        ("mixed_precision", _flag("fp16"), "fp16; use fp16"), ("mixed_precision", _flag("bf16"), "bf16; use bf16"),
+        ("max_length", _positive, "max length; max seq length; max sequence length; maximum sequence length; sequence length; "
+         "sequence len; block size; max seq len; model max length; model max len; cutoff len; maximum length; seq length; "
+         "max token length; max len; cutoff length; seq len; max tokens length"),
+        ("adapter.r", _positive, "lora r; r; rank; lora rank; rank r; lora rank r; lora dim; adapter r; lora attention dimension"),
+        ("adapter.alpha", _positive, "lora alpha; alpha; lora alpha value; scaling alpha; adapter alpha"),
+        ("adapter.dropout", _share, "lora dropout; adapter dropout"),
+        ("adapter.target_modules", _modules, "target modules; lora target modules; lora modules; target layers"),
+        ("quantization.bits", lambda value: 4 if _true(value) else None, "load in 4bit; 4 bit bnb; bnb 4bit"),
+        ("quantization.bits", lambda value: 8 if _true(value) else None, "load in 8bit"),
+        ("quantization.bits", _bits, "bits; quantization; quantization bits"),
+        ("quantization.type", _quant_type, "bnb 4bit quant type; quant type; 4bit quant type; quantization type; quantization"),
+        ("quantization.double_quant", _true, "bnb 4bit use double quant; double quant; double quantization; use double quant"),
+        ("quantization.compute_dtype", _dtype, "bnb 4bit compute dtype; compute dtype"),
+        ("hardware.count", _positive, "num devices; num gpus; number of gpus; n gpus; gpu count; num gpu; number of devices"),
+        ("hardware.provider", _named, "cloud provider; provider"),
+        ("hardware.region", _named, "compute region"),
+        ("training_time_hours", _hours, "hours used; training time; training duration; run duration; train time; total training time; "
+         "time; training hours; duration; durée de l entraînement; time taken; wall clock time"),
+        ("training_time_hours", _seconds, "train runtime; training time in seconds; training time s"),
+        ("rows.train", _positive, "train samples; training samples; training examples; train size; training set; train set; "
+         "training set size; training dataset; training dataset size; number of training samples; training data size; train examples"),
+        ("rows.validation", _positive, "eval samples; validation samples; validation examples; validation size; validation set; "
+         "validation set size; validation dataset; dev set; evaluation samples"),
+        ("rows.test", _positive, "test samples; test examples; test size; test set; test set size; test dataset; predict samples; "
+         "number of test samples"),
+    )
+    for key in keys.split("; ")
+}  # fmt: skip
+"""Names in lower case, without marks, → the fact and how its value is read."""
+
+WEAK = frozenset({"epoch", "r", "rank", "alpha", "eps", "epsilon", "batch", "time", "duration", "schedule", "max length",
+                  "sequence length", "quantization", "bits", "optimization", "provider", "precision", "seq length",
+                  "max seq length", "maximum length", "learning rate decay", "max len", "bnb 4bit", "block size"})  # fmt: skip
+"""Names that mean something else elsewhere: they count in a section on training, or beside a learning rate."""
+_STRONG = ("learning_rate", "num_epochs", "train_batch_size", "adapter.alpha", "adapter.r")
+
+# `**Learning Rate**: 3e-5`, `learning_rate = 2e-5`, `"lr": 2e-5,`, `per_gpu_train_batch_size 4 \`.
+_PAIR = re.compile(r"[\s\"'`*_{(\[-]{0,8}([A-Za-zé][\w \-/().'’*`é]{0,60}?)[\"'`*_ \t\])]{0,12}(?:[:=]|–|—| - | is (?=\d)|(?<=[a-z_])[ \t]{1,9}(?=\d))[\s*`_]{0,12}(.*)", re.DOTALL)
+_BOUNDARY = re.compile(r"[^a-zé0-9]+")
+_OPTION = re.compile(r"(?<![\w-])--?([A-Za-z][\w-]{1,40})(?:[ \t=]+(?!-)(\"[^\"\n]{0,200}\"|[^\s\\`|;]{1,200}))?")
+_KWARG = re.compile(r"(?<![\w.])([A-Za-z_]\w{0,40})\s{0,3}=\s{0,3}(\[[^\[\]\n]{0,300}\]|[^\s,()]{1,80})")
+
+
+def key_of(words: str) -> str:
+    """A name as `NAMES` has it.
+
+    >>> key_of("**Per-device train_batch_size**")
+    'per device train batch size'
+    """
+    return _BOUNDARY.sub(" ", plain(words).lower()).strip().replace("fine tuning ", "").replace("warm up", "warmup")
+
+
+def read_pair(page: Page, words: str, value: str, start: int, end: int, *, weak: bool, offset: int = -1) -> bool:
+    """Add what a name and the text behind it say; false where the name is none of a recipe's."""
+    key = key_of(words)
+    if key not in NAMES:
+        inner = re.sub(r"\s*\([^()]*\)\s*", " ", words)
+        key = key_of(inner)
+        if key not in NAMES:
+            if key in ("hardware type", "hardware", "gpu", "gpus", "gpu type", "gpu model", "gpu used", "accelerator", "accelerators", "azureml sku"):
+                hardware(page, value, offset if offset >= 0 else start, start, end)
+                if key == "hardware type" and PLACEHOLDER.search(value[:80]):
+                    page.say("hardware.accelerator", None, start, end, "placeholder")
+                return True
+            return False
+    fact, reader = NAMES[key]
+    if key in WEAK and not weak:
+        return True
+    value = plain(value)
+    if PLACEHOLDER.search(value[:80]):
+        page.say(fact, None, start, end, "placeholder")
+        return True
+    read = reader(value)
+    if read is not None:
+        if fact == "train_batch_size" and re.match(r"[^a-z]*\(?(?:total|effective|global)", value.lower()):
+            fact = "total_train_batch_size"
+        if fact.startswith("rows.") and not (re.match(rf"\W*{_N}\s*(?:$|[a-z(,.])", value) and not re.match(rf"\W*{_N}\s*(?:k|%|classes|hours|gb|mb|epochs?|tokens|words)\b", value, re.I)):
+            return True
+        if fact == "rows.train" and read < 10:
+            return True
+        page.say(fact, read, start, end)
+        if key == "quantization":
+            kind = _quant_type(value)
+            if kind in ("nf4", "fp4"):
+                page.say("quantization.type", kind, start, end)
+    if fact == "optimizer":
+        _moments(page, value, start, end)
+    if fact == "training_time_hours":
+        hardware(page, value, offset if offset >= 0 else start, start, end)
+    if fact == "lr_scheduler" and read is None:
+        return False
+    return read is not None
+
+
+_BETAS = re.compile(r"betas?\d?\W{0,12}\(?\s?(0?\.\d{1,8})\s?,\s?(0?\.\d{1,8})\s?\)?", re.I)
+_BETA = re.compile(r"(?:beta_?|β)\s?(?:<sub>)?([12₁₂])(?:</sub>)?['\"]?\s?[=:]?\s?(0?\.\d{1,8})", re.I)
+_EPSILON = re.compile(r"(?:epsilon|\beps)['\"]?\s?[=:]?\s?(?:of\s)?(\d{1,3}(?:\.\d{1,12})?(?:e-?\d{1,3})?)(?![\d.]*\w)", re.I)
+_KERAS = re.compile(r"'(learning_rate|weight_decay_rate|initial_learning_rate|warmup_steps)': ([\d.e-]{1,30})")
+
+
+def _moments(page: Page, value: str, start: int, end: int) -> None:
+    """The betas and the epsilon that stand with an optimizer, and what Keras' generated cards put there."""
+    if found := _BETAS.search(value):
+        page.say("adam_betas", (float(found[1]), float(found[2])), start, end)
+    else:
+        both = {one[1].translate(str.maketrans("₁₂", "12")): float(one[2]) for one in _BETA.finditer(value)}
+        if len(both) == 2:
+            page.say("adam_betas", (both["1"], both["2"]), start, end)
+    if found := _EPSILON.search(value):
+        page.say("adam_epsilon", float(found[1]), start, end)
+    if "'" in value:
+        told = {one[1]: one[2] for one in _KERAS.finditer(value)}
+        rate = told.get("initial_learning_rate") or told.get("learning_rate")
+        try:
+            if rate is not None:
+                page.say("learning_rate", float(rate), start, end)
+            if "weight_decay_rate" in told:
+                page.say("weight_decay", float(told["weight_decay_rate"]), start, end)
+            if "warmup_steps" in told:
+                page.say("warmup_steps", int(float(told["warmup_steps"])), start, end)
+        except (ValueError, OverflowError):
+            return
+        if "PolynomialDecay" in value:
+            page.say("lr_scheduler", "polynomial", start, end)
+
+
+_W = r"(one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|fifty)"
+_V = rf"[*`_]{{0,3}}(?:({_N}){_ONE}|{_W}\b)"
+_SENTENCES: tuple[tuple[str, str, Callable[[str], Any], re.Pattern[str]], ...] = tuple(
+    (trigger, fact, reader, re.compile(pattern, re.IGNORECASE))
+    for trigger, fact, reader, pattern in (
+        ("learning rate", "learning_rate", _rate, rf"\blearning rates?[*`_]{{0,3}}(?: \(lr\))?(?: was| is| set| used| value| initialized| equal)*(?: of| to| at| at|[:=])?\s{{0,2}}{_V}"),
+        ("learning rate", "learning_rate", _rate, rf"{_V} learning rate"),
+        ("epoch", "num_epochs", _epochs, rf"\b(?:for|over|during|in|with|on|using|of|to|conducted on|just|only|total of|maximum of)\s(?:(?:a )?(?:total|maximum) of )?{_V}(?: full| training| complete)? (?:training )?epochs?\b"),
+        ("epoch", "num_epochs", _epochs, rf"\b(?:number of |training |train )epochs?(?: was| is| set| used)*(?: of| to|[:=])\s{{0,2}}{_V}"),
+        ("batch", "train_batch_size", _positive, rf"(?<!effective )(?<!total )(?<!global )(?<!eval )(?<!evaluation )(?<!validation )(?<!overall )\bbatch[- ]sizes?[*`_]{{0,3}}(?: per device| per gpu| was| is| set| used)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
+        ("batch", "total_train_batch_size", _positive, rf"\b(?:effective|total|global|overall) (?:train(?:ing)? )?batch[- ]size(?: was| is| set)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
+        ("accumulat", "gradient_accumulation_steps", _positive, rf"accumulat\w+(?: steps?)?(?: of| over| set to| to| for|[:=])\s{{0,2}}{_V}"),
+        ("accumulat", "gradient_accumulation_steps", _positive, rf"{_V} (?:gradient )?accumulation steps?"),
+        ("weight decay", "weight_decay", _real, rf"\bweight decay(?: rate)?(?: was| is| set)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
+        ("warm", "warmup_ratio", _share, rf"\bwarm-?up ratio(?: was| is| set)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
+        ("warm", "warmup_ratio", _share, r"\bwarm-?up (?:of|over|for)(?: the first)? (\d{1,3}(?:\.\d{1,3})?\s?%)(?: of)()"),
+        ("warm", "warmup_steps", _steps, rf"\bwarm-?up(?: steps?)?(?: of| for| over| was| is| set| to|[:=])+\s{{0,2}}{_V} steps"),
+        ("warm", "warmup_steps", _steps, rf"\b(?<![-.])({_N})() warm-?up steps"),
+        ("warm", "warmup_steps", _steps, rf"\bwarm-?up steps(?: of| was| is| set| to|[:=])+\s{{0,2}}{_V}"),
+        ("seed", "seed", _whole, rf"\b(?:random |training )seed(?: was| is| set)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
+        ("length", "max_length", _positive, rf"\b(?:max(?:imum)?(?: sequence| token| input)? length|max_length|sequence length)(?: was| is| set| limited)*(?: of| to|[:=])\s{{0,2}}{_V}"),
+        ("step", "max_steps", _positive, rf"\b(?:trained|finetuned|fine-tuned|tuned|training|training was performed|run)(?: \w+){{0,4}} for(?: a total of)? {_V} (?:training |optimization |gradient |update )?(?:steps|iterations)"),
+        ("iteration", "max_steps", _positive, rf"\b(?:trained|finetuned|fine-tuned|training)(?: \w+){{0,4}} for {_V} iterations"),
+        ("rank", "adapter.r", _positive, rf"\b(?:lora )?rank(?: was| is| set)*(?: of| to|[:=])\s{{0,2}}{_V}"),
+        ("alpha", "adapter.alpha", _positive, rf"\b(?:lora[ _]?)?alpha(?: was| is| set)*(?: of| to|[:=])\s{{0,2}}{_V}"),
+    )
+)  # fmt: skip
+_WORDS_OF = ("learning rate", "epoch", "batch", "accumulat", "weight decay", "warm", "seed", "length", "step", "iteration", "alpha", "rank")
+_NOT_OURS = re.compile(
+    r"pre-?train(?:ed|ing) (?:for|on|with|using|was|of|procedure)|\b(?:you can|you may|you should|we recommend|recommend|try |e\.g\.|for example|if you|"
+    r"early stopping|patience|baseline|each of|per epoch|every|after epoch|grid|search|range|either|between|best epoch|previous|original model|"
+    r"stage|phase|first \d+ epochs|then for|followed by|teacher|respectively)",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
+_TRAINED = re.compile(r"\b(?:train(?:ed|ing)?|fine-?tun\w+|finetun\w+|ran)\b", re.IGNORECASE)
+_TOOK = re.compile(r"\b(?:took|takes|lasted|finished in|completed in|training (?:time|duration)\s?(?:was|is|of|:)|trained (?:\w+ ){0,6}?(?:for|in)|hours used)\W{0,3}(?:about |around |approximately |roughly |over |nearly |~\s?)?(\d[\d.:]{0,12}\s?(?:h|hrs?|hours?|min|minutes?|days?)\b(?:(?:,| and)? \d{1,2}\s?(?:min|minutes?|m)\b)?)", re.IGNORECASE)
+_SCHEDULED = re.compile(r"\b(linear|cosine|constant|polynomial)(?: learning rate| lr)?(?: warm-?up)?(?: and)?(?: with)? ?(?:schedul\w+|decay|annealing|learning rate|lr schedul)", re.IGNORECASE)
+_OPTIMIZED = re.compile(r"\b(AdamW|Adam|SGD|Adafactor|RMSprop|Lion|AdaGrad|Adadelta)(?:_\w+)?(?:\s(?:8-?bit|fused))?\s?(?:\[[^\]]*\]\([^)]*\)\s?)?optimi[sz]er|optimi[sz]er(?: was| is| used|:| \w+ was)? (AdamW|Adam|SGD|Adafactor|RMSprop|Lion)\b|\busing (AdamW|Adam|SGD|Adafactor)\b", re.IGNORECASE)
+_PRECISE = re.compile(r"\b(?:using|with|in|mixed[- ]precision)\W{1,3}(?:mixed[- ]precision\W{0,3})?(?:\w+ )?\(?(fp16|bf16|bfloat16|float16|fp32|float32)\b", re.IGNORECASE)
+_QUANTIZED = re.compile(r"\b(?:quanti[sz]ed (?:to|in|with|using) (?:an? )?(4|8)[- ]?bits?|(4|8)[- ]?bit quanti[sz]ation|loaded in (4|8)[- ]?bit)", re.IGNORECASE)
+_SAMPLES = re.compile(rf"(?<!~)\b({_N}) (?:labell?ed |annotated |unique |different )?(train(?:ing)?|test(?:ing)?|validation|dev|evaluation)(?: (?:set|data))? (?:samples|examples|images|sentences|instances|rows|records|reviews|texts|documents|tweets|articles|questions|pairs)\b", re.IGNORECASE)
+_SAMPLES_FOR = re.compile(rf"(?<!~)\b({_N}) (?:labell?ed |annotated )?(?:samples|examples|images|sentences|instances|rows|records|reviews|texts|documents|tweets|articles|questions)? ?(?:were |was |are |is )?(?:used )?for (train(?:ing)?|test(?:ing)?|validation|evaluation)\b", re.IGNORECASE)
+SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test", "validation": "validation", "dev": "validation",
+          "evaluation": "validation"}  # fmt: skip
+_PROVIDER = re.compile(r"\bGoogle Colab(?:oratory)?(?: Pro\+?)?|\bKaggle(?=(?:'s)? (?:free )?(?:[PT]\d+|GPU|notebook))|\b(?:AWS|Azure|GCP|Google Cloud|Lambda Labs|RunPod|Vast\.ai)\b", re.IGNORECASE)
+
+
+def read_prose(page: Page, line: Line) -> None:
+    """What the sentences of a line say of the training."""
+    text = page.text
+    low = text[line.start : line.end].lower()
+    if not any(word in low for word in _WORDS_OF) and not any(word in low for word in ("train", "tun", "quanti", "optimi")):
+        return
+    at = line.start
+    for cut in [*(found for found in _SENTENCE.finditer(text, line.start, line.end)), None]:
+        end = cut.start() if cut is not None else line.end
+        if end > at:
+            _sentence(page, text[at : min(end, at + 2000)], at, line)
+        at = cut.end() if cut is not None else end
+
+
+def _sentence(page: Page, words: str, at: int, line: Line) -> None:
+    low = words.lower()
+    if _NOT_OURS.search(words):
+        return
+    shown = words if words.isascii() else plain_same_length(words)
+    for trigger, fact, reader, pattern in _SENTENCES:
+        if trigger not in low:
+            continue
+        found = list(pattern.finditer(shown))
+        if len(found) == 1:
+            one = found[0]
+            read = reader(next(filter(None, one.groups()), ""))
+            if fact in ("adapter.r", "adapter.alpha") and "lora" not in low and "lora" not in line.title:
+                continue
+            if fact == "num_epochs" and re.search(r"\b(?:after|at|by|from|epoch)\s*$", shown[: one.start()], re.I):
+                continue
+            if read is not None:
+                page.say(fact, read, at + one.start(), at + one.end())
+    if "optimi" in low or "adam" in low or "sgd" in low:
+        for one in _OPTIMIZED.finditer(words):
+            kind = _optimizer(one[1] or one[2] or one[3])
+            if kind is not None:
+                page.say("optimizer", kind, at + one.start(), at + one.end())
+                _moments(page, words, at, at + len(words))
+    if _TRAINED.search(words) or line.role == "training":
+        if one := _SCHEDULED.search(words):
+            page.say("lr_scheduler", one[1].lower(), at + one.start(), at + one.end())
+        if one := _PRECISE.search(words):
+            page.say("mixed_precision", _precision(one[1]), at + one.start(), at + one.end())
+        if one := _QUANTIZED.search(words):
+            page.say("quantization.bits", int(one[1] or one[2] or one[3]), at + one.start(), at + one.end())
+        if one := _TOOK.search(words):
+            hours = _hours(one[1])
+            if hours is not None and "per epoch" not in low and "each" not in low:
+                page.say("training_time_hours", hours, at + one.start(), at + one.end())
+        if re.search(r"\bGPUs?\b|TPU|\b[AVH]100|[TPK]\d{1,3}\b|RTX", words) and "inference" not in low:
+            hardware(page, words, at, at, at + len(words))
+            if one := _PROVIDER.search(words):
+                page.say("hardware.provider", one.group(), at + one.start(), at + one.end())
+    for pattern in (_SAMPLES, _SAMPLES_FOR):
+        for one in pattern.finditer(words):
+            rows = int(float(one[1].replace(",", "")))
+            if rows >= 10:
+                page.say(f"rows.{SPLITS[one[2].lower()]}", rows, at + one.start(), at + one.end())
+
+
+_SAME = str.maketrans({"−": "-", "–": "-", "‑": "-", "％": "%", "’": "'", "\u00a0": " ", "×": "x"})
+
+
+def plain_same_length(text: str) -> str:
+    """Text with the signs of ASCII where others mean the same, each by one, so that offsets stay."""
+    return text.translate(_SAME)
+
+
+def read_pairs(page: Page) -> None:
+    """All names with values of the body's lists, lines, tables and code, and its sentences."""
+    code: dict[int, list[Line]] = {}
+    for line in page.lines:
+        if line.kind == "code":
+            if line.role != "use":
+                code.setdefault(line.block, []).append(line)
+            continue
+        if line.role in ("use", "pretraining", "other") or line.kind == "table":
+            continue
+        end = min(line.end, line.start + 2000)
+        words = page.text[line.start : end]
+        found = _PAIR.match(words) if line.kind != "heading" else None
+        if found is None or not read_pair(
+            page, found[1], found[2], line.start, line.end, weak=line.role == "training", offset=line.start + found.start(2)
+        ):
+            if line.title.endswith("hardware") and line.kind != "heading":
+                hardware(page, words, line.start, line.start, line.end)
+            else:
+                read_prose(page, line)
+        elif len(words) > 30 and (found[2].count(" ") > 2):
+            known = {fact.name for fact in page.facts if fact.place.start == line.start}
+            before = len(page.facts)
+            read_prose(page, line)
+            page.facts[before:] = [fact for fact in page.facts[before:] if fact.name not in known]
+    for block in code.values():
+        _code(page, block)
+    for grid in page.grids:
+        if grid.role in ("use", "pretraining", "other"):
+            continue
+        rows = [grid.header, *grid.rows]
+        if all(len(row) == 2 for row in rows):
+            told = sum(key_of(row[0].text) in NAMES for row in rows)
+            for row in rows:
+                read_pair(page, row[0].text, row[1].text, row[0].start, row[1].end, weak=told > 1, offset=row[1].start)
+
+def _code(page: Page, block: list[Line]) -> None:
+    """Hyperparameters of a block of code: assignments, arguments, options of a command, YAML."""
+    start, end = block[0].start, block[-1].end
+    whole = page.text[start : min(end, start + 20_000)]
+    if not any(word in whole for word in ("rate", "epoch", "batch", "lora", "load_in", "lr", "EPOCH", "LR")):
+        return
+    if ".generate(" in whole or "pipeline(" in whole:
+        return
+    before = len(page.facts)
+    if "--" in whole:
+        for one in _OPTION.finditer(whole):
+            value = one[2] or "true"
+            if "$" not in value:
+                read_pair(page, one[1], value.strip("\"'"), start + one.start(), start + one.end(), weak=True)
+    if len(block) == 1 or "(" in whole:
+        for one in _KWARG.finditer(whole):
+            if one[1].islower():
+                read_pair(page, one[1], one[2], start + one.start(), start + one.end(), weak=True)
+    else:
+        for line in block:
+            words = page.text[line.start : min(line.end, line.start + 300)]
+            if words.startswith(("--", "#")):
+                continue
+            found = _PAIR.match(words)
+            if found is not None and not found[2].startswith(("$", "args.")):
+                value = found[2].split("#")[0].rstrip(" ,;\\")
+                read_pair(page, found[1], value, line.start, line.end, weak=True)
+    added = page.facts[before:]
+    if not any(fact.name in _STRONG for fact in added):
+        del page.facts[before:]

@@ -1,0 +1,714 @@
+"""The results that a README reports: in lists, sentences, tables, reports in code and the front matter's model index.
+
+Only numbers that are said to be a metric's are read; those of other models, of single classes, run times and counts are
+not results of the model.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from registry.document import Result, Row, Table
+from registry.front_matter import Scalar, scalars
+from registry.markdown import plain
+from registry.numbers import PLACEHOLDER, Number, read_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.draft_page import Page
+    from registry.markdown import Cell, Grid, Line
+
+METRICS: dict[str, str] = {
+    alias: name
+    for name, aliases in {
+        "accuracy": "accuracy; acc; accuray; overall accuracy; classification accuracy; top 1 accuracy; top1 accuracy; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; binary accuracy",
+        "precision": "precision; prec", "recall": "recall; rec; sensitivity",
+        "f1": "f1; f1 score; f1score; f score; f measure; f 1; f1 measure; fscore; f 1 score",
+        "roc_auc": "roc auc; auc; auroc; auc roc; roc auc score; area under the roc curve; auc score; rocauc",
+        "specificity": "specificity",
+        "matthews_correlation": "matthews correlation; mcc; matthews corrcoef; matthews correlation coefficient; matthews",
+        "cohen_kappa": "cohen kappa; kappa; cohens kappa; cohen s kappa", "loss": "loss; cross entropy loss; cross entropy; ce loss",
+        "balanced_accuracy": "balanced accuracy", "mean_accuracy": "mean accuracy",
+        "wer": "wer; word error rate", "cer": "cer; character error rate", "bleu": "bleu; bleu score; sacrebleu; sacre bleu", "chrf": "chrf; chrf++",
+        "rouge1": "rouge1; rouge 1", "rouge2": "rouge2; rouge 2", "rougeL": "rougel; rouge l", "rougeLsum": "rougelsum; rouge lsum; rouge l sum",
+        "gen_len": "gen len; gen length; generation length", "perplexity": "perplexity; ppl", "mse": "mse; mean squared error", "mae": "mae; mean absolute error",
+        "rmse": "rmse; root mean squared error", "r2": "r2; r squared", "exact_match": "exact match; em; exact", "f2": "f2; f2 score",
+        "auprc": "auprc; pr auc; average precision; auc pr", "map": "map; mean average precision", "mean_iou": "mean iou; miou", "iou": "iou",
+        "pearson": "pearson; pearsonr; pearson correlation; pearson r", "spearmanr": "spearmanr; spearman; spearman correlation; spearman rho", "top_3_accuracy": "top 3 accuracy; top3 accuracy",
+        "top_2_accuracy": "top 2 accuracy", "top_5_accuracy": "top 5 accuracy; top5 accuracy", "bertscore": "bertscore; bert score", "meteor": "meteor",
+        "hamming_loss": "hamming loss", "jaccard": "jaccard; jaccard score", "ndcg": "ndcg", "mrr": "mrr",
+    }.items()
+    for alias in aliases.split("; ")
+}  # fmt: skip
+"""Names of metrics in lower case, without marks, → the name of `registry.vocabulary.CLAIMS`, or the usual one."""
+
+_SPLITS = {
+    "train": "train", "training": "train", "tr": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "dev": "validation", "eval": "validation", "evaluation": "validation", "development": "validation",
+    "test": "test", "testing": "test", "predict": "test",
+}  # fmt: skip
+_AVERAGINGS = {"macro": "macro", "micro": "micro", "weighted": "weighted", "samples": "samples", "wtd": "weighted"}
+_FILLERS = frozenset("score scores on the set split data dataset overall final best model of in avg average averaged value results result "
+                     "s held out subset total achieved".split())  # fmt: skip
+_WORD = re.compile(r"[a-z0-9@+]+")
+_LABEL = re.compile(r"\(\s*([^()]{1,40})\)\s*$")
+_COUNTS = re.compile(r"runtime|per_second|second|steps?\b|epoch|flos|memory|samples|support|total|params|time|size|learning_rate|\blr\b", re.IGNORECASE)
+_SPLIT_IN = re.compile(r"\b(train(?:ing)?|test(?:ing)?|val(?:id(?:ation)?)?|dev(?:elopment)?|eval(?:uation)?|held-?out)(?:[- ](?:set|split|data|dataset|sets|partition)|\b(?=[ )*:.,]*$))", re.IGNORECASE)
+
+_SIMPLE = re.compile(r"\d{1,15}(?:\.(\d{1,18}))?")
+_HALVES = tuple(float(f"0.5e-{digits}") for digits in range(20))
+
+
+def plain_number(text: str) -> Number | None:
+    """`registry.numbers.read_number` for the numbers of tables, at a tenth of its time; null where it finds none.
+
+    >>> plain_number("0.8500") == read_number("0.8500")
+    True
+    """
+    found = _SIMPLE.fullmatch(text)
+    if found is not None:
+        digits = len(found[1]) if found[1] else 0
+        value = float(text)
+        return Number(text, value, _HALVES[digits], digits, "fraction" if value <= 1 else "raw", False, False)
+    if not text or len(text) > 60:
+        return None
+    try:
+        return read_number(text)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the words before a number say that it is."""
+
+    metric: str
+    split: str | None = None
+    averaging: str | None = None
+    label: str | None = None
+
+
+_CACHE: dict[str, Named | None] = {}
+
+
+def named(words: str) -> Named | None:
+    """The metric that words name, and nothing else but a split, an averaging and a class in brackets.
+
+    >>> named("Test F1-score (macro)")
+    Named(metric='f1', split='test', averaging='macro', label=None)
+    >>> named("accuracy of the baseline") is None
+    True
+    """
+    words = words.strip()
+    if len(words) > 80:
+        return None
+    if words not in _CACHE:
+        if len(_CACHE) > 20_000:
+            _CACHE.clear()
+        _CACHE[words] = _named(words)
+    return _CACHE[words]
+
+
+def _named(words: str) -> Named | None:
+    words = plain(words)
+    label = None
+    bracket = _LABEL.search(words)
+    if bracket is not None:
+        inner = bracket[1].strip()
+        rest = words[: bracket.start()]
+        if _named(rest) is not None:
+            outer = _named(f"{rest} {inner}")
+            if outer is not None:
+                return outer
+            low = inner.casefold()
+            if re.fullmatch(r"[\d%.\s,–-]+|higher.*|lower.*|in %|↑|↓", low) is None:
+                if re.search(r"\b(?:class|label)\b|positive|negative|neutral", low) or re.fullmatch(r"[a-z_]{2,20}", low):
+                    label = inner
+                else:
+                    return None
+            words = rest
+    tokens = _WORD.findall(words.lower().replace("'", " ").replace("_", " "))
+    split = averaging = None
+    kept: list[str] = []
+    for token in tokens:
+        if token in _SPLITS and split in (None, _SPLITS[token]):
+            split = _SPLITS[token]
+        elif token in _AVERAGINGS and averaging is None:
+            averaging = _AVERAGINGS[token]
+        else:
+            kept.append(token)
+    joined = " ".join(kept)
+    metric = METRICS.get(joined)
+    if metric is None:
+        short = [token for token in kept if token not in _FILLERS]
+        metric = METRICS.get(" ".join(short))
+        if metric is None:
+            return None
+    return Named(metric, split, averaging, label)
+
+
+def split_of(words: str) -> str | None:
+    """The one split that words name; null where they name none or several."""
+    found = {("test" if one[1][:4].lower() in ("held", "test") else _SPLITS[one[1].lower()]) for one in _SPLIT_IN.finditer(words)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _fits(metric: str, number: Number) -> bool:
+    """Whether a metric can have a value: a share lies in 0..1, or, without a percent sign, in 0..100."""
+    if metric == "loss" or metric in ("perplexity", "mse", "mae", "rmse", "gen_len"):
+        return number.unit in ("fraction", "raw")
+    if number.unit not in ("fraction", "raw", "percent"):
+        return False
+    if metric in ("matthews_correlation", "cohen_kappa", "r2", "pearson", "spearmanr"):
+        return -100 <= number.value <= 100
+    return 0 <= number.value <= (1000 if metric in ("wer", "cer") else 100)
+
+
+def _in_share(metric: str, number: Number) -> Number:
+    """Points of a hundred as a share: `81.4` of an accuracy is 0.814."""
+    if metric not in ("accuracy", "precision", "recall", "f1", "roc_auc", "specificity", "balanced_accuracy") or number.unit != "raw":
+        return number
+    if not 1 < number.value <= 100:
+        return number
+    value = float(f"{number.value!r}e-2") if "e" not in repr(number.value) else number.value / 100
+    return replace(number, value=value, half_width=number.half_width / 100, unit="percent")
+
+
+def add(page: Page, what: Named, number: Number, start: int, end: int, group: int, **more: Any) -> None:
+    """Add a result."""
+    if not _fits(what.metric, number):
+        return
+    averaging = what.averaging
+    split = more.pop("split", None)
+    page.results.append(
+        Result(
+            metric=what.metric, number=_in_share(what.metric, number), place=page.place(start, end),
+            split=what.split or split, averaging=averaging,  # type: ignore[arg-type]  # `samples` is none of the card's
+            label=what.label, group=group, placeholder=number.placeholder or more.pop("placeholder", False), **more,
+        )
+    )  # fmt: skip
+
+
+_ACHIEVES = re.compile(
+    r"(?:achieve[sd]?|obtain(?:s|ed)?|got|has) (?:the )?following results?(?: on (?:the |an? )?(evaluation|test|validation|dev))?", re.IGNORECASE
+)
+_METRIC_LINE = re.compile(r"[\s\"'`*_{(\[-]{0,8}([A-Za-z][^:=|\n]{0,70}?)[\"'`*_ \t]{0,8}(?:[:=]|\s[-–—]\s|\s→\s|–)[\s*`\"'_]{0,12}([^\n]{1,200})")
+_VALUE = re.compile(r"(?:e\.g\.,?\s*|~|≈|about\s|approx\.?\s)?([-+]?(?:\d{1,15}(?:[.,]\d{1,20})?|\.\d{1,20})(?:[eE][-+]?\d{1,3})?)\s?(%?)")
+_RANGE = re.compile(r"\s*(?:-|–|to|/|→|->|vs)\s*\d")
+
+
+def _value(text: str) -> tuple[Number, int] | None:
+    """The number that a value begins with and the offset behind it; null for a range, a date or a time."""
+    found = _VALUE.match(text)
+    if found is None or _RANGE.match(text, found.end()) or re.match(r"[\w:]|\.\d|,\d", text[found.end() : found.end() + 2]):
+        return None
+    words = found.group().rstrip(" ")
+    number = plain_number(found[1]) if found.group() == found[1] else _number(words)
+    return (number, found.start() + len(words)) if number is not None else None
+
+
+def _number(words: str) -> Number | None:
+    try:
+        return read_number(words)
+    except ValueError:
+        return None
+
+
+def trainer_results(page: Page) -> set[int]:
+    """The list below the Trainer's `It achieves the following results on the evaluation set:`, and the lines it takes."""
+    taken: set[int] = set()
+    for index, line in enumerate(page.lines):
+        if line.kind not in ("text", "heading") or "result" not in page.text[line.start : line.end]:
+            continue
+        words = page.text[line.start : min(line.end, line.start + 3000)]
+        found = _ACHIEVES.search(words)
+        if found is None:
+            continue
+        split = _SPLITS[found[1].lower()] if found[1] else split_of(found.group())
+        following: list[Line] = []
+        for one in page.lines[index + 1 : index + 80]:
+            if one.kind not in ("item", "text") or (one.kind == "text" and one.block != line.block and following):
+                break
+            following.append(one)
+        _trainer_list(page, following, split, taken)
+    return taken
+
+
+def _trainer_list(page: Page, following: list[Line], split: str | None, taken: set[int]) -> None:
+    group = page.new_group()
+    groups = {split: group}
+    first = len(page.results)
+    moment: dict[str, Any] = {}
+    for line in following:
+        found = _METRIC_LINE.match(page.text, line.start, min(line.end, line.start + 300))
+        if found is None or found.end() > line.end:
+            if line.kind == "text" and line.start not in taken:
+                break
+            continue
+        key = plain(found[1]).strip()
+        read = _value(found[2].strip())
+        if read is None:
+            continue
+        number, _ = read
+        low = key.lower()
+        if low in ("epoch", "step"):
+            moment[low] = number.value if low == "epoch" else int(number.value)
+            taken.add(line.start)
+            continue
+        what = named(key)
+        if what is None:
+            if _COUNTS.search(low) or not re.fullmatch(r"[\w @./+()-]{1,50}", key):
+                taken.add(line.start) if _COUNTS.search(low) else None
+                continue
+            tail = found[2].strip()
+            if not re.fullmatch(r"[-\d.%]+", tail):
+                continue
+            what = Named("_".join(_WORD.findall(low.replace("eval_", ""))) or "result", None)
+        own = what.split or split
+        if what.metric == "loss" and (what.split == "train"):
+            own = "train"
+        if own not in groups:
+            groups[own] = page.new_group()
+        add(page, replace(what, split=own), number, line.start, line.end, groups[own], headline=own != "train")
+        taken.add(line.start)
+    if moment:
+        page.results[first:] = [replace(one, **moment) for one in page.results[first:]]
+
+
+_OTHERS = re.compile(r"baseline|compar|outperform|random guess|state[- ]of[- ]the[- ]art|\bsota\b|\bhuman\b|threshold|previous|original|improv|increas|decreas|drop|"
+                     r"at least|target|teacher|relative|retain|reach(?:es)? up to|gap|difference|should|could|expected|confidence|probabilit|gpt-?\d|epoch \d", re.IGNORECASE)  # fmt: skip
+_METRIC_WORDS = (
+    r"accuracy|acc\b|precision|recall|sensitivity|specificity|f1(?:[- ]?(?:score|measure))?|f-score|f-measure|roc[- ]?auc(?: score)?|auc(?:[- ]roc)?|auroc|"
+    r"(?:word error rate|wer|cer|character error rate|bleu(?: score)?|perplexity|rouge-?(?:1|2|l(?:sum)?)|mcc|matthews correlation(?: coefficient)?|exact match|em score|loss|mse|rmse|mae|kappa)\b"
+)
+_PREFIX = r"((?:(?:test|training|train|validation|val|dev|eval|evaluation|overall|macro|micro|weighted|average|averaged|avg|mean|top-1|final|best)[- _]{0,2}){0,4})"
+_SUFFIX = r"((?:[- ](?:macro|micro|weighted|score|value|average)){0,3})"
+_N = r"((?:~|≈)?(?<![\w.,])\d{1,3}(?:[.,]\d{1,18})?(?:e-\d{1,2})?)\s?(%|percent)?(?![\w%])(?!\.\d)(?!\s*(?:-|–|to|/|→|->|or)\s*\d)"
+_OF = re.compile(
+    rf"\b{_PREFIX}\(?({_METRIC_WORDS}){_SUFFIX}[*`_)]{{0,3}}(?: \(([A-Za-z0-9 ]{{1,20}})\))?[*`_]{{0,3}}(?:\s?[:=]\s?| of(?: about| around| approximately| over| roughly| nearly)? | is | was |\s\(| at | reached | score of | rate of | as high as | - | – | )[*`_\s]{{0,3}}{_N}",
+    re.IGNORECASE,
+)
+_GETS = re.compile(rf"{_N}[*`_)]{{0,3}}\s(?:in |of |on )?(?:the )?{_PREFIX}({_METRIC_WORDS}){_SUFFIX}", re.IGNORECASE)
+_PAIRS = re.compile(rf"\b{_PREFIX}({_METRIC_WORDS}){_SUFFIX}[*`_]{{0,3}}\s?[:=]\s?[*`_]{{0,3}}{_N}", re.IGNORECASE)
+_DIGIT = re.compile("[0-9]")
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
+_BEGIN_WORDS = ("accura", "precis", "recall", "f1", "f-", "auc", "auroc", "loss", "wer", "cer", "bleu", "rouge", "perplex", "mcc", "matthews", "exact", "sensitiv", "specific", "mse", "rmse", "mae", "kappa", "error rate")
+
+
+def prose(page: Page, taken: set[int]) -> None:
+    """Results of sentences and of lines that are a name and a number."""
+    groups: dict[tuple[int, str | None], int] = {}
+    split_above: str | None = None
+    split_block = -1
+    for line in page.lines:
+        if line.kind in ("code", "table") or line.role in ("use", "other", "pretraining") or line.start in taken:
+            continue
+        words = page.text[line.start : min(line.end, line.start + 4000)]
+        if _DIGIT.search(words) is None and not words.rstrip(" *").endswith(":"):
+            continue
+        low = words.lower()
+        if line.kind in ("text", "heading") and (found := split_of(words)) is not None and len(words) < 400 and low.rstrip(" *").endswith(":"):
+            split_above, split_block = found, line.block
+        if not any(word in low for word in _BEGIN_WORDS) or _DIGIT.search(words) is None:
+            continue
+        above = split_above if split_block in (line.block, line.block - 1) else split_of(line.title.rpartition("/")[2] + " ") or _title_split(line.title)
+        if line.kind in ("item", "text") and _metric_line(page, line, words, above, groups):
+            continue
+        at = line.start
+        for cut in [*_SENTENCE.finditer(page.text, line.start, min(line.end, line.start + 4000)), None]:
+            end = cut.start() if cut is not None else line.end
+            _sentence(page, page.text[at : min(end, at + 2000)], at, above if line.kind != "heading" else None)
+            at = cut.end() if cut is not None else end
+
+
+def _title_split(title: str) -> str | None:
+    last = title.rpartition("/")[2]
+    found = {_SPLITS[word] for word in _WORD.findall(last) if word in ("test", "testing", "dev", "validation", "val")}
+    return found.pop() if len(found) == 1 else None
+
+
+def _metric_line(page: Page, line: Line, words: str, split: str | None, groups: dict[tuple[int, str | None], int]) -> bool:
+    found = _METRIC_LINE.match(words)
+    if found is None:
+        return False
+    what = named(found[1])
+    if what is None:
+        return False
+    value = found[2].strip()
+    read = _value(value)
+    if read is None:
+        return "[More Information Needed]" in value
+    number, behind = read
+    rest = value[behind:].strip(" *`_\\,;)")
+    own = what.split
+    dataset = None
+    if rest:
+        inner = split_of(rest)
+        if _OTHERS.search(rest) or len(rest) > 80 or len(_PAIRS.findall(words)) > 1:
+            return False
+        own = own or inner
+    own = own or split
+    if what.metric == "loss" and own is None and "loss" == found[1].strip(" *").lower() and line.role != "evaluation":
+        return True
+    if line.role == "training" and what.split is None and own is None and what.metric == "loss":
+        return True
+    group = groups.setdefault((line.block, own), 0) or page.new_group()
+    groups[line.block, own] = group
+    add(page, replace(what, split=own), number, line.start, line.end, group, dataset=dataset, headline=own != "train" and what.label is None)
+    return True
+
+
+def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
+    low = words.lower()
+    if not any(word in low for word in _BEGIN_WORDS):
+        return
+    pairs = list(_PAIRS.finditer(words))
+    if len(pairs) > 1 and len(words) < 1500:
+        _run(page, words, pairs, at, split)
+        return
+    told = split_of(words)
+    others = _OTHERS.search(words) is not None
+    found: list[tuple[int, int, Named, Number]] = []
+    for pattern in (_OF, _GETS):
+        for one in pattern.finditer(words):
+            if pattern is _OF:
+                prefix, metric, suffix, inner, digits, percent = one.groups()
+            else:
+                digits, percent, prefix, metric, suffix = one.groups()
+                inner = None
+            what = named(f"{prefix or ''} {metric} {suffix or ''}")
+            number = _number(f"{digits}{percent or ''}")
+            if what is None or number is None or any(start < one.end() and one.start() < end for start, end, *_ in found):
+                continue
+            if inner and inner.lower() in _AVERAGINGS:
+                what = replace(what, averaging=_AVERAGINGS[inner.lower()])
+            if not percent and number.decimals == 0 and what.metric not in ("wer", "cer", "perplexity"):
+                continue
+            if others and what.split is None:
+                continue
+            if re.search(r"\b(?:than|over|above|below|least|from|by)\s*[*`_]{0,3}$", words[: one.start("") if False else one.start()][-12:]) and what.split is None:
+                continue
+            found.append((one.start(), one.end(), what, number))
+    if not found:
+        return
+    repeated = len({(what.metric, what.split, what.averaging) for _, _, what, _ in found}) < len(found)
+    if repeated:  # of several models, classes or datasets: which is whose is not read
+        return
+    placeholder = PLACEHOLDER.search(words) is not None
+    groups: dict[str | None, int] = {}
+    for start, end, what, number in sorted(found, key=lambda one: one[0]):
+        own = what.split or told or split
+        if what.metric == "loss" and own is None:
+            continue
+        group = groups.get(own) or page.new_group()
+        groups[own] = group
+        add(page, replace(what, split=own), number, at + start, at + end, group, headline=own != "train" and what.metric != "loss", placeholder=placeholder)
+
+
+def _run(page: Page, words: str, pairs: list[re.Match[str]], at: int, split: str | None) -> None:
+    """`Test Loss: 0.13 Test Accuracy: 0.96 Precision: 0.96`: a split holds until another is named."""
+    if _OTHERS.search(words):
+        return
+    told = split_of(words[: pairs[0].start()]) or split
+    groups: dict[str | None, int] = {}
+    seen: set[tuple[str, str | None, str | None]] = set()
+    for one in pairs:
+        prefix, metric, suffix, digits, percent = one.groups()
+        what = named(f"{prefix or ''} {metric} {suffix or ''}")
+        number = _number(f"{digits}{percent or ''}")
+        if what is None or number is None:
+            return
+        told = what.split or told
+        key = (what.metric, told, what.averaging)
+        if key in seen:
+            return
+        seen.add(key)
+        group = groups.get(told) or page.new_group()
+        groups[told] = group
+        add(page, replace(what, split=told), number, at + one.start(), at + one.end(), group, headline=told != "train")
+
+
+_EPOCH_COLUMNS = {"epoch", "epochs", "step", "steps"}
+
+
+def tables(page: Page) -> None:
+    """Epoch tables, classification reports, and tables of a metric a row or a column."""
+    for grid in page.grids:
+        header = [cell.text for cell in grid.header]
+        low = [words.strip().lower() for words in header]
+        if any(words in _EPOCH_COLUMNS for words in low):
+            _epoch_table(page, grid, low)
+            continue
+        if grid.role in ("use", "other", "pretraining"):
+            continue
+        columns = [named(words) if words else None for words in header]
+        count = sum(what is not None for what in columns[1:])
+        if count and not (_OTHERS.search(grid.before) and len(grid.rows) > 1):
+            _by_column(page, grid, low, columns)
+        elif not count and len(header) == 2:
+            _by_row(page, grid)
+
+
+def _context(grid: Grid) -> str | None:
+    return split_of(grid.before) or _title_split(grid.title)
+
+
+def _epoch_table(page: Page, grid: Grid, low: list[str]) -> None:
+    names: list[str | None] = []
+    split: str | None = None
+    for index, words in enumerate(low):
+        if words in ("epoch", "epochs"):
+            names.append("epoch")
+        elif words in ("step", "steps"):
+            names.append("step")
+        else:
+            what = named(grid.header[index].text)
+            if what is None:
+                key = "_".join(_WORD.findall(words))
+                names.append(key if key and re.search("[a-z]", key) and not _COUNTS.search(words) else None)
+            elif what.split == "train":
+                names.append(f"train_{what.metric}" + (f"_{what.averaging}" if what.averaging else ""))
+            else:
+                split = what.split if split is None or what.split is None else split
+                names.append(what.metric + (f"_{what.averaging}" if what.averaging else "") if what.label is None else None)
+    if "loss" not in names and "train_loss" not in names and not any(name in METRICS.values() for name in names if name):
+        return
+    if names.count("epoch") > 1 or names.count("step") > 1:
+        return
+    rows = []
+    for row in grid.rows:
+        cells: dict[str, Number] = {}
+        for name, cell in zip(names, row, strict=False):
+            if name is not None and name not in cells and (number := plain_number(cell.text)) is not None:
+                cells[name] = number
+        if cells and row:
+            place = page.place(row[0].start, row[-1].end)
+            rows.append(Row(cells.pop("epoch", None), cells.pop("step", None), cells, place))
+    if rows and any(one.epoch is not None or one.step is not None for one in rows):
+        if split is None and "training results" in grid.title:
+            split = "validation"
+        page.tables.append(Table(tuple(rows), split, page.place(grid.header[0].start, grid.header[-1].end)))
+
+
+def _by_row(page: Page, grid: Grid) -> None:
+    """`| Accuracy | 85% |`."""
+    split = _context(grid)
+    told: list[tuple[Named, Number, Cell, Cell]] = []
+    other = split_of(grid.header[1].text + " set") if len(grid.header[1].text) < 30 else None
+    if _OTHERS.search(" ".join(cell.text for cell in grid.header)):
+        return
+    for row in [grid.header, *grid.rows]:
+        if len(row) != 2:
+            continue
+        what = named(row[0].text)
+        if what is None and (snake := row[0].text.strip().lower()).startswith(("eval_", "predict_", "test_", "train_", "val_")):
+            what = named(snake)
+        read = _value(row[1].text)
+        if what is not None and read is not None and len(row[1].text) - read[1] < 25:
+            told.append((what, read[0], row[0], row[1]))
+    groups: dict[str | None, int] = {}
+    for what, number, first, last in told:
+        own = what.split or other or split
+        group = groups.get(own) or page.new_group()
+        groups[own] = group
+        headline = own != "train" and what.label is None and what.metric != "gen_len"
+        add(page, replace(what, split=own), number, first.start, last.end, group, headline=headline)
+
+
+_SUMMARIES = {
+    "macro avg": "macro", "weighted avg": "weighted", "micro avg": "micro", "samples avg": "samples", "macro average": "macro",
+    "weighted average": "weighted", "macro": "macro", "weighted": "weighted", "micro": "micro", "micro average": "micro",
+}  # fmt: skip
+_OURS = re.compile(r"\b(?:ours?|this model|this)\b|\(ours?\)", re.IGNORECASE)
+_CLASSES = re.compile(r"^(?:class(?:es)?|label|labels|category|entity|entities|tag|type|emotion|sentiment|ner|intent|support|relation|aspect)\b|^$", re.IGNORECASE)
+_MODELS = re.compile(r"model|system|method|approach|version|checkpoint|name|architecture|run|experiment|size|backbone|variant|config|setting|fold|seed", re.IGNORECASE)
+
+
+def _by_column(page: Page, grid: Grid, low: list[str], columns: list[Named | None]) -> None:
+    """`| Set | Accuracy |`: rows of splits, of averagings, of datasets, or the one row of this model."""
+    split = _context(grid)
+    report = any("support" in words for words in low)
+    keyed = columns[0] is None
+    rows = []
+    for row in grid.rows:
+        key = plain(row[0].text).strip() if keyed and row else ""
+        rows.append((key, row))
+    summaries = [(key, row) for key, row in rows if key.lower().replace("_", " ") in _SUMMARIES or key.lower() == "accuracy"]
+    chosen: list[tuple[list[Cell] | tuple[Cell, ...], dict[str, Any]]] = []
+    if summaries:
+        for key, row in summaries:
+            name = key.lower().replace("_", " ")
+            if name == "accuracy":
+                cells = [cell for cell in row[1:] if plain_number(cell.text) is not None and cell.text]
+                if len({cell.text for cell in cells[:-1] if report} or {cell.text for cell in cells}) >= 1 and cells:
+                    pick = next((cell for cell in cells if (n := plain_number(cell.text)) is not None and n.value <= 1 and n.decimals), None)
+                    number = plain_number(pick.text) if pick is not None else None
+                    if pick is not None and number is not None:
+                        add(page, Named("accuracy", split), number, pick.start, pick.end, page.new_group(), headline=True)
+            else:
+                chosen.append((row, {"averaging": _SUMMARIES[name], "headline": True}))
+    elif report or (keyed and _CLASSES.search(low[0]) and low[0] != "" and len(rows) > 1):
+        return
+    else:
+        splits = [_SPLITS.get(key.lower().removesuffix(" set").removesuffix(" split")) for key, _ in rows]
+        if keyed and any(splits):
+            chosen = [(row, {"split": own, "headline": own != "train"}) for (_, row), own in zip(rows, splits, strict=True) if own]
+        elif len(rows) == 1:
+            if _OTHERS.search(rows[0][0]):
+                return
+            dataset = rows[0][0] if keyed and re.match(r"data ?set|corpus|task|benchmark", low[0]) else None
+            chosen = [(rows[0][1], {"headline": True, "dataset": dataset})]
+        elif keyed and re.match(r"data ?set|corpus|test ?set|benchmark", low[0]):
+            chosen = [(row, {"dataset": key, "headline": False}) for key, row in rows if key]
+        elif keyed and _MODELS.search(low[0]):
+            ours = [row for key, row in rows if _OURS.search(key)]
+            if len(ours) == 1:
+                chosen = [(ours[0], {"headline": True})]
+    for row, more in chosen:
+        group = page.new_group()
+        averaging = more.pop("averaging", None)
+        for what, cell in zip(columns, row, strict=False):
+            read = _value(cell.text) if what is not None else None
+            if what is None or read is None or len(cell.text) - read[1] > 12:
+                continue
+            settled = replace(what, averaging=what.averaging or averaging)
+            details = dict(more)
+            details["split"] = settled.split or details.get("split") or split
+            add(page, settled, read[0], cell.start, cell.end, group, **details)
+
+
+_REPORT = re.compile(r"\s*(macro[ -_]avg|weighted[ -_]avg|micro[ -_]avg|samples[ -_]avg|accuracy)\s+(\d\.\d{1,6})(?:\s+(\d\.\d{1,6})\s+(\d\.\d{1,6}))?\s+(\d{1,9})\s*$")
+_JSON = re.compile(r"[\"']?([A-Za-z][\w /@-]{0,40})[\"']?\s{0,4}[:=]\s{0,4}[\"']?(-?\d{1,6}\.\d{1,20})%?[\"']?,?\s*$")
+
+
+def code(page: Page) -> None:
+    """Reports of scikit-learn's `classification_report`, and listings of names and numbers."""
+    blocks: dict[int, list[Line]] = {}
+    for line in page.lines:
+        if line.kind == "code" and line.role not in ("use", "other", "pretraining"):
+            blocks.setdefault(line.block, []).append(line)
+    for block in blocks.values():
+        whole = page.text[block[0].start : min(block[-1].end, block[0].start + 20_000)]
+        if "precision" in whole and "recall" in whole and "support" in whole:
+            above = page.text[max(0, block[0].start - 200) : block[0].start] + " ".join(whole.split("\n")[:3])
+            split = split_of(above.rstrip("`\n ") + " ") or _title_split(block[0].title)
+            for line in block:
+                found = _REPORT.match(page.text, line.start, line.end)
+                if found is None:
+                    continue
+                group = page.new_group()
+                if found[1] == "accuracy":
+                    number = plain_number(found[2])
+                    if number is not None and found[3] is None:
+                        add(page, Named("accuracy", split), number, line.start, line.end, group, headline=True, rows=int(found[5]))
+                elif found[3] is not None:
+                    averaging = found[1][:-4].strip(" -_")
+                    for metric, at in (("precision", 2), ("recall", 3), ("f1", 4)):
+                        number = plain_number(found[at])
+                        if number is not None:
+                            add(page, Named(metric, split, averaging), number, found.start(at), found.end(at), group, headline=True, rows=int(found[5]))
+        elif block[0].role == "evaluation" or "eval_" in whole or "result" in block[0].title:
+            group = page.new_group()
+            split = _title_split(block[0].title)
+            seen: set[tuple[str, str | None, str | None]] = set()
+            for line in block:
+                listed = _JSON.match(page.text, line.start, line.end)
+                what = named(listed[1]) if listed is not None else None
+                number = plain_number(listed[2]) if listed is not None else None
+                if listed is None or what is None or number is None:
+                    continue
+                key = (what.metric, what.split, what.averaging)
+                if key in seen:
+                    continue
+                seen.add(key)
+                own = what.split or split
+                add(page, replace(what, split=own), number, line.start, line.end, group, headline=own != "train")
+
+
+_SPLIT_NAMES = {"test": "test", "validation": "validation", "train": "train", "dev": "validation", "valid": "validation", "eval": "validation"}
+
+
+def model_index(page: Page) -> None:
+    """The results of the front matter: headline results where the body has none of that metric."""
+    index = page.meta.get("model-index")
+    if not isinstance(index, list):
+        return
+    said = {one.metric for one in page.results}
+    for model in index:
+        for result in model.get("results", []) if isinstance(model, dict) and isinstance(model.get("results"), list) else []:
+            if not isinstance(result, dict):
+                continue
+            dataset = result.get("dataset")
+            dataset = dataset if isinstance(dataset, dict) else {}
+            name = next(scalars(dataset.get("name")), None) or next(scalars(dataset.get("type")), None)
+            split = next(scalars(dataset.get("split")), None)
+            group = page.new_group()
+            listed = result.get("metrics")
+            for metric in listed if isinstance(listed, list) else []:
+                if not isinstance(metric, dict) or not isinstance(metric.get("value"), Scalar):
+                    continue
+                value: Scalar = metric["value"]
+                kind = next(scalars(metric.get("type")), None) or next(scalars(metric.get("name")), None)
+                title = next(scalars(metric.get("name")), None)
+                number = plain_number(value.text.strip())
+                if kind is None or number is None:
+                    continue
+                what = named(title.text) if title is not None else None
+                what = what or named(kind.text) or Named("_".join(_WORD.findall(kind.text.lower())) or "result")
+                own = _SPLIT_NAMES.get(split.text.lower()) if split is not None else None
+                # The Trainer names the split it loaded, not the one it evaluated on.
+                own = own if own != "train" else None
+                add(page, replace(what, split=what.split or own), number, value.start, value.end, group, dataset=name.text if name else None, headline=what.metric not in said)
+
+
+_CARBON = re.compile(r"(?:carbon emitted|carbon emissions?|co2(?:eq)? emi(?:tted|ssions?)|co2 eq(?:uivalent)? emissions?|emissions)[*_\s]{0,4}(\((?:in )?(?:k?g|grams|kilograms)[^()]{0,20}\))?[*_\s]{0,4}[:=][*_\s]{0,4}([^\n|]{1,160})", re.IGNORECASE)
+_MASS = re.compile(r"(?:~|≈)?\s?\d{1,12}(?:[.,]\d{1,20})?(?:e-?\d{1,3})?\s?(?:kgs?|kilograms?|grams?|g|t|tons?|tonnes?)\b", re.IGNORECASE)
+
+
+def carbon(page: Page) -> None:
+    """Emissions: the front matter's are in grams (hub-docs, `co2_eq_emissions`), the body's in the unit it names."""
+    value = page.meta.get("co2_eq_emissions")
+    if isinstance(value, dict):
+        value = value.get("emissions")
+    if isinstance(value, Scalar) and (number := plain_number(value.text.strip())) is not None:
+        _emitted(page, replace(number, unit="g") if number.unit in ("raw", "fraction") else number, value.start, value.end)
+    if not any(word in page.text for word in ("arbon", "CO2", "mission")):
+        return
+    for line in page.lines:
+        if line.kind == "code" or not re.search("[Cc]arbon|CO2|[Ee]mission", page.text[line.start : min(line.end, line.start + 600)]):
+            continue
+        found = _CARBON.search(page.text, line.start, min(line.end, line.start + 600))
+        if found is None:
+            continue
+        told = found[2]
+        if PLACEHOLDER.search(told):
+            continue
+        mass = _MASS.search(told)
+        number = _number(mass.group()) if mass is not None else None
+        if number is None and found[1]:
+            bare = _VALUE.match(told.strip())
+            unit = "kg" if "kg" in found[1].lower() or "kilo" in found[1].lower() else "g"
+            number = _number(f"{bare.group().strip()} {unit}") if bare is not None else None
+        if number is not None:
+            _emitted(page, number, found.start(), found.end())
+
+
+def _emitted(page: Page, number: Number, start: int, end: int) -> None:
+    try:
+        number = number.to("kg")
+    except ValueError:
+        return
+    page.results.append(Result("co2_kg", number, page.place(start, end), group=page.new_group()))
+
+
+def read_results(page: Page) -> None:
+    """All results and epoch tables of a README."""
+    taken = trainer_results(page)
+    prose(page, taken)
+    tables(page)
+    code(page)
+    model_index(page)
+    carbon(page)

@@ -1,0 +1,380 @@
+"""The blocks of a README: lines with their kind and section, and tables, all with offsets into the untouched text.
+
+READMEs are read as people write them, not as CommonMark would: pages that were flattened into one line are cut where
+their blocks began, and headings of the Hub's template count without their `#` too. Every step takes linear time.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Kind = Literal["text", "item", "heading", "code", "table"]
+Role = Literal["", "training", "evaluation", "use", "pretraining", "other"]
+"""What a section is about: `use` is inference and further fine-tuning, `other` is about other models."""
+
+FLATTENED = 300
+"""Characters of a line from which on it may be a page that lost its line breaks."""
+
+# Where a block begins in a flattened page; code is kept whole.
+_BREAK = re.compile(r"(?<=\s)(?=#{1,6}\s\S|[-*+]\s{1,5}[^\s\-|:]|\d{1,2}\.\s{1,3}[A-Z]|<(?:table|div|p|br|h\d|ul|li)\b)")
+_SEPARATOR = re.compile(r"\|(?:[ \t]{0,9}:?-{1,200}:?[ \t]{0,9}\|){1,200}")
+_HEADING = re.compile(r"\s{0,3}(#{1,6})\s*(?=[^\s#!])|\s{0,3}<h([1-6])\b[^<>]{0,200}>|\s{0,3}\*\*(?=[^*]{2,80}\*\*:?\s*$)")
+_ITEM = re.compile(r"\s*(?:[-*+•▪◦–]|\d{1,2}[.)])\s+(?=\S)|\s*[-•*](?=[A-Za-z`\[])(?!\*)")
+_MARKUP = re.compile(r"\[([^\[\]]{0,300})\]\([^()\s]{0,400}\)|</?[A-Za-z][^<>]{0,300}>|[*`]+|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)")
+_HTML = re.compile(r"<(/?)(table|tr|td|th)\b[^<>]{0,300}>", re.IGNORECASE)
+_FENCE = ("```", "~~~")
+# Code of a scraped page that lost its fence begins with an import; there `# …` above a line of code is a comment.
+_IMPORT = re.compile(r"(?:from [\w.]{1,80} import |import [\w.]{1,80}(?: as \w+)?\s*$)")
+_PROSE = re.compile(r"[A-Z][\w'’,-]*(?: [\w'’,.-]+){2}[^=()]*$")
+
+_ROLES: tuple[tuple[Role, re.Pattern[str]], ...] = (
+    ("use", re.compile(
+        r"how (?:to|you|do)\b|\buse (?:it|this|the|with|in|case)|^use\b|\bget(?:ting)? started|quick ?start|inferenc|"
+        r"\b(?:direct|downstream|out[- ]of[- ]scope|intended|recommended)[ -]use|^uses\b|^usage|\busage\b|deploy|prompt|"
+        r"further fine-?tun|^loading|^install|^examples?\b|example (?:use|code|predict)|^demo\b|limitation|\bbias|\brisks?\b|"
+        r"citation|\bcit(?:e|ing)\b|contact|glossary|acknowledg|license|generation (?:param|config|settings)|sampling",
+        re.IGNORECASE)),
+    ("training", re.compile(
+        r"hyper-?\s?param|(?:training|fine-?tuning|train)\s(?:procedure|details|arg|config|param|set ?up|regime|results|"
+        r"recipe|script|info|loss|log|hardware|process|code|metric|data)|recipe|^training$|speeds, sizes|quantization config",
+        re.IGNORECASE)),
+    ("other", re.compile(r"compar|baseline|other models|leaderboard|related|benchmarks? of other|ablation", re.IGNORECASE)),
+    ("pretraining", re.compile(r"pre-?train", re.IGNORECASE)),
+    ("evaluation", re.compile(r"evaluat|results?\b|performance|metrics?\b|benchmark|scores?\b|accuracy", re.IGNORECASE)),
+    ("training", re.compile(r"train|fine-?tun|environmental impact|hardware|compute infra|adapter|lora\b", re.IGNORECASE)),
+)  # fmt: skip
+
+# Headings of huggingface_hub's modelcard_template.md, by level; scraped pages keep the words and lose the `#`.
+_TEMPLATE = {
+    title.casefold(): level
+    for level, titles in {
+        2: ("Model Details", "Uses", "Bias, Risks, and Limitations", "How to Get Started with the Model",
+            "Training Details", "Evaluation", "Model Examination", "Environmental Impact", "Technical Specifications",
+            "Citation", "Glossary", "More Information", "Model Card Authors", "Model Card Contact", "Training procedure",
+            "Model description", "Intended uses & limitations", "Training and evaluation data"),
+        3: ("Model Description", "Model Sources", "Direct Use", "Downstream Use", "Out-of-Scope Use",
+            "Recommendations", "Training Data", "Training Procedure", "Testing Data, Factors & Metrics", "Results",
+            "Training hyperparameters", "Training results", "Framework versions", "Compute Infrastructure"),
+        4: ("Preprocessing", "Speeds, Sizes, Times", "Testing Data", "Factors", "Metrics", "Summary", "Hardware",
+            "Software"),
+    }.items()
+    for title in titles
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line, or in a flattened page what was one.
+
+    Attributes:
+        start: Offset of its first character that is no mark of a list or heading.
+        end: Offset behind its last character that is no space.
+        kind: What it is a part of.
+        role: What its section is about.
+        title: The headings above it, outermost first, in lower case, a slash between.
+        block: Number of the paragraph, list, table or code it belongs to.
+        fence: What stands behind the fence of code, in lower case (`python`); empty elsewhere.
+    """
+
+    start: int
+    end: int
+    kind: Kind
+    role: Role
+    title: str
+    block: int
+    fence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The cell of a table: its text without markup, and where it stands."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table: the header and the rows, each with as many cells as its author gave it."""
+
+    header: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    role: Role
+    title: str
+    block: int
+    before: str = ""
+
+
+def plain(text: str) -> str:
+    """Text without emphasis, links, code marks and HTML tags.
+
+    >>> plain("**Base model**: [`bert`](https://x.y)<br>")
+    'Base model: bert'
+    """
+    for mark in "*`_[<":
+        if mark in text:
+            return _MARKUP.sub(_label, text).strip()
+    return text.strip()
+
+
+def _label(found: re.Match[str]) -> str:
+    return found[1].strip("*`_") if found[1] is not None else ""
+
+
+@lru_cache(maxsize=4096)
+def role_of(title: str) -> Role:
+    """What a section is about, by the words of its heading; empty where they do not tell."""
+    return next((role for role, pattern in _ROLES if pattern.search(title)), "")
+
+
+def spans(text: str, start: int) -> Iterator[tuple[int, int, bool]]:
+    """Lines of a text from an offset on, and the pieces of flattened ones, each with whether it is such a piece."""
+    size = len(text)
+    while start < size:
+        end = text.find("\n", start)
+        if end < 0:
+            end = size
+        if end - start > FLATTENED and ("# " in text[start:end] or text.find("|--", start, end) >= 0
+                                        or text.find("| :--", start, end) >= 0 or text.find("|:-", start, end) >= 0
+                                        or text.count(" - ", start, end) > 4):
+            yield from _pieces(text, start, end)
+        else:
+            yield start, end, False
+        start = end + 1
+
+
+def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
+    code = False
+    while start <= end:
+        fence = text.find("```", start, end)
+        stop = fence if fence >= 0 else end
+        if code:
+            stop = end if fence < 0 else fence + 3
+            yield start - 3, stop, True
+            start = stop
+        else:
+            yield from _unflattened(text, start, stop)
+            start = stop + 3
+        if fence < 0:
+            return
+        code = not code
+
+
+def _unflattened(text: str, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
+    cuts = sorted({*(found.start() for found in _BREAK.finditer(text, start, end)), *_rows(text, start, end)})
+    for at in [*cuts, end]:
+        if at > start:
+            yield start, at, True
+            start = at
+
+
+def _rows(text: str, start: int, end: int) -> Iterator[int]:
+    """Where the rows of flattened tables begin and end: a row has as many cells as the line below the header."""
+    while (found := _SEPARATOR.search(text, start, end)) is not None:
+        columns = found.group().count("|") - 1
+        at = header = found.start()
+        header = text.rfind("|", start, at)
+        for _ in range(columns):
+            header = text.rfind("|", start, header) if header >= 0 else -1
+        start = found.end()
+        if header < 0:
+            continue
+        yield header
+        yield at
+        at = start
+        while True:
+            row = at
+            while row < end and text[row] in " \t":
+                row += 1
+            yield row
+            if row >= end or text[row] != "|":
+                break
+            at = row
+            for _ in range(columns):
+                at = text.find("|", at + 1, end)
+                if at < 0:
+                    break
+            if at < 0:
+                break
+            at += 1
+            start = at
+
+
+def lines(text: str, start: int = 0) -> list[Line]:
+    """The lines of a README from an offset on, blank ones left out."""
+    found: list[Line] = []
+    headings: list[tuple[int, str, Role]] = []
+    role: Role = ""
+    title = ""
+    block = 0
+    kind: Kind | None = None
+    fence = ""
+    code = comment = False
+    blank = True
+    bare = False  # in code without a fence
+    for start_, end_, piece in spans(text, start):
+        line = text[start_:end_]
+        stripped = line.strip()
+        if not stripped:
+            blank = True
+            kind = None if not code else kind
+            continue
+        first = start_ + len(line) - len(line.lstrip())
+        last = start_ + len(line.rstrip())
+        if comment or (stripped.startswith("<!--") and not code):
+            comment = "-->" not in stripped
+            if comment or stripped.endswith("-->"):
+                continue
+            cut = text.find("-->", first, last) + 3
+            first, stripped = cut, text[cut:last].strip()
+        if stripped.startswith(_FENCE) and not (piece and code):
+            if piece and stripped.count("```") == 2:
+                block += 1
+                found.append(Line(first + 3, last - 3, "code", role, title, block, stripped[3:30].split(" ")[0].lower()))
+                kind = None
+                continue
+            code = not code
+            fence = stripped[3:].strip().lower() if code else ""
+            block += 1
+            kind = None
+            continue
+        if code:
+            found.append(Line(first, last, "code", role, title, block, fence or "-"))
+            continue
+        if bare and blank and _PROSE.match(stripped):
+            bare = False
+        elif stripped[0] in "fi" and _IMPORT.match(stripped):
+            bare = True
+        heading = _HEADING.match(text, start_, end_) if stripped[0] in "#<*" else None
+        if heading is not None and bare and text[end_ + 1 : end_ + 2].strip():
+            heading = None
+        level = 0
+        if piece and stripped.endswith(" ---"):
+            last -= 4
+        if heading is not None:
+            level = len(heading[1]) if heading[1] else int(heading[2]) if heading[2] else 7
+            first = heading.end()
+        elif (blank or piece) and len(stripped) < 40 and stripped.replace(" [optional]", "").casefold() in _TEMPLATE:
+            level = _TEMPLATE[stripped.replace(" [optional]", "").casefold()]
+        if level:
+            words = plain(text[first:min(last, first + 120)]).casefold()
+            while headings and headings[-1][0] >= level:
+                headings.pop()
+            inherited = headings[-1][2] if headings else ""
+            own = role_of(words[:60] if piece else words)
+            # Below `How to use` a heading like `Fine-tuning for two classes` is about the reader's training.
+            headings.append((level, words, inherited if inherited == "use" and level > 2 and own == "training" else own or inherited))
+            role = headings[-1][2]
+            title = "/".join(words for _, words, _ in headings)
+            block += 1
+            found.append(Line(first, last, "heading", role, title, block))
+            kind = None
+            blank = True
+            bare = False
+            continue
+        if bare:
+            if kind != "code":
+                block += 1
+            kind, blank = "code", False
+            found.append(Line(first, last, "code", role, title, block, "python"))
+            continue
+        if stripped[0] == "|" or (stripped.count("|") > 1 and (kind == "table" or "---" in stripped or _next_separates(text, end_))):
+            now: Kind = "table"
+        elif (item := _ITEM.match(text, start_, end_)) is not None:
+            now, first = "item", item.end()
+        else:
+            now = "text"
+        if now != kind or (blank and now != "item"):
+            block += 1
+        kind = now
+        blank = False
+        found.append(Line(first, last, now, role, title, block))
+    return found
+
+
+def _next_separates(text: str, end: int) -> bool:
+    """Whether the next line parts a table's header from its rows."""
+    stop = text.find("\n", end + 1)
+    line = text[end + 1 : stop if stop >= 0 else len(text)][:400]
+    return "--" in line and not line.strip(" \t|:-")
+
+
+def grids(text: str, all_lines: list[Line]) -> Iterator[Grid]:
+    """The tables of a README, in Markdown and in HTML."""
+    rows: list[tuple[Cell, ...]] = []
+    line: Line | None = None
+    before: Line | None = None
+    for index, one in enumerate(all_lines):
+        if one.kind == "table":
+            if line is not None and one.block != line.block:
+                if (grid := _grid(text, rows, line, before)) is not None:
+                    yield grid
+                rows = []
+            if not rows:
+                line, before = one, all_lines[index - 1] if index else None
+            rows.append(tuple(_cells(text, one)))
+        elif line is not None:
+            if (grid := _grid(text, rows, line, before)) is not None:
+                yield grid
+            rows, line = [], None
+    if line is not None and (grid := _grid(text, rows, line, before)) is not None:
+        yield grid
+    if "<t" in text or "<T" in text:
+        yield from _html(text, all_lines)
+
+
+def _grid(text: str, rows: list[tuple[Cell, ...]], line: Line, before: Line | None) -> Grid | None:
+    kept = [row for row in rows if any(cell.text.strip(":- ") for cell in row)]
+    if len(kept) < 2 or len(kept) == len(rows):
+        return None
+    words = text[before.start : before.end][-400:] if before is not None and before.kind != "code" else ""
+    return Grid(kept[0], tuple(kept[1:]), line.role, line.title, line.block, words)
+
+
+def _cells(text: str, line: Line) -> Iterator[Cell]:
+    at = line.start + (text[line.start] == "|")
+    while at <= line.end:
+        stop = text.find("|", at, line.end)
+        while stop > 0 and text[stop - 1] == "\\":
+            stop = text.find("|", stop + 1, line.end)
+        if stop < 0:
+            stop = line.end
+            if not text[at:stop].strip():
+                return
+        raw = text[at:stop]
+        start = at + len(raw) - len(raw.lstrip())
+        yield Cell(plain(raw), start, max(start, at + len(raw.rstrip())))
+        at = stop + 1
+
+
+def _html(text: str, all_lines: list[Line]) -> Iterator[Grid]:
+    starts = [line.start for line in all_lines]
+    rows: list[list[Cell]] = []
+    opened: int | None = None
+    table = -1
+    for found in _HTML.finditer(text):
+        tag, closing = found[2].lower(), bool(found[1])
+        if opened is not None and rows:
+            raw = text[opened : found.start()]
+            start = opened + len(raw) - len(raw.lstrip())
+            rows[-1].append(Cell(plain(raw), start, max(start, opened + len(raw.rstrip()))))
+        opened = None
+        if tag == "table":
+            if closing and len(rows) > 1 and all_lines:
+                line = all_lines[max(0, bisect_right(starts, table) - 1)]
+                if line.kind != "code":
+                    words = text[max(0, table - 300) : table]
+                    yield Grid(tuple(rows[0]), tuple(map(tuple, rows[1:])), line.role, line.title, -line.block, words)
+            rows, table = [], found.start()
+        elif tag == "tr" and not closing:
+            rows.append([])
+        elif tag in ("td", "th") and not closing:
+            opened = found.end()
