@@ -15,8 +15,8 @@ _ABOUT = """\
 
 # Claim checks
 
-What a model card's own words and numbers say of one another, without a run. A finding has an id, `check/kind`, a verdict,
-the line it is about, the arithmetic and a remedy. The verdicts, from good to bad:
+What a model card's own words and numbers say of one another, without a run. A finding has an id, `check/kind`, a
+verdict, the line it is about, the arithmetic and a remedy. The verdicts, from good to bad:
 
 | Verdict | It means |
 |---|---|

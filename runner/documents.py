@@ -105,8 +105,8 @@ def _facts(loaded: Loaded) -> Iterator[Fact]:
         for split, name in _ROWS.items():
             if rows[split] > 0:
                 path = "data.split" if card.data.split is not None else "data.rows"
-                status = _rows_status(loaded, split)
-                yield Fact(name, rows[split], f"{rows[split]:,} rows", _place(loaded, path), status)
+                of_rows = _rows_status(loaded, split)
+                yield Fact(name, rows[split], f"{rows[split]:,} rows", _place(loaded, path), of_rows)
                 if _halved(card, split):
                     half = rows[split] // 2
                     yield Fact(f"positives.{split}", half, f"half of {rows[split]:,}", _place(loaded, path), "derived")

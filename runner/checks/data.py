@@ -171,7 +171,7 @@ def _duplicates(document: Document, dataset: Dataset, results: list[Result]) -> 
         )
         return
     tested = [one for one in results if one.split == "test"]
-    if tested and test in (None, dataset.rows["test"]):
+    if tested and test == dataset.rows.get("test"):
         rows = dataset.rows["test"]
         yield Finding(
             id="data/duplicates",

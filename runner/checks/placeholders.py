@@ -71,12 +71,13 @@ def _sections(document: Document) -> Iterator[Finding]:
         line = text[text.rfind("\n", 0, mark.start()) + 1 : mark.start()]
         label = _LABEL.match(line)
         named[label[1] if label else headings[at][1] if at >= 0 else ""] += 1
+    times = f"{len(marks)} time{'s' * (len(marks) > 1)}"
     shown = ", ".join(f"{name[:40].strip(' :*')}{f' ×{n}' * (n > 1)}" for name, n in named.items() if name)
     yield Finding(
         id="placeholders/sections",
         verdict="underspecified",
         where=document.at(marks[0].start(), marks[0].end()).where,
-        message=f"`More Information Needed` stands {len(marks)} time{'s' * (len(marks) > 1)}{': ' if shown else ''}{_shortened(shown)}",
+        message=f"`More Information Needed` stands {times}{': ' if shown else ''}{_shortened(shown)}",
         remedy="fill the sections in, or take out those that do not apply",
     )
 
@@ -91,7 +92,7 @@ def _left(document: Document) -> Iterator[Finding]:
     left = list(_LEFT.finditer(prose))
     if not left:
         return
-    words = list(dict.fromkeys(" ".join(document.text[found.start() : found.end()].split()) for found in left))
+    words = list(dict.fromkeys(" ".join(found.group().split()) for found in left))
     yield Finding(
         id="placeholders/template",
         verdict="placeholder",
