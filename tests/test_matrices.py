@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from registry.numbers import read_number
 from runner.matrices import (
-    AVERAGED, CONVENTIONS, STATISTICS, Interval, count, gives, interval, one_unit, possible, score, written,
+    AVERAGED,
+    CONVENTIONS,
+    STATISTICS,
+    Interval,
+    count,
+    gives,
+    interval,
+    one_unit,
+    possible,
+    score,
+    written,
 )  # fmt: skip
 
 
