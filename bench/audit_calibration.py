@@ -11,6 +11,7 @@ one has not.
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import time
 from collections import Counter
@@ -144,12 +145,12 @@ def writer(draw: random.Random) -> Callable[[float], str]:
     return write
 
 
-def honest(seed: int) -> Simulated:
-    """An honest card."""
+def honest(seed: int, largest: int = 50_000) -> Simulated:
+    """An honest card, of 40 to so many rows."""
     draw, rows = random.Random(seed), np.random.default_rng(seed)
     made = draw.choices([*MADE], [*MADE.values()])[0]
     classes = 2 if draw.random() < 0.7 else draw.randint(3, 10)
-    n = int(10 ** draw.uniform(1.7, 4.7))
+    n = int(10 ** draw.uniform(1.7, math.log10(largest)))
     n = max(round(n, -2), 100) if draw.random() < 0.4 else max(n, 40)
     prevalence = [0.5, 0.5] if draw.random() < 0.3 and classes == 2 else rows.dirichlet([3.0] * classes)
     sizes = np.maximum(

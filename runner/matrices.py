@@ -20,7 +20,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from registry.numbers import Number
     from registry.vocabulary import Averaging
@@ -392,18 +392,20 @@ def _possible_shares(wanted: Mapping[Statistic, Interval], least: float, most: f
         if tried > budget:
             return None
         order = np.argsort(miss, kind="stable")
-        now, later = order[:128], order[128:]
+        now, later = order[:256], order[256:]
         width = (high[now] - low[now]) / 2
         lows = (low[now][:, None, :] + halves * width[:, None, :]).reshape(-1, 3)
         highs = lows + np.repeat(width, 8, axis=0)
         tried += len(lows)
         alive = np.ones(len(lows), dtype=bool)
         misses = np.zeros(len(lows))
+        cells = _cells(lows, highs)
+        tp, fn, fp, tn = (ends[0] for ends in _cells((lows + highs) / 2, (lows + highs) / 2))
         for statistic, (floor, ceiling) in bounds.items():
-            bottom, top = _range(statistic, lows, highs)
+            bottom, top = _range(statistic, cells, lows[:, 0], highs[:, 0])
             alive &= (top >= floor) & (bottom <= ceiling)
-            middle = (lows + highs) / 2
-            value = _range(statistic, middle, middle)[0]
+            share = (lows[:, 0] + highs[:, 0]) / 2
+            value = _of_cells(statistic, tp, fn, fp, tn, share, share, min)
             misses = np.maximum(misses, np.maximum(floor - value, value - ceiling) / (ceiling - floor))
         if np.any(alive & (misses <= 0)):
             return True
@@ -414,16 +416,27 @@ def _possible_shares(wanted: Mapping[Statistic, Interval], least: float, most: f
     return False
 
 
-def _range(statistic: Statistic, low: Any, high: Any) -> tuple[Any, Any]:
-    """Bounds of a statistic over boxes (rows, 3) of prevalence, TPR and FPR."""
-    tp = low[:, 0] * low[:, 1], high[:, 0] * high[:, 1]
-    fn = low[:, 0] * (1 - high[:, 1]), high[:, 0] * (1 - low[:, 1])
-    fp = (1 - high[:, 0]) * low[:, 2], (1 - low[:, 0]) * high[:, 2]
-    tn = (1 - high[:, 0]) * (1 - high[:, 2]), (1 - low[:, 0]) * (1 - low[:, 2])
+Cells = tuple[tuple[Any, Any], tuple[Any, Any], tuple[Any, Any], tuple[Any, Any]]
+"""Smallest and largest TP, FN, FP and TN of boxes, as shares of all rows: arrays (boxes,)."""
+
+
+def _cells(low: Any, high: Any) -> Cells:
+    """The cells over boxes (boxes, 3) of prevalence, TPR and FPR."""
+    return (
+        (low[:, 0] * low[:, 1], high[:, 0] * high[:, 1]),
+        (low[:, 0] * (1 - high[:, 1]), high[:, 0] * (1 - low[:, 1])),
+        ((1 - high[:, 0]) * low[:, 2], (1 - low[:, 0]) * high[:, 2]),
+        ((1 - high[:, 0]) * (1 - high[:, 2]), (1 - low[:, 0]) * (1 - low[:, 2])),
+    )
+
+
+def _range(statistic: Statistic, cells: Cells, least: Any, most: Any) -> tuple[Any, Any]:
+    """Bounds of a statistic over boxes whose prevalence is `least` to `most`."""
+    tp, fn, fp, tn = cells
     if statistic == "kappa":
         return _kappa_range(tp, fn, fp, tn)
-    worst = _of_cells(statistic, tp[0], fn[1], fp[1], tn[0], low[:, 0], high[:, 0], min)
-    best = _of_cells(statistic, tp[1], fn[0], fp[0], tn[1], low[:, 0], high[:, 0], max)
+    worst = _of_cells(statistic, tp[0], fn[1], fp[1], tn[0], least, most, min)
+    best = _of_cells(statistic, tp[1], fn[0], fp[0], tn[1], least, most, max)
     return worst, best
 
 
@@ -455,18 +468,27 @@ def _of_cells(statistic: Statistic, tp: Any, fn: Any, fp: Any, tn: Any, least: A
         whole = own + rest
         return np.where(whole > 0, own / np.where(whole > 0, whole, 1), float(end(0, 1)))
 
-    precision, negative_precision = part(tp, fp), part(tn, fn)
-    recall, specificity = part(tp, fn), part(tn, fp)
-    f1, negative_f1 = part(2 * tp, fp + fn), part(2 * tn, fp + fn)
+    if statistic == "kappa":
+        return 2 * (tp * tn - fp * fn) / np.maximum((tp + fp) * (fp + tn) + (tp + fn) * (fn + tn), 1e-300)
     if statistic == "mcc":
         below = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
         return np.where(below > 0, (tp * tn - fp * fn) / np.where(below > 0, below, 1), float(end(-1, 1)))
-    if statistic.startswith("weighted"):
-        own, other = (f1, negative_f1) if statistic.endswith("f1") else (precision, negative_precision)
-        return pick(least * own + (1 - least) * other, most * own + (1 - most) * other)
-    return {
-        "accuracy": part(tp + tn, fp + fn), "precision": precision, "recall": recall, "f1": f1,
-        "specificity": specificity, "negative precision": negative_precision, "negative f1": negative_f1,
-        "balanced accuracy": (recall + specificity) / 2, "macro precision": (precision + negative_precision) / 2,
-        "macro f1": (f1 + negative_f1) / 2,
-    }[statistic]  # fmt: skip
+    if statistic in _PARTS:
+        return part(*_PARTS[statistic](tp, fn, fp, tn))
+    if statistic in _OPPOSITE:
+        return part(*_PARTS[_OPPOSITE[statistic]](tn, fp, fn, tp))
+    name = "recall" if statistic == "balanced accuracy" else statistic.partition(" ")[2]
+    own, other = part(*_PARTS[name](tp, fn, fp, tn)), part(*_PARTS[name](tn, fp, fn, tp))
+    if not statistic.startswith("weighted"):
+        return (own + other) / 2
+    return pick(least * own + (1 - least) * other, most * own + (1 - most) * other)
+
+
+_PARTS: Mapping[str, Callable[[Any, Any, Any, Any], tuple[Any, Any]]] = {
+    "accuracy": lambda tp, fn, fp, tn: (tp + tn, fp + fn),
+    "precision": lambda tp, fn, fp, tn: (tp, fp),
+    "recall": lambda tp, fn, fp, tn: (tp, fn),
+    "f1": lambda tp, fn, fp, tn: (2 * tp, fp + fn),
+}
+"""Score of the positive class → what counts for it and what against; with the cells turned round, of the negative."""
+_OPPOSITE = dict(OF_CLASS.values())  # negative → positive
