@@ -3,10 +3,9 @@
     python bench/verdict_calibration.py [--cards 4000]
 
 Models have a true accuracy and a spread over seeds; each is scored on rows of one test set, or on a hold-out that each
-side draws for itself, so that scores are counts; the reported one is rounded or cut off to some digits. The table gives,
-for each number of seeds and digits, how often the 95% prediction interval holds the reported number, and for whole
-cards of several claims how often `lower` or `higher` is said of an honest one; then how often `reproduced` is said of a
-claim whose true difference is the margin.
+side draws for itself, so that scores are counts; the reported one is rounded or cut off to some digits. The first table
+gives how often the 95% prediction interval holds the reported number, and how often `reproduced` is said of a claim
+whose true difference is the margin; the second, how often `lower` or `higher` is said of any claim of an honest card.
 """
 
 from __future__ import annotations
