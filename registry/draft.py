@@ -47,7 +47,10 @@ _FINE_TUNED = re.compile(
     r"(?:fine-?tuned?|adapted|adapter|trained)\s(?:version|model|checkpoint|variant)?\s?(?:of|from|on top of|for)\s(?:the )?\[([^\[\]\n]{2,120})\]\((https?://huggingface\.co/[^()\s]{2,150})?",
     re.IGNORECASE,
 )
-_ON = re.compile(r"\bon (?:the |an? )?(?:\[([^\[\]]{2,100})\]\([^()]{0,200}\)|([\w./-]{2,80}))(?: [\w-]+){0,1} dataset", re.IGNORECASE)
+_ON = re.compile(
+    r"\bon (?:the |an? )?(?:\[([^\[\]]{2,100})\]\([^()]{0,200}\)|([\w./-]{2,80}))(?: [\w-]+){0,1} dataset",
+    re.IGNORECASE,
+)
 _ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}|[\w.-]{2,96}")
 
 
@@ -128,7 +131,10 @@ def _identity(page: Page) -> None:
             page.say("task", one.text, one.start, one.end)
 
 
-_LABELLED = re.compile(r"[*_`\s]*(license|licence|finetuned from model|fine-?tuned from model|base model|finetuned from|foundation model|language\(s\)(?: \(nlp\))?|language|languages)\s?(?:\[optional\])?[*_`\s]*:[*_`\s]*(.{2,200})", re.IGNORECASE)
+_LABELLED = re.compile(
+    r"[*_`\s]*(license|licence|finetuned from model|fine-?tuned from model|base model|finetuned from|foundation model|language\(s\)(?: \(nlp\))?|language|languages)\s?(?:\[optional\])?[*_`\s]*:[*_`\s]*(.{2,200})",
+    re.IGNORECASE,
+)
 
 
 def _labelled(page: Page, words: str, start: int, end: int) -> None:
@@ -156,7 +162,10 @@ def _labelled(page: Page, words: str, start: int, end: int) -> None:
 
 
 _METHOD = re.compile(r"\b(qlora|lora)\b", re.IGNORECASE)
-_LORA = re.compile(r"\b(?:with|using|via|through|by|used|including|included|employ\w*|is an?|sft方式)\b[^.\n]{0,60}\b(?:Q?LoRA|Low-Rank Adapt\w+)\b|\bQ?LoRA\b[^.\n]{0,40}\b(?:fine-?tun\w+|adapter|training|config\w*|微调)|low-rank adapter", re.IGNORECASE)
+_LORA = re.compile(
+    r"\b(?:with|using|via|through|by|used|including|included|employ\w*|is an?|sft方式)\b[^.\n]{0,60}\b(?:Q?LoRA|Low-Rank Adapt\w+)\b|\bQ?LoRA\b[^.\n]{0,40}\b(?:fine-?tun\w+|adapter|training|config\w*|微调)|low-rank adapter",
+    re.IGNORECASE,
+)
 
 
 def _adapter(page: Page) -> None:
@@ -181,7 +190,14 @@ def _adapter(page: Page) -> None:
     if method is None and tags:
         method, start = tags[0].text.lower(), (tags[0].start, tags[0].end)
     if method is None:
-        rank = next((fact for fact in page.facts if fact.name in ("adapter.alpha", "adapter.r") and "lora" in fact.text.lower()), None)
+        rank = next(
+            (
+                fact
+                for fact in page.facts
+                if fact.name in ("adapter.alpha", "adapter.r") and "lora" in fact.text.lower()
+            ),
+            None,
+        )
         if rank is not None:
             method, start = "lora", (rank.place.start, rank.place.end)
     if method is not None and start is not None:
@@ -196,5 +212,9 @@ def _quantization(page: Page) -> None:
     page.facts[:] = [
         fact
         for fact in page.facts
-        if not (fact.name.startswith("quantization.") and fact.name != "quantization.bits" and ("bnb_4bit" in fact.text or not bits and "quant" in fact.text))
+        if not (
+            fact.name.startswith("quantization.")
+            and fact.name != "quantization.bits"
+            and ("bnb_4bit" in fact.text or (not bits and "quant" in fact.text))
+        )
     ]

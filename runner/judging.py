@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from functools import lru_cache
+from statistics import NormalDist, fmean, stdev
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Comparison:
             confidence; zeros where both sides score the same rows.
         nearest: Signed distance of the mean to the nearest end of what may have been written so; 0 inside. Positive:
             reproduced higher.
-        farthest: Distance of the mean to the farthest end of the rounding.
+        farthest: Distance of the mean to the farthest end of it.
         p: Two-sided p of `nearest` under seed noise and sampling; 1 where no spread is known.
     """
 
@@ -73,8 +74,8 @@ def compare(
             confidence (`newcombe`); zeros where both sides score the same rows.
         step: What one row more or less changes the metric by. A spread is taken to be at least half of it, that of a
             value that falls on two neighbours alike: that a few seeds agree on a coarse grid does not mean that all do.
-        cut: Largest value that is written so where digits are cut off; many are cut, not rounded. It counts for
-            `nearest` alone, so that nobody is accused for it.
+        cut: Largest value that is written so where digits are cut off: many are cut, not rounded. It counts as an end,
+            so that nobody is accused of it and nothing is proven by it.
     """
     mean, count = fmean(values), len(values)
     own = stdev(values) if count > 1 else None
@@ -88,7 +89,7 @@ def compare(
         degrees, sd, share = count - 1, own, 1.0
     highest = max(high, cut if cut is not None else high)
     nearest = mean - highest if mean > highest else mean - low if mean < low else 0.0
-    farthest = max(abs(mean - low), abs(mean - high))
+    farthest = max(abs(mean - low), abs(mean - highest))
     if sd is None:
         return Comparison(mean, None, 0, math.nan, math.nan, holdout, nearest, farthest, 1.0)
     sd = max(sd, step / 2)
@@ -104,10 +105,16 @@ def _half(confidence: float, se: float, degrees: int, sampling: float) -> float:
     The squares of the two add up, each at that confidence (MOVER: Zou and Donner 2008, doi:10.1002/sim.3095, from
     memory); for one alone it is exactly that one's.
     """
-    from scipy.stats import norm, t
+    seeds = _quantile(confidence, degrees) * se if se > 0 else 0.0
+    return math.hypot(seeds, sampling * NormalDist().inv_cdf(confidence) / _Z)
 
-    seeds = float(t.ppf(confidence, degrees)) * se if se > 0 else 0.0
-    return math.hypot(seeds, sampling * float(norm.ppf(confidence)) / _Z)
+
+@lru_cache
+def _quantile(confidence: float, degrees: int) -> float:
+    """Of Student's t."""
+    from scipy.stats import t
+
+    return float(t.ppf(confidence, degrees))
 
 
 def _p(distance: float, se: float, degrees: int, sampling: float) -> float:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from registry.loading import Loaded
     from registry.part import Plugin
     from runner.checks import Finding
+    from runner.hypotheses import Case, Cost, Trial
     from runner.metrics import Sample
 
 
@@ -80,6 +81,18 @@ class Check(Protocol):
         """What a document's own words and numbers say of one another."""
 
 
+class Hypothesis(Protocol):
+    """A file of `runner/hypotheses`."""
+
+    COST: Cost
+    """What it takes to try it."""
+    PRIOR: float
+    """How plausible it is before anything was tried, as a share of all gaps."""
+
+    def trials(self, case: Case) -> Iterator[Trial]:
+        """What to try on a run."""
+
+
 class Metric(Protocol):
     """A file of `runner/metrics`."""
 
@@ -126,6 +139,11 @@ def metric(name: str) -> Metric:
 def check(name: str) -> Check:
     """The claim check of that name."""
     return cast("Check", module("checks", name))
+
+
+def hypothesis(name: str) -> Hypothesis:
+    """The hypothesis of that name."""
+    return cast("Hypothesis", module("hypotheses", name))
 
 
 def _config(kind: str, name: str) -> type[Plugin]:
