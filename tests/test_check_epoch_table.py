@@ -98,6 +98,7 @@ def test_a_headline_that_mixes_rows_stands_in_no_row() -> None:
     headline = (result("loss", "0.0852", headline=True), result("accuracy", "0.9822", headline=True))
     finding = found("epoch_table", document(table(*THREE), *headline))["headline"]
     assert finding.verdict == "ambiguous"
+    assert finding.arithmetic == "the row most like it (epoch 2): accuracy 0.9822 ≠ 0.9804"
 
 
 def test_a_headline_of_another_split_is_not_looked_for() -> None:

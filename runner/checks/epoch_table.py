@@ -174,7 +174,7 @@ def _rows(document: Document, table: Table) -> Iterator[Finding]:
         where=table.place.where,
         message=f"the steps mean {interval.low:,} to {interval.high:,} training rows, and {dataset.name} has "
         f"{rows:,}: {part or 'which rows were trained on is not said'}",
-        arithmetic=f"{inferred} ≠ {rows:,}" + f"; {interval.high:,} / {rows:,} = {interval.high / rows:.0%}",
+        arithmetic=f"{inferred} ≠ {rows:,}" + f"; {interval.high:,} / {rows:,} = {interval.high / rows:.2g}",
         remedy="say which rows were trained on and which were held out, with the seed of the split",
     )
 
@@ -276,17 +276,15 @@ def _headline(document: Document, table: Table) -> Iterator[Finding]:
     shown = ", ".join(f"{result.metric} {result.number.text.strip()}" for _, result in headline)
     where = headline[0][1].place.where
     if not fits:
-        if any(_same(result.number, cell) for _, result in headline for cell in _cells(table, result.metric)):
-            parts = "; ".join(_nearest(table, result) for _, result in headline[:3])
-            yield Finding(
-                id="epoch-table/headline",
-                verdict="ambiguous",
-                claims=claims,
-                where=where,
-                message=f"{shown} stand in no one row of the table: of another evaluation, or edited",
-                arithmetic=parts,
-                remedy="say which weights and rows the headline is of",
-            )
+        yield Finding(
+            id="epoch-table/headline",
+            verdict="ambiguous",
+            claims=claims,
+            where=where,
+            message="the headline stands in no row of the table: it is of another evaluation, or was edited",
+            arithmetic=_nearest(table, [result for _, result in headline]),
+            remedy="say which weights and rows the headline is of",
+        )
         return
     if fits[-1] is table.rows[-1]:
         return
@@ -308,13 +306,22 @@ def _headline(document: Document, table: Table) -> Iterator[Finding]:
     )
 
 
-def _cells(table: Table, metric: str) -> list[Number]:
-    return [row.cells[metric] for row in table.rows if metric in row.cells]
+def _nearest(table: Table, headline: list[Result]) -> str:
+    """Where the row that is most like the headline differs from it."""
 
+    def differing(row: Row) -> list[Result]:
+        cells = row.cells
+        return [one for one in headline if one.metric in cells and not _same(one.number, cells[one.metric])]
 
-def _nearest(table: Table, result: Result) -> str:
-    cell = min(_cells(table, result.metric), key=lambda cell: abs(cell.value - result.number.value))
-    return f"{result.metric} {result.number.text.strip()}, in the table at the nearest {cell.text.strip()}"
+    rows = [row for row in table.rows if all(one.metric in row.cells for one in headline)] or list(table.rows)
+    row = min(rows, key=lambda row: len(differing(row)))
+    at = row.epoch or row.step
+    shown = "; ".join(
+        f"{one.metric} {one.number.text.strip()} ≠ {row.cells[one.metric].text.strip()}" for one in differing(row)[:3]
+    )
+    return (
+        f"the row most like it ({'epoch' if row.epoch is not None else 'step'} {at.value:g}): {shown}" if at else shown
+    )
 
 
 def _claims(document: Document, table: Table) -> Iterator[Finding]:
