@@ -141,3 +141,7 @@ def test_a_table_that_goes_on_after_the_last_epoch_or_step_is_named() -> None:
     log = table("1.0 10 0.5 0.9", "2.0 20 0.4 0.9")
     assert verdicts("epoch_table", document(log, facts(num_epochs=1.0))) == {"epochs": "ambiguous"}
     assert verdicts("epoch_table", document(log, facts(max_steps=15))) == {"epochs": "ambiguous"}
+
+
+def test_a_table_whose_steps_are_no_whole_numbers_is_no_log() -> None:
+    assert found("epoch_table", document(table("1.0 100 0.5 0.9", "0.9 0.91 0.9 0.9"))) == {}

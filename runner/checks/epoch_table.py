@@ -53,19 +53,25 @@ class _Interval(NamedTuple):
 
 def check(document: Document) -> Iterator[Finding]:
     """What each table says against itself, the recipe and the results."""
-    for table in document.tables:
+    tables = [table for table in document.tables if _is_a_log(table)]
+    for table in tables:
         broken = list(_order(table))
         yield from broken
         if broken:
-            continue
+            return  # which rows are of which run is open
         pace = list(_pace(table))
         yield from pace
         if not pace:
             yield from _rows(document, table)
         yield from _epochs(document, table)
-    if len(document.tables) == 1:  # of several, the results may be of any
-        yield from _headline(document, document.tables[0])
-        yield from _claims(document, document.tables[0])
+    if len(tables) == len(document.tables) == 1:  # of several, the results may be of any
+        yield from _headline(document, tables[0])
+        yield from _claims(document, tables[0])
+
+
+def _is_a_log(table: Table) -> bool:
+    """Whether the steps are whole numbers, so that the columns were read as they were meant."""
+    return bool(table.rows) and all(row.step is None or row.step.value % 1 == 0 for row in table.rows)
 
 
 def _whole(table: Table) -> list[tuple[int, int]]:
@@ -140,7 +146,7 @@ def _training_rows(document: Document, table: Table) -> tuple[_Interval, str] | 
     if len(ends) == 1 and epochs != ends[0][0]:
         return None  # one row `1.0` may be of 0.995 epochs
     steps = ends[0][1] // ends[0][0]
-    if any(step != epoch * steps for epoch, step in ends):
+    if steps < 1 or any(step != epoch * steps for epoch, step in ends):
         return None
     batch, added, written = sizes
     least, most = ((steps - 1) * added + 1, steps * added + added - 1) if added > 1 else (steps, steps)
@@ -313,8 +319,11 @@ def _nearest(table: Table, headline: list[Result]) -> str:
         cells = row.cells
         return [one for one in headline if one.metric in cells and not _same(one.number, cells[one.metric])]
 
+    def distance(row: Row) -> float:
+        return sum(abs(one.number.value - row.cells[one.metric].value) for one in differing(row))
+
     rows = [row for row in table.rows if all(one.metric in row.cells for one in headline)] or list(table.rows)
-    row = min(rows, key=lambda row: len(differing(row)))
+    row = min(rows, key=lambda row: (len(differing(row)), distance(row)))
     at = row.epoch or row.step
     shown = "; ".join(
         f"{one.metric} {one.number.text.strip()} ≠ {row.cells[one.metric].text.strip()}" for one in differing(row)[:3]
