@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 KINDS: Mapping[str, str] = {
     "rows": "Steps × batch give another number of training rows than the text or the dataset: a part was held out.",
     "selected": "The headline is the best epoch, not the last one: the rows that chose it also score it.",
-    "headline": "The headline stands in no row of the table.",
+    "headline": "Some values of the headline are those of a row of the table and some are not.",
     "claim": "A number that is given for an epoch is not the table's for that epoch.",
     "order": "Steps or epochs do not rise from row to row.",
     "pace": "Epochs of one training have different numbers of steps.",
@@ -282,15 +282,17 @@ def _headline(document: Document, table: Table) -> Iterator[Finding]:
     shown = ", ".join(f"{result.metric} {result.number.text.strip()}" for _, result in headline)
     where = headline[0][1].place.where
     if not fits:
-        yield Finding(
-            id="epoch-table/headline",
-            verdict="ambiguous",
-            claims=claims,
-            where=where,
-            message="the headline stands in no row of the table: it is of another evaluation, or was edited",
-            arithmetic=_nearest(table, [result for _, result in headline]),
-            remedy="say which weights and rows the headline is of",
-        )
+        nearest = _nearest(table, [result for _, result in headline])
+        if nearest:
+            yield Finding(
+                id="epoch-table/headline",
+                verdict="ambiguous",
+                claims=claims,
+                where=where,
+                message="the headline is in part that of a row of the table: it is of another evaluation, or was edited",
+                arithmetic=nearest,
+                remedy="say which weights and rows the headline is of",
+            )
         return
     if fits[-1] is table.rows[-1]:
         return
@@ -313,17 +315,15 @@ def _headline(document: Document, table: Table) -> Iterator[Finding]:
 
 
 def _nearest(table: Table, headline: list[Result]) -> str:
-    """Where the row that is most like the headline differs from it."""
+    """Where the row that is most like the headline differs from it; empty where none has any of its values."""
 
     def differing(row: Row) -> list[Result]:
-        cells = row.cells
-        return [one for one in headline if one.metric in cells and not _same(one.number, cells[one.metric])]
+        return [one for one in headline if not _same(one.number, row.cells[one.metric])]
 
-    def distance(row: Row) -> float:
-        return sum(abs(one.number.value - row.cells[one.metric].value) for one in differing(row))
-
-    rows = [row for row in table.rows if all(one.metric in row.cells for one in headline)] or list(table.rows)
-    row = min(rows, key=lambda row: (len(differing(row)), distance(row)))
+    rows = [row for row in table.rows if all(one.metric in row.cells for one in headline)]
+    row = min(rows, key=lambda row: len(differing(row)), default=None)
+    if row is None or len(differing(row)) == len(headline):
+        return ""
     at = row.epoch or row.step
     shown = "; ".join(
         f"{one.metric} {one.number.text.strip()} ≠ {row.cells[one.metric].text.strip()}" for one in differing(row)[:3]
