@@ -94,6 +94,12 @@ def test_a_headline_may_be_cut_off_where_the_table_rounds() -> None:
     assert found("epoch_table", document(log, result("accuracy", "92.7%", headline=True))) == {}
 
 
+def test_a_headline_may_be_a_share_where_the_table_is_in_percent() -> None:
+    log = table("1.0 10 0.30 89.99", "2.0 20 0.29 92.79")
+    parts = (result("loss", "0.29", headline=True), result("accuracy", "92.79%", headline=True))
+    assert found("epoch_table", document(log, *parts)) == {}
+
+
 def test_a_headline_that_mixes_rows_stands_in_no_row() -> None:
     headline = (result("loss", "0.0852", headline=True), result("accuracy", "0.9822", headline=True))
     finding = found("epoch_table", document(table(*THREE), *headline))["headline"]

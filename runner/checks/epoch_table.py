@@ -249,9 +249,12 @@ def _each_epoch(table: Table) -> bool:
 
 
 def _same(reported: Number, cell: Number) -> bool:
-    """Whether one value can have been written in both ways, rounded or cut off."""
-    width = 2 * max(reported.half_width, cell.half_width) + 1e-12
-    return abs(reported.value - cell.value) <= width
+    """Whether one value can have been written in both ways: rounded or cut off, as a share or in percent."""
+    pairs = ((reported, 1, cell, 1), (reported, 100, cell, 1), (reported, 1, cell, 100))
+    return any(
+        abs(a * one.value - b * other.value) <= 2 * max(a * one.half_width, b * other.half_width) + 1e-12
+        for one, a, other, b in pairs
+    )
 
 
 def _of_table(document: Document, table: Table) -> list[tuple[int, Result]]:
@@ -289,7 +292,7 @@ def _headline(document: Document, table: Table) -> Iterator[Finding]:
                 verdict="ambiguous",
                 claims=claims,
                 where=where,
-                message="the headline is in part that of a row of the table: it is of another evaluation, or was edited",
+                message="the headline is in part that of a row of the table: of another evaluation, or edited",
                 arithmetic=nearest,
                 remedy="say which weights and rows the headline is of",
             )
