@@ -61,9 +61,11 @@ def test_a_usual_rate_a_large_adapter_or_full_fine_tuning_are_in_order() -> None
 
 def test_an_optimizer_of_bitsandbytes_without_quantization_is_ambiguous() -> None:
     paged = fact("optimizer", "adamw", "**Optimizer:** paged_adamw_32bit")
-    assert verdicts("adapters", document(paged)) == {"optimizer": "ambiguous"}
-    assert found("adapters", document(paged, facts(quantization_bits=4))) == {}
-    assert found("adapters", document(fact("optimizer", "adamw_torch"))) == {}
+    lora = facts(adapter_method="lora")
+    assert verdicts("adapters", document(paged, lora)) == {"optimizer": "ambiguous"}
+    assert found("adapters", document(paged, lora, facts(quantization_bits=4))) == {}
+    assert found("adapters", document(fact("optimizer", "adamw_torch"), lora)) == {}
+    assert found("adapters", document(paged)) == {}
 
 
 def test_the_printed_share_of_trained_parameters_is_that_of_the_numbers() -> None:

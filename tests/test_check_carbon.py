@@ -72,7 +72,7 @@ def card_in(folder: Any, hours: float) -> Document:
 
 
 def test_hours_below_the_devices_peak_are_impossible(tmp_path: Any) -> None:
-    assert verdicts("carbon", card_in(tmp_path, 0.001)) == {"too-fast": "impossible"}
+    assert verdicts("carbon", card_in(tmp_path, 0.0005)) == {"too-fast": "impossible"}
 
 
 def test_hours_above_it_are_in_order(tmp_path: Any) -> None:

@@ -94,10 +94,17 @@ def test_a_headline_may_be_cut_off_where_the_table_rounds() -> None:
     assert found("epoch_table", document(log, result("accuracy", "92.7%", headline=True))) == {}
 
 
+def test_a_headline_may_be_a_share_where_the_table_is_in_percent() -> None:
+    log = table("1.0 10 0.30 89.99", "2.0 20 0.29 92.79")
+    parts = (result("loss", "0.29", headline=True), result("accuracy", "92.79%", headline=True))
+    assert found("epoch_table", document(log, *parts)) == {}
+
+
 def test_a_headline_that_mixes_rows_stands_in_no_row() -> None:
     headline = (result("loss", "0.0852", headline=True), result("accuracy", "0.9822", headline=True))
     finding = found("epoch_table", document(table(*THREE), *headline))["headline"]
     assert finding.verdict == "ambiguous"
+    assert finding.arithmetic == "the row most like it (epoch 2): accuracy 0.9822 ≠ 0.9804"
 
 
 def test_a_headline_of_another_split_is_not_looked_for() -> None:
@@ -140,3 +147,7 @@ def test_a_table_that_goes_on_after_the_last_epoch_or_step_is_named() -> None:
     log = table("1.0 10 0.5 0.9", "2.0 20 0.4 0.9")
     assert verdicts("epoch_table", document(log, facts(num_epochs=1.0))) == {"epochs": "ambiguous"}
     assert verdicts("epoch_table", document(log, facts(max_steps=15))) == {"epochs": "ambiguous"}
+
+
+def test_a_table_whose_steps_are_no_whole_numbers_is_no_log() -> None:
+    assert found("epoch_table", document(table("1.0 100 0.5 0.9", "0.9 0.91 0.9 0.9"))) == {}

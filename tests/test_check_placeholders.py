@@ -66,6 +66,7 @@ def test_words_of_a_template_are_placeholders(text: str) -> None:
         "{% for m in messages %}{{ m.content }}{% endfor %}",
         "# Model Card for my model",
         "a todo-list app, see https://x.y/#TODO",
+        "un modelo para todo: en todo el mundo.",
     ],
 )
 def test_code_citations_and_names_are_no_placeholders(text: str) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 KINDS: Mapping[str, str] = {
     "quantized-share": "So few parameters sit in quantized layers that quantization saves next to nothing.",
     "learning-rate": "A learning rate for full fine-tuning on an adapter of very few parameters.",
-    "optimizer": "An optimizer of bitsandbytes, which usually comes with quantized weights, and none are declared.",
+    "optimizer": "LoRA with an optimizer of bitsandbytes: quantized weights are usual then, and none are declared.",
     "trainable-share": "Trainable parameters, all parameters and their share do not fit each other.",
 }
 
@@ -65,8 +65,8 @@ def _optimizer(document: Document) -> Iterator[Finding]:
     if fact is None or fact.status == "assumed" or document.said("quantization.bits"):
         return
     found = _BITSANDBYTES.search(f"{fact.value} {fact.text}")
-    if found is None or document.value("adapter.method") == "qlora":
-        return
+    if found is None or document.value("adapter.method") != "lora":
+        return  # `qlora` says it, and in full fine-tuning it saves memory on its own
     yield Finding(
         id="adapters/optimizer",
         verdict="ambiguous",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 KINDS: Mapping[str, str] = {
     "rows": "Steps × batch give another number of training rows than the text or the dataset: a part was held out.",
     "selected": "The headline is the best epoch, not the last one: the rows that chose it also score it.",
-    "headline": "The headline stands in no row of the table.",
+    "headline": "Some values of the headline are those of a row of the table and some are not.",
     "claim": "A number that is given for an epoch is not the table's for that epoch.",
     "order": "Steps or epochs do not rise from row to row.",
     "pace": "Epochs of one training have different numbers of steps.",
@@ -53,19 +53,25 @@ class _Interval(NamedTuple):
 
 def check(document: Document) -> Iterator[Finding]:
     """What each table says against itself, the recipe and the results."""
-    for table in document.tables:
+    tables = [table for table in document.tables if _is_a_log(table)]
+    for table in tables:
         broken = list(_order(table))
         yield from broken
         if broken:
-            continue
+            return  # which rows are of which run is open
         pace = list(_pace(table))
         yield from pace
         if not pace:
             yield from _rows(document, table)
         yield from _epochs(document, table)
-    if len(document.tables) == 1:  # of several, the results may be of any
-        yield from _headline(document, document.tables[0])
-        yield from _claims(document, document.tables[0])
+    if len(tables) == len(document.tables) == 1:  # of several, the results may be of any
+        yield from _headline(document, tables[0])
+        yield from _claims(document, tables[0])
+
+
+def _is_a_log(table: Table) -> bool:
+    """Whether the steps are whole numbers, so that the columns were read as they were meant."""
+    return bool(table.rows) and all(row.step is None or row.step.value % 1 == 0 for row in table.rows)
 
 
 def _whole(table: Table) -> list[tuple[int, int]]:
@@ -140,7 +146,7 @@ def _training_rows(document: Document, table: Table) -> tuple[_Interval, str] | 
     if len(ends) == 1 and epochs != ends[0][0]:
         return None  # one row `1.0` may be of 0.995 epochs
     steps = ends[0][1] // ends[0][0]
-    if any(step != epoch * steps for epoch, step in ends):
+    if steps < 1 or any(step != epoch * steps for epoch, step in ends):
         return None
     batch, added, written = sizes
     least, most = ((steps - 1) * added + 1, steps * added + added - 1) if added > 1 else (steps, steps)
@@ -174,7 +180,7 @@ def _rows(document: Document, table: Table) -> Iterator[Finding]:
         where=table.place.where,
         message=f"the steps mean {interval.low:,} to {interval.high:,} training rows, and {dataset.name} has "
         f"{rows:,}: {part or 'which rows were trained on is not said'}",
-        arithmetic=f"{inferred} ≠ {rows:,}" + f"; {interval.high:,} / {rows:,} = {interval.high / rows:.0%}",
+        arithmetic=f"{inferred} ≠ {rows:,}" + f"; {interval.high:,} / {rows:,} = {interval.high / rows:.2g}",
         remedy="say which rows were trained on and which were held out, with the seed of the split",
     )
 
@@ -243,9 +249,12 @@ def _each_epoch(table: Table) -> bool:
 
 
 def _same(reported: Number, cell: Number) -> bool:
-    """Whether one value can have been written in both ways, rounded or cut off."""
-    width = 2 * max(reported.half_width, cell.half_width) + 1e-12
-    return abs(reported.value - cell.value) <= width
+    """Whether one value can have been written in both ways: rounded or cut off, as a share or in percent."""
+    pairs = ((reported, 1, cell, 1), (reported, 100, cell, 1), (reported, 1, cell, 100))
+    return any(
+        abs(a * one.value - b * other.value) <= 2 * max(a * one.half_width, b * other.half_width) + 1e-12
+        for one, a, other, b in pairs
+    )
 
 
 def _of_table(document: Document, table: Table) -> list[tuple[int, Result]]:
@@ -276,15 +285,15 @@ def _headline(document: Document, table: Table) -> Iterator[Finding]:
     shown = ", ".join(f"{result.metric} {result.number.text.strip()}" for _, result in headline)
     where = headline[0][1].place.where
     if not fits:
-        if any(_same(result.number, cell) for _, result in headline for cell in _cells(table, result.metric)):
-            parts = "; ".join(_nearest(table, result) for _, result in headline[:3])
+        nearest = _nearest(table, [result for _, result in headline])
+        if nearest:
             yield Finding(
                 id="epoch-table/headline",
                 verdict="ambiguous",
                 claims=claims,
                 where=where,
-                message=f"{shown} stand in no one row of the table: of another evaluation, or edited",
-                arithmetic=parts,
+                message="the headline is in part that of a row of the table: of another evaluation, or edited",
+                arithmetic=nearest,
                 remedy="say which weights and rows the headline is of",
             )
         return
@@ -308,13 +317,23 @@ def _headline(document: Document, table: Table) -> Iterator[Finding]:
     )
 
 
-def _cells(table: Table, metric: str) -> list[Number]:
-    return [row.cells[metric] for row in table.rows if metric in row.cells]
+def _nearest(table: Table, headline: list[Result]) -> str:
+    """Where the row that is most like the headline differs from it; empty where none has any of its values."""
 
+    def differing(row: Row) -> list[Result]:
+        return [one for one in headline if not _same(one.number, row.cells[one.metric])]
 
-def _nearest(table: Table, result: Result) -> str:
-    cell = min(_cells(table, result.metric), key=lambda cell: abs(cell.value - result.number.value))
-    return f"{result.metric} {result.number.text.strip()}, in the table at the nearest {cell.text.strip()}"
+    rows = [row for row in table.rows if all(one.metric in row.cells for one in headline)]
+    row = min(rows, key=lambda row: len(differing(row)), default=None)
+    if row is None or len(differing(row)) == len(headline):
+        return ""
+    at = row.epoch or row.step
+    shown = "; ".join(
+        f"{one.metric} {one.number.text.strip()} ≠ {row.cells[one.metric].text.strip()}" for one in differing(row)[:3]
+    )
+    return (
+        f"the row most like it ({'epoch' if row.epoch is not None else 'step'} {at.value:g}): {shown}" if at else shown
+    )
 
 
 def _claims(document: Document, table: Table) -> Iterator[Finding]:

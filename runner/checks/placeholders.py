@@ -25,16 +25,16 @@ KINDS: Mapping[str, str] = {
     "template": "Words of a template are left: `{{ … }}`, TODO, lorem ipsum, `Model Card for Model ID`.",
 }
 
-_NEEDED = re.compile(r"\[more information needed\]|^\s*more information needed\s*$", re.IGNORECASE | re.MULTILINE)
+_NEEDED = re.compile(r"\[more information needed\]|^[ \t]*more information needed[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _HEADING = re.compile(r"^ {0,3}#{2,6}[ \t]+(.+?)[ \t]*#*$|^\*\*(.{1,60}?):?\*\*:?[ \t]*$", re.MULTILINE)
 _LABEL = re.compile(r"^[-*\s]*\*\*(.{1,60}?):?\*\*")
 _CODE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]*`|<!--.*?-->|<script.*?</script>", re.DOTALL)
 _LEFT = re.compile(
     r"\{\{\s*\w+\s*\|\s*default\(|\{\{\s*(?:model_\w+|base_model|license|card_data|developers|language)\s*\}\}"
-    r"|(?<![\w/#-])TODO(?=[:\s.)\]]|$)|\blorem ipsum\b|^#+ Model Card for Model ID\s*$",
+    r"|(?-i:(?<![\w/#-])TODO(?=[:\s.)\]]|$))|\blorem ipsum\b|^#+ Model Card for Model ID\s*$",
     re.IGNORECASE | re.MULTILINE,
 )
-_HINTS = ("{{", "todo", "lorem ipsum", "model card for model id")
+_HINTS = ("{{", "lorem ipsum", "model card for model id")
 
 
 def check(document: Document) -> Iterator[Finding]:
@@ -52,7 +52,7 @@ def check(document: Document) -> Iterator[Finding]:
     lower = document.text.lower()
     if "more information needed" in lower:
         yield from _sections(document)
-    if any(hint in lower for hint in _HINTS):
+    if "TODO" in document.text or any(hint in lower for hint in _HINTS):
         yield from _left(document)
 
 
