@@ -53,7 +53,12 @@ def compared(label: dict[str, Any], document: Document) -> Iterator[tuple[str, A
     """Field, label, what was read, and whether that is right."""
     alt = label.get("alt", {})
     for name in (*NUMBERS, *TEXTS, "datasets", "language"):
-        yield one(name, label.get(name) or (label.get(name) if label.get(name) == 0 else None), document.value(name), alt.get(name, []))
+        yield one(
+            name,
+            label.get(name) or (label.get(name) if label.get(name) == 0 else None),
+            document.value(name),
+            alt.get(name, []),
+        )
     for section, names in NESTED.items():
         for name in names:
             full = f"{section}.{name}"
@@ -82,8 +87,19 @@ def metrics(label: dict[str, Any], document: Document) -> Iterator[tuple[str, An
         name, written = NAMES.get(metric["name"], metric["name"]), metric["as_written"].strip("% ")
         match = next((r for r in left if r.metric == name and r.number.text.strip("%~ ") == written), None)
         if match is None:
-            match = next((r for r in left if r.metric == name and document.text.startswith("---") and (
-                r.number.text == metric.get("model_index_value") or r.number.text.rstrip("0") == written.rstrip("0"))), None)
+            match = next(
+                (
+                    r
+                    for r in left
+                    if r.metric == name
+                    and document.text.startswith("---")
+                    and (
+                        r.number.text == metric.get("model_index_value")
+                        or r.number.text.rstrip("0") == written.rstrip("0")
+                    )
+                ),
+                None,
+            )
         yield "metrics", (name, written), match and match.number.text, match is not None
         if match is not None:
             left = [r for r in left if r is not match and not again(r, match)]
@@ -92,14 +108,23 @@ def metrics(label: dict[str, Any], document: Document) -> Iterator[tuple[str, An
                 yield f"metrics.{field}", wanted, found, wanted == found
             yield "metrics.headline", metric["headline"], match.headline, metric["headline"] == match.headline
     for extra in left:
-        yield "metrics", None, (extra.metric, extra.number.text, document.text[extra.place.start : extra.place.end][:60]), False
+        yield (
+            "metrics",
+            None,
+            (extra.metric, extra.number.text, document.text[extra.place.start : extra.place.end][:60]),
+            False,
+        )
 
 
 def again(result: Result, match: Result) -> bool:
     """Whether a result is another mention of one: the same number, rounded or not, of the same or an unnamed split."""
     near = abs(result.number.value - match.number.value) <= 1.01 * match.number.half_width
-    return near and (result.metric, result.averaging) == (match.metric, match.averaging) and (
-        result.split == match.split or not (result.split and match.split)) and result.group != match.group
+    return (
+        near
+        and (result.metric, result.averaging) == (match.metric, match.averaging)
+        and (result.split == match.split or not (result.split and match.split))
+        and result.group != match.group
+    )
 
 
 def table(label: dict[str, Any], document: Document) -> Iterator[tuple[str, Any, Any, bool]]:

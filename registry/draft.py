@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from registry.document import Document
 from registry.draft_page import Page, page_of
-from registry.draft_recipe import read_pairs
+from registry.draft_recipe import is_placeholder, read_pairs
 from registry.draft_results import read_results
 from registry.front_matter import scalars
 from registry.markdown import plain
-from registry.numbers import PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +46,17 @@ _FINE_TUNED = re.compile(
     r"(?:fine-?tuned?|adapted|adapter|trained)\s(?:version|model|checkpoint|variant)?\s?(?:of|from|on top of|for)\s(?:the )?\[([^\[\]\n]{2,120})\]\((https?://huggingface\.co/[^()\s]{2,150})?",
     re.IGNORECASE,
 )
-_ON = re.compile(r"\bon (?:the |an? )?(?:\[([^\[\]]{2,100})\]\([^()]{0,200}\)|([\w./-]{2,80}))(?: [\w-]+){0,1} dataset", re.IGNORECASE)
+_TUNED_LINK = re.compile(
+    r"(?:is an? |the |based on (?:the )?|fine-?tun\w+ (?:of |from |on )?(?:the )?)\[[^\[\]\n]{2,120}\]\(https?://huggingface\.co/([\w.-]{1,96}/[\w.-]{1,96}|[\w.-]{2,96})/?\)(?: checkpoint| model)?,? ?(?:and )?(?:was )?(?:fine-?tun|model\b|checkpoint)",
+    re.IGNORECASE,
+)
+_ON = re.compile(
+    r"\b(?:fine-?tuned|trained)[^.\n]{0,160}? (?:on|using) (?:the |an? )?\[[^\[\]\n]{2,120}\]\(https?://huggingface\.co/datasets/([\w.-]{1,96}(?:/[\w.-]{1,96})?)/?\)",
+    re.IGNORECASE,
+)
+_FIELDS = re.compile(
+    r"\b(?:model_checkpoint|model_name_or_path|base_model|base_LM_model|language_model)[\"']?\s{0,3}[:= ]\s{0,3}[\"']?([\w.-]{1,96}/[\w.-]{1,96}|[a-z][\w.-]{2,96})(?=[\"'\s]|$)"
+)
 _ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}|[\w.-]{2,96}")
 
 
@@ -108,8 +117,27 @@ def _identity(page: Page) -> None:
         if "tuned" in low and not page.has("base_model") and (base := _FINE_TUNED.search(words)) is not None:
             named = base[2].removeprefix("https://huggingface.co/") if base[2] else plain(base[1])
             page.say("base_model", named.rstrip("/"), line.start + base.start(), line.start + base.end())
+        if "huggingface.co/" in low:
+            if (
+                "tuned" in low
+                and not page.has("base_model")
+                and (base := _TUNED_LINK.search(words)) is not None
+                and not base[1].startswith("datasets")
+            ):
+                page.say("base_model", base[1], line.start + base.start(), line.start + base.end())
+            if "/datasets/" in low and not page.has("datasets") and (data := _ON.search(words)) is not None:
+                page.say("datasets", (data[1],), line.start + data.start(), line.start + data.end())
         if ":" in low[:60]:
             _labelled(page, words, line.start, line.end)
+    if not page.has("base_model"):
+        for line in page.lines:
+            if (
+                line.kind == "code"
+                and line.role != "use"
+                and (one := _FIELDS.search(page.text, line.start, line.end)) is not None
+            ):
+                page.say("base_model", one[1], one.start(), one.end())
+                break
     for grid in page.grids:
         for row in grid.rows:
             if len(row) == 2:
@@ -128,7 +156,10 @@ def _identity(page: Page) -> None:
             page.say("task", one.text, one.start, one.end)
 
 
-_LABELLED = re.compile(r"[*_`\s]*(license|licence|finetuned from model|fine-?tuned from model|base model|finetuned from|foundation model|language\(s\)(?: \(nlp\))?|language|languages)\s?(?:\[optional\])?[*_`\s]*:[*_`\s]*(.{2,200})", re.IGNORECASE)
+_LABELLED = re.compile(
+    r"[*_`\s]*(license|licence|finetuned from model|fine-?tuned from model|base model|finetuned from|foundation model|language\(s\)(?: \(nlp\))?|language|languages)\s?(?:\[optional\])?[*_`\s]*:[*_`\s]*(.{2,200})",
+    re.IGNORECASE,
+)
 
 
 def _labelled(page: Page, words: str, start: int, end: int) -> None:
@@ -136,7 +167,7 @@ def _labelled(page: Page, words: str, start: int, end: int) -> None:
     if found is None:
         return
     key, value = found[1].lower(), found[2].strip()
-    if PLACEHOLDER.search(value):
+    if is_placeholder(value):
         fact = "license" if key.startswith("licen") else "language" if key.startswith("lang") else "base_model"
         page.say(fact, None, start, end, "placeholder")
         return
@@ -156,7 +187,10 @@ def _labelled(page: Page, words: str, start: int, end: int) -> None:
 
 
 _METHOD = re.compile(r"\b(qlora|lora)\b", re.IGNORECASE)
-_LORA = re.compile(r"\b(?:with|using|via|through|by|used|including|included|employ\w*|is an?|sft方式)\b[^.\n]{0,60}\b(?:Q?LoRA|Low-Rank Adapt\w+)\b|\bQ?LoRA\b[^.\n]{0,40}\b(?:fine-?tun\w+|adapter|training|config\w*|微调)|low-rank adapter", re.IGNORECASE)
+_LORA = re.compile(
+    r"\b(?:with|using|via|through|by|used|including|included|employ\w*|is an?|sft方式)\b[^.\n]{0,60}\b(?:Q?LoRA|Low-Rank Adapt\w+)\b|\bQ?LoRA\b[^.\n]{0,40}\b(?:fine-?tun\w+|adapter|training|config\w*|微调)|low-rank adapter",
+    re.IGNORECASE,
+)
 
 
 def _adapter(page: Page) -> None:
@@ -181,7 +215,14 @@ def _adapter(page: Page) -> None:
     if method is None and tags:
         method, start = tags[0].text.lower(), (tags[0].start, tags[0].end)
     if method is None:
-        rank = next((fact for fact in page.facts if fact.name in ("adapter.alpha", "adapter.r") and "lora" in fact.text.lower()), None)
+        rank = next(
+            (
+                fact
+                for fact in page.facts
+                if fact.name in ("adapter.alpha", "adapter.r") and "lora" in fact.text.lower()
+            ),
+            None,
+        )
         if rank is not None:
             method, start = "lora", (rank.place.start, rank.place.end)
     if method is not None and start is not None:
@@ -196,5 +237,9 @@ def _quantization(page: Page) -> None:
     page.facts[:] = [
         fact
         for fact in page.facts
-        if not (fact.name.startswith("quantization.") and fact.name != "quantization.bits" and ("bnb_4bit" in fact.text or not bits and "quant" in fact.text))
+        if not (
+            fact.name.startswith("quantization.")
+            and fact.name != "quantization.bits"
+            and ("bnb_4bit" in fact.text or (not bits and "quant" in fact.text))
+        )
     ]

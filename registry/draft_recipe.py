@@ -66,7 +66,11 @@ def _whole(value: str) -> int | None:
     read = number(value)
     if read is None:
         word = re.match(r"[=:~\s]*(\w+)\b", value)
-        return _ONE_WORD.get(word[1].lower()) if word is not None and word[1].lower() not in ("a", "an", "single") else None
+        return (
+            _ONE_WORD.get(word[1].lower())
+            if word is not None and word[1].lower() not in ("a", "an", "single")
+            else None
+        )
     if re.match(rf"[=:~≈\s\"'(]*{_N}\s?(?:[kKMB]\b|GB|MB)", value):
         return None
     return int(read) if read == int(read) and 0 <= read < 1e12 else None
@@ -105,7 +109,10 @@ _OPTIMIZER = re.compile(
 
 
 def _optimizer(value: str) -> str | None:
-    found = {re.sub(r"\W|_", "", one[2].lower()).replace("adamweightdecay", "adamw") for one in _OPTIMIZER.finditer(value[:300].replace("_", " ").replace("adam w", "adamw"))}
+    found = {
+        re.sub(r"\W|_", "", one[2].lower()).replace("adamweightdecay", "adamw")
+        for one in _OPTIMIZER.finditer(value[:300].replace("_", " ").replace("adam w", "adamw"))
+    }
     if "adamw" in found:
         found.discard("adam")
     return found.pop() if len(found) == 1 else None
@@ -113,7 +120,10 @@ def _optimizer(value: str) -> str | None:
 
 _SCHEDULERS = (
     ("reduce_lr_on_plateau", re.compile(r"reduce[\s_]*(?:lr|learning rate)?[\s_]*on[\s_]*plateau", re.I)),
-    ("cosine_with_restarts", re.compile(r"cosine[\s_]*(?:annealing[\s_]*)?(?:with[\s_]*|warm[\s_]*)(?:hard[\s_]*)?restarts", re.I)),
+    (
+        "cosine_with_restarts",
+        re.compile(r"cosine[\s_]*(?:annealing[\s_]*)?(?:with[\s_]*|warm[\s_]*)(?:hard[\s_]*)?restarts", re.I),
+    ),
     ("cosine_with_min_lr", re.compile(r"cosine_with_min_lr", re.I)),
     ("warmup_decay", re.compile(r"WarmupDecayLR", re.I)),
     ("warmup_stable_decay", re.compile(r"warmup_stable_decay", re.I)),
@@ -146,7 +156,12 @@ def _modules(value: str) -> tuple[str, ...] | None:
     if re.match(r"\W*all[-_ ]linear\b", value):
         return ("all-linear",)
     found = re.findall(r"[A-Za-z_][\w.]*", value[:1000])
-    named = [one for one in found if "_" in one or one in ("query", "key", "value", "dense", "all", "q", "v", "k", "o", "Wqkv", "wi", "wo", "fc1", "fc2")]
+    named = [
+        one
+        for one in found
+        if "_" in one
+        or one in ("query", "key", "value", "dense", "all", "q", "v", "k", "o", "Wqkv", "wi", "wo", "fc1", "fc2")
+    ]
     return tuple(named) if named and len(named) == len(found) else None
 
 
@@ -195,8 +210,14 @@ ACCELERATOR = re.compile(
     r"Titan[\s-]?(?:RTX|Xp?|V)|MI\d{3}X?|TPU[\s-]?v\d[\w-]{0,6}|Data Center GPU Max \d{4}|Gaudi\s?\d?|M[1-4](?: (?:Pro|Max|Ultra))?(?!\w)|DGX[- ]\w+)"
     r"(?:[\s-]{1,2}(?:SXM\d?|PCIe|NVL))?(?:[\s-]{1,2}\d{2,3}\s?GB)?", re.IGNORECASE,
 )  # fmt: skip
-_KNOWN = re.compile(r"[AVHB]\d{2,3}|[TPK](?:4|100|40|80)\b|L4\b|L40|A10G|RTX|GTX|Titan|TPU|MI\d{3}|Data Center GPU|Gaudi|GH200|\bM[1-4] ", re.IGNORECASE)
-_COUNT_BEFORE = re.compile(r"(\d{1,5}|\b(?:one|two|three|four|eight|an?|single))\s?(?:[x×*]\s?)?(?:NVIDIA\s)?$|\b(\d{1,5})\s?[x×*]\s?(?:GPUs?\s)?(?:NVIDIA\s)?$", re.IGNORECASE)
+_KNOWN = re.compile(
+    r"[AVHB]\d{2,3}|[TPK](?:4|100|40|80)\b|L4\b|L40|A10G|RTX|GTX|Titan|TPU|MI\d{3}|Data Center GPU|Gaudi|GH200|\bM[1-4] ",
+    re.IGNORECASE,
+)
+_COUNT_BEFORE = re.compile(
+    r"(\d{1,5}|\b(?:one|two|three|four|eight|an?|single))\s?(?:[x×*]\s?)?(?:NVIDIA\s)?$|\b(\d{1,5})\s?[x×*]\s?(?:GPUs?\s)?(?:NVIDIA\s)?$",
+    re.IGNORECASE,
+)
 _COUNT_AFTER = re.compile(r"\s?(?:GPUs?\s?)?(?:[x×*]\s?(\d{1,4})(?!\w)|\(\s?[x×]\s?(\d{1,4})\))", re.IGNORECASE)
 
 
@@ -206,10 +227,14 @@ def hardware(page: Page, value: str, offset: int, start: int, end: int) -> None:
     if not found or len({re.sub(r"(?i)nvidia|tesla|geforce|\W", "", one.group()).lower() for one in found}) > 1:
         return
     one = found[0]
+    if re.match(r"\s?(?:GPU[\s-])?hours", value[one.end() :]):
+        return
     page.say("hardware.accelerator", one.group().strip(), offset + one.start(), offset + one.end())
     before = _COUNT_BEFORE.search(value[max(0, one.start() - 30) : one.start()])
     after = _COUNT_AFTER.match(value, one.end())
     count = (after[1] or after[2]) if after else (before[1] or before[2]) if before else None
+    if before and re.search(r"[\dx×*]\s?[x×*]\s?$", value[max(0, one.start() - 30) : one.start()][: before.start()]):
+        return  # `32 x 8 x A100`
     if count is not None:
         page.say("hardware.count", int(count) if count.isdigit() else _ONE_WORD[count.lower()], start, end)
 
@@ -226,7 +251,7 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
         ("num_epochs", _epochs, "epochs; num epochs; number of epochs; num train epochs; training epochs; total epochs; "
          "train epochs; nepochs; n epochs; num training epochs; number of training epochs; no of epochs; epochs trained; epoch"),
         ("max_steps", _positive, "training steps; max steps; total steps; train steps; number of training steps; num train steps; "
-         "total training steps; num steps; total optimization steps; number of steps; train iters"),
+         "total training steps; total optimization steps; number of steps; train iters; max train steps"),
         ("train_batch_size", _positive, "train batch size; batch size; per device train batch size; per gpu train batch size; "
          "training batch size; per device batch size; batch size per device; batchsize; train bs; batch; "
          "batch size per gpu; train batch size per device; per gpu batch size; micro batch size; batch size train"),
@@ -279,15 +304,24 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 WEAK = frozenset({"epoch", "r", "rank", "alpha", "eps", "epsilon", "batch", "time", "duration", "schedule", "max length",
                   "sequence length", "quantization", "bits", "optimization", "provider", "precision", "seq length",
-                  "max seq length", "maximum length", "learning rate decay", "max len", "bnb 4bit", "block size"})  # fmt: skip
+                  "max seq length", "maximum length", "learning rate decay", "max len", "bnb 4bit", "block size",
+                  "number of steps", "total steps"})  # fmt: skip
 """Names that mean something else elsewhere: they count in a section on training, or beside a learning rate."""
-_STRONG = ("learning_rate", "num_epochs", "train_batch_size", "adapter.alpha", "adapter.r")
+_STRONG = ("learning_rate", "num_epochs", "adapter.alpha", "adapter.r")
 
 # `**Learning Rate**: 3e-5`, `learning_rate = 2e-5`, `"lr": 2e-5,`, `per_gpu_train_batch_size 4 \`.
-_PAIR = re.compile(r"[\s\"'`*_{(\[-]{0,8}([A-Za-zé][\w \-/().'’*`é]{0,60}?)[\"'`*_ \t\])]{0,12}(?:[:=]|–|—| - | is (?=\d)|(?<=[a-z_])[ \t]{1,9}(?=\d))[\s*`_]{0,12}(.*)", re.DOTALL)
+_PAIR = re.compile(
+    r"[\s\"'`*_{(\[-]{0,8}([A-Za-zé][\w \-/().'’*`é]{0,60}?)[\"'`*_ \t\])]{0,12}(?:[:=]|–|—| - | is (?=\d)|(?<=[a-z_])[ \t]{1,9}(?=\d))[\s*`_]{0,12}(.*)",
+    re.DOTALL,
+)
 _BOUNDARY = re.compile(r"[^a-zé0-9]+")
 _OPTION = re.compile(r"(?<![\w-])--?([A-Za-z][\w-]{1,40})(?:[ \t=]+(?!-)(\"[^\"\n]{0,200}\"|[^\s\\`|;]{1,200}))?")
 _KWARG = re.compile(r"(?<![\w.])([A-Za-z_]\w{0,40})\s{0,3}=\s{0,3}(\[[^\[\]\n]{0,300}\]|[^\s,()]{1,80})")
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a value is an example, or what the Hub's template has in its place."""
+    return PLACEHOLDER.search(value[:80]) is not None or "more information needed" in value[:40].lower()
 
 
 def key_of(words: str) -> str:
@@ -306,9 +340,20 @@ def read_pair(page: Page, words: str, value: str, start: int, end: int, *, weak:
         inner = re.sub(r"\s*\([^()]*\)\s*", " ", words)
         key = key_of(inner)
         if key not in NAMES:
-            if key in ("hardware type", "hardware", "gpu", "gpus", "gpu type", "gpu model", "gpu used", "accelerator", "accelerators", "azureml sku"):
+            if key in (
+                "hardware type",
+                "hardware",
+                "gpu",
+                "gpus",
+                "gpu type",
+                "gpu model",
+                "gpu used",
+                "accelerator",
+                "accelerators",
+                "azureml sku",
+            ):
                 hardware(page, value, offset if offset >= 0 else start, start, end)
-                if key == "hardware type" and PLACEHOLDER.search(value[:80]):
+                if is_placeholder(value):
                     page.say("hardware.accelerator", None, start, end, "placeholder")
                 return True
             return False
@@ -316,14 +361,17 @@ def read_pair(page: Page, words: str, value: str, start: int, end: int, *, weak:
     if key in WEAK and not weak:
         return True
     value = plain(value)
-    if PLACEHOLDER.search(value[:80]):
+    if is_placeholder(value):
         page.say(fact, None, start, end, "placeholder")
         return True
     read = reader(value)
     if read is not None:
         if fact == "train_batch_size" and re.match(r"[^a-z]*\(?(?:total|effective|global)", value.lower()):
             fact = "total_train_batch_size"
-        if fact.startswith("rows.") and not (re.match(rf"\W*{_N}\s*(?:$|[a-z(,.])", value) and not re.match(rf"\W*{_N}\s*(?:k|%|classes|hours|gb|mb|epochs?|tokens|words)\b", value, re.I)):
+        if fact.startswith("rows.") and not (
+            re.match(rf"\W*{_N}\s*(?:$|[a-z(,.])", value)
+            and not re.match(rf"\W*{_N}\s*(?:k|%|classes|hours|gb|mb|epochs?|tokens|words)\b", value, re.I)
+        ):
             return True
         if fact == "rows.train" and read < 10:
             return True
@@ -343,7 +391,9 @@ def read_pair(page: Page, words: str, value: str, start: int, end: int, *, weak:
 
 _BETAS = re.compile(r"betas?\d?\W{0,12}\(?\s?(0?\.\d{1,8})\s?,\s?(0?\.\d{1,8})\s?\)?", re.I)
 _BETA = re.compile(r"(?:beta_?|β)\s?(?:<sub>)?([12₁₂])(?:</sub>)?['\"]?\s?[=:]?\s?(0?\.\d{1,8})", re.I)
-_EPSILON = re.compile(r"(?:epsilon|\beps)['\"]?\s?[=:]?\s?(?:of\s)?(\d{1,3}(?:\.\d{1,12})?(?:e-?\d{1,3})?)(?![\d.]*\w)", re.I)
+_EPSILON = re.compile(
+    r"(?:epsilon|\beps)['\"]?\s?[=:]?\s?(?:of\s)?(\d{1,3}(?:\.\d{1,12})?(?:e-?\d{1,3})?)(?![\d.]*\w)", re.I
+)
 _KERAS = re.compile(r"'(learning_rate|weight_decay_rate|initial_learning_rate|warmup_steps)': ([\d.e-]{1,30})")
 
 
@@ -393,14 +443,27 @@ _SENTENCES: tuple[tuple[str, str, Callable[[str], Any], re.Pattern[str]], ...] =
         ("warm", "warmup_steps", _steps, rf"\b(?<![-.])({_N})() warm-?up steps"),
         ("warm", "warmup_steps", _steps, rf"\bwarm-?up steps(?: of| was| is| set| to|[:=])+\s{{0,2}}{_V}"),
         ("seed", "seed", _whole, rf"\b(?:random |training )seed(?: was| is| set)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
-        ("length", "max_length", _positive, rf"\b(?:max(?:imum)?(?: sequence| token| input)? length|max_length|sequence length)(?: was| is| set| limited)*(?: of| to|[:=])\s{{0,2}}{_V}"),
+        ("length", "max_length", _positive, rf"\b(?:max(?:imum)?(?: sequence| token| input)? length|max_length|sequence length)(?: was| is| set| limited)*(?: of| to|[:=])\s{{0,2}}{_V}(?!\s?(?:s|sec\w*|words?|char\w*|new)\b)"),
         ("step", "max_steps", _positive, rf"\b(?:trained|finetuned|fine-tuned|tuned|training|training was performed|run)(?: \w+){{0,4}} for(?: a total of)? {_V} (?:training |optimization |gradient |update )?(?:steps|iterations)"),
         ("iteration", "max_steps", _positive, rf"\b(?:trained|finetuned|fine-tuned|training)(?: \w+){{0,4}} for {_V} iterations"),
         ("rank", "adapter.r", _positive, rf"\b(?:lora )?rank(?: was| is| set)*(?: of| to|[:=])\s{{0,2}}{_V}"),
         ("alpha", "adapter.alpha", _positive, rf"\b(?:lora[ _]?)?alpha(?: was| is| set)*(?: of| to|[:=])\s{{0,2}}{_V}"),
     )
 )  # fmt: skip
-_WORDS_OF = ("learning rate", "epoch", "batch", "accumulat", "weight decay", "warm", "seed", "length", "step", "iteration", "alpha", "rank")
+_WORDS_OF = (
+    "learning rate",
+    "epoch",
+    "batch",
+    "accumulat",
+    "weight decay",
+    "warm",
+    "seed",
+    "length",
+    "step",
+    "iteration",
+    "alpha",
+    "rank",
+)
 _NOT_OURS = re.compile(
     r"pre-?train(?:ed|ing) (?:for|on|with|using|was|of|procedure)|\b(?:you can|you may|you should|we recommend|recommend|try |e\.g\.|for example|if you|"
     r"early stopping|patience|baseline|each of|per epoch|every|after epoch|grid|search|range|either|between|best epoch|previous|original model|"
@@ -409,23 +472,49 @@ _NOT_OURS = re.compile(
 )
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
 _TRAINED = re.compile(r"\b(?:train(?:ed|ing)?|fine-?tun\w+|finetun\w+|ran)\b", re.IGNORECASE)
-_TOOK = re.compile(r"\b(?:took|takes|lasted|finished in|completed in|training (?:time|duration)\s?(?:was|is|of|:)|trained (?:\w+ ){0,6}?(?:for|in)|hours used)\W{0,3}(?:about |around |approximately |roughly |over |nearly |~\s?)?(\d[\d.:]{0,12}\s?(?:h|hrs?|hours?|min|minutes?|days?)\b(?:(?:,| and)? \d{1,2}\s?(?:min|minutes?|m)\b)?)", re.IGNORECASE)
-_SCHEDULED = re.compile(r"\b(linear|cosine|constant|polynomial)(?: learning rate| lr)?(?: warm-?up)?(?: and)?(?: with)? ?(?:schedul\w+|decay|annealing|learning rate|lr schedul)", re.IGNORECASE)
-_OPTIMIZED = re.compile(r"\b(AdamW|Adam|SGD|Adafactor|RMSprop|Lion|AdaGrad|Adadelta)(?:_\w+)?(?:\s(?:8-?bit|fused))?\s?(?:\[[^\]]*\]\([^)]*\)\s?)?optimi[sz]er|optimi[sz]er(?: was| is| used|:| \w+ was)? (AdamW|Adam|SGD|Adafactor|RMSprop|Lion)\b|\busing (AdamW|Adam|SGD|Adafactor)\b", re.IGNORECASE)
-_PRECISE = re.compile(r"\b(?:using|with|in|mixed[- ]precision)\W{1,3}(?:mixed[- ]precision\W{0,3})?(?:\w+ )?\(?(fp16|bf16|bfloat16|float16|fp32|float32)\b", re.IGNORECASE)
-_QUANTIZED = re.compile(r"\b(?:quanti[sz]ed (?:to|in|with|using) (?:an? )?(4|8)[- ]?bits?|(4|8)[- ]?bit quanti[sz]ation|loaded in (4|8)[- ]?bit)", re.IGNORECASE)
-_SAMPLES = re.compile(rf"(?<!~)\b({_N}) (?:labell?ed |annotated |unique |different )?(train(?:ing)?|test(?:ing)?|validation|dev|evaluation)(?: (?:set|data))? (?:samples|examples|images|sentences|instances|rows|records|reviews|texts|documents|tweets|articles|questions|pairs)\b", re.IGNORECASE)
-_SAMPLES_FOR = re.compile(rf"(?<!~)\b({_N}) (?:labell?ed |annotated )?(?:samples|examples|images|sentences|instances|rows|records|reviews|texts|documents|tweets|articles|questions)? ?(?:were |was |are |is )?(?:used )?for (train(?:ing)?|test(?:ing)?|validation|evaluation)\b", re.IGNORECASE)
+_TOOK = re.compile(
+    r"\b(?:took|takes|lasted|finished in|completed in|training (?:time|duration)\s?(?:was|is|of|:)|trained (?:\w+ ){0,6}?(?:for|in)|hours used)\W{0,3}(?:about |around |approximately |roughly |over |nearly |~\s?)?(\d[\d.:]{0,12}\s?(?:h|hrs?|hours?|min|minutes?|days?)\b(?:(?:,| and)? \d{1,2}\s?(?:min|minutes?|m)\b)?)",
+    re.IGNORECASE,
+)
+_SCHEDULED = re.compile(
+    r"\b(linear|cosine|constant|polynomial)(?: learning rate| lr)?(?: warm-?up)?(?: and)?(?: with)? ?(?:schedul\w+|decay|annealing|learning rate|lr schedul)",
+    re.IGNORECASE,
+)
+_OPTIMIZED = re.compile(
+    r"\b(AdamW|Adam|SGD|Adafactor|RMSprop|Lion|AdaGrad|Adadelta)(?:_\w+)?(?:\s(?:8-?bit|fused))?\s?(?:\[[^\]]*\]\([^)]*\)\s?)?optimi[sz]er|optimi[sz]er(?: was| is| used|:| \w+ was)? (AdamW|Adam|SGD|Adafactor|RMSprop|Lion)\b|\busing (AdamW|Adam|SGD|Adafactor)\b",
+    re.IGNORECASE,
+)
+_PRECISE = re.compile(
+    r"\b(?:using|with|in|mixed[- ]precision)\W{1,3}(?:mixed[- ]precision\W{0,3})?(?:\w+ )?\(?(fp16|bf16|bfloat16|float16|fp32|float32)\b",
+    re.IGNORECASE,
+)
+_QUANTIZED = re.compile(
+    r"\b(?:quanti[sz]ed (?:to|in|with|using) (?:an? )?(4|8)[- ]?bits?|(4|8)[- ]?bit quanti[sz]ation|loaded in (4|8)[- ]?bit)",
+    re.IGNORECASE,
+)
+_SAMPLES = re.compile(
+    rf"(?<!~)\b({_N}) (?:labell?ed |annotated |unique |different )?(train(?:ing)?|test(?:ing)?|validation|dev|evaluation)(?: (?:set|data))? (?:samples|examples|images|sentences|instances|rows|records|reviews|texts|documents|tweets|articles|questions|pairs)\b",
+    re.IGNORECASE,
+)
+_SAMPLES_FOR = re.compile(
+    rf"(?<!~)\b({_N}) (?:labell?ed |annotated )?(?:samples|examples|images|sentences|instances|rows|records|reviews|texts|documents|tweets|articles|questions)? ?(?:were |was |are |is )?(?:used )?for (train(?:ing)?|test(?:ing)?|validation|evaluation)\b",
+    re.IGNORECASE,
+)
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test", "validation": "validation", "dev": "validation",
           "evaluation": "validation"}  # fmt: skip
-_PROVIDER = re.compile(r"\bGoogle Colab(?:oratory)?(?: Pro\+?)?|\bKaggle(?=(?:'s)? (?:free )?(?:[PT]\d+|GPU|notebook))|\b(?:AWS|Azure|GCP|Google Cloud|Lambda Labs|RunPod|Vast\.ai)\b", re.IGNORECASE)
+_PROVIDER = re.compile(
+    r"\bGoogle Colab(?:oratory)?(?: Pro\+?)?|\bKaggle(?=(?:'s)? (?:free )?(?:[PT]\d+|GPU|notebook))|\b(?:AWS|Azure|GCP|Google Cloud|Lambda Labs|RunPod|Vast\.ai)\b",
+    re.IGNORECASE,
+)
 
 
 def read_prose(page: Page, line: Line) -> None:
     """What the sentences of a line say of the training."""
     text = page.text
     low = text[line.start : line.end].lower()
-    if not any(word in low for word in _WORDS_OF) and not any(word in low for word in ("train", "tun", "quanti", "optimi")):
+    if not any(word in low for word in _WORDS_OF) and not any(
+        word in low for word in ("train", "tun", "quanti", "optimi")
+    ):
         return
     at = line.start
     for cut in [*(found for found in _SENTENCE.finditer(text, line.start, line.end)), None]:
@@ -503,7 +592,13 @@ def read_pairs(page: Page) -> None:
         words = page.text[line.start : end]
         found = _PAIR.match(words) if line.kind != "heading" else None
         if found is None or not read_pair(
-            page, found[1], found[2], line.start, line.end, weak=line.role == "training", offset=line.start + found.start(2)
+            page,
+            found[1],
+            found[2],
+            line.start,
+            line.end,
+            weak=line.role == "training",
+            offset=line.start + found.start(2),
         ):
             if line.title.endswith("hardware") and line.kind != "heading":
                 hardware(page, words, line.start, line.start, line.end)
@@ -524,6 +619,7 @@ def read_pairs(page: Page) -> None:
             told = sum(key_of(row[0].text) in NAMES for row in rows)
             for row in rows:
                 read_pair(page, row[0].text, row[1].text, row[0].start, row[1].end, weak=told > 1, offset=row[1].start)
+
 
 def _code(page: Page, block: list[Line]) -> None:
     """Hyperparameters of a block of code: assignments, arguments, options of a command, YAML."""

@@ -16,8 +16,6 @@ from registry.markdown import plain
 from registry.numbers import PLACEHOLDER, Number, read_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from registry.draft_page import Page
     from registry.markdown import Cell, Grid, Line
 
@@ -51,12 +49,17 @@ _SPLITS = {
     "test": "test", "testing": "test", "predict": "test",
 }  # fmt: skip
 _AVERAGINGS = {"macro": "macro", "micro": "micro", "weighted": "weighted", "samples": "samples", "wtd": "weighted"}
-_FILLERS = frozenset("score scores on the set split data dataset overall final best model of in avg average averaged value results result "
-                     "s held out subset total achieved".split())  # fmt: skip
+_FILLERS = frozenset(["score", "scores", "on", "the", "set", "split", "data", "dataset", "overall", "final", "best", "model", "of", "in", "avg", "average", "averaged", "value", "results", "result", "s", "held", "out", "subset", "total", "achieved"])  # fmt: skip
 _WORD = re.compile(r"[a-z0-9@+]+")
 _LABEL = re.compile(r"\(\s*([^()]{1,40})\)\s*$")
-_COUNTS = re.compile(r"runtime|per_second|second|steps?\b|epoch|flos|memory|samples|support|total|params|time|size|learning_rate|\blr\b", re.IGNORECASE)
-_SPLIT_IN = re.compile(r"\b(train(?:ing)?|test(?:ing)?|val(?:id(?:ation)?)?|dev(?:elopment)?|eval(?:uation)?|held-?out)(?:[- ](?:set|split|data|dataset|sets|partition)|\b(?=[ )*:.,]*$))", re.IGNORECASE)
+_COUNTS = re.compile(
+    r"runtime|number|count|per_second|second|steps?\b|epoch|flos|memory|samples|support|total|params|time|size|learning_rate|\blr\b",
+    re.IGNORECASE,
+)
+_SPLIT_IN = re.compile(
+    r"\b(train(?:ing)?|test(?:ing)?|val(?:id(?:ation)?)?|dev(?:elopment)?|eval(?:uation)?|held-?out)(?:[- ](?:set|split|data|dataset|sets|partition)|\b(?=[ )*:.,]*$))",
+    re.IGNORECASE,
+)
 
 _SIMPLE = re.compile(r"\d{1,15}(?:\.(\d{1,18}))?")
 _HALVES = tuple(float(f"0.5e-{digits}") for digits in range(20))
@@ -125,7 +128,9 @@ def _named(words: str) -> Named | None:
                 return outer
             low = inner.casefold()
             if re.fullmatch(r"[\d%.\s,–-]+|higher.*|lower.*|in %|↑|↓", low) is None:
-                if re.search(r"\b(?:class|label)\b|positive|negative|neutral", low) or re.fullmatch(r"[a-z_]{2,20}", low):
+                if re.search(r"\b(?:class|label)\b|positive|negative|neutral", low) or re.fullmatch(
+                    r"[a-z_]{2,20}", low
+                ):
                     label = inner
                 else:
                     return None
@@ -152,7 +157,10 @@ def _named(words: str) -> Named | None:
 
 def split_of(words: str) -> str | None:
     """The one split that words name; null where they name none or several."""
-    found = {("test" if one[1][:4].lower() in ("held", "test") else _SPLITS[one[1].lower()]) for one in _SPLIT_IN.finditer(words)}
+    found = {
+        ("test" if one[1][:4].lower() in ("held", "test") else _SPLITS[one[1].lower()])
+        for one in _SPLIT_IN.finditer(words)
+    }
     return found.pop() if len(found) == 1 else None
 
 
@@ -169,7 +177,10 @@ def _fits(metric: str, number: Number) -> bool:
 
 def _in_share(metric: str, number: Number) -> Number:
     """Points of a hundred as a share: `81.4` of an accuracy is 0.814."""
-    if metric not in ("accuracy", "precision", "recall", "f1", "roc_auc", "specificity", "balanced_accuracy") or number.unit != "raw":
+    if (
+        metric not in ("accuracy", "precision", "recall", "f1", "roc_auc", "specificity", "balanced_accuracy")
+        or number.unit != "raw"
+    ):
         return number
     if not 1 < number.value <= 100:
         return number
@@ -193,17 +204,26 @@ def add(page: Page, what: Named, number: Number, start: int, end: int, group: in
 
 
 _ACHIEVES = re.compile(
-    r"(?:achieve[sd]?|obtain(?:s|ed)?|got|has) (?:the )?following results?(?: on (?:the |an? )?(evaluation|test|validation|dev))?", re.IGNORECASE
+    r"(?:achieve[sd]?|obtain(?:s|ed)?|got|has) (?:the )?following results?(?: on (?:the |an? )?(evaluation|test|validation|dev))?",
+    re.IGNORECASE,
 )
-_METRIC_LINE = re.compile(r"[\s\"'`*_{(\[-]{0,8}([A-Za-z][^:=|\n]{0,70}?)[\"'`*_ \t]{0,8}(?:[:=]|\s[-–—]\s|\s→\s|–)[\s*`\"'_]{0,12}([^\n]{1,200})")
-_VALUE = re.compile(r"(?:e\.g\.,?\s*|~|≈|about\s|approx\.?\s)?([-+]?(?:\d{1,15}(?:[.,]\d{1,20})?|\.\d{1,20})(?:[eE][-+]?\d{1,3})?)\s?(%?)")
+_METRIC_LINE = re.compile(
+    r"[\s\"'`*_{(\[-]{0,8}([A-Za-z][^:=|\n]{0,70}?)[\"'`*_ \t]{0,8}(?:[:=]|\s[-–—]\s|\s→\s|–)[\s*`\"'_]{0,12}([^\n]{1,200})"
+)
+_VALUE = re.compile(
+    r"(?:e\.g\.,?\s*|~|≈|about\s|approx\.?\s)?([-+]?(?:\d{1,15}(?:[.,]\d{1,20})?|\.\d{1,20})(?:[eE][-+]?\d{1,3})?)\s?(%?)"
+)
 _RANGE = re.compile(r"\s*(?:-|–|to|/|→|->|vs)\s*\d")
 
 
 def _value(text: str) -> tuple[Number, int] | None:
     """The number that a value begins with and the offset behind it; null for a range, a date or a time."""
     found = _VALUE.match(text)
-    if found is None or _RANGE.match(text, found.end()) or re.match(r"[\w:]|\.\d|,\d", text[found.end() : found.end() + 2]):
+    if (
+        found is None
+        or _RANGE.match(text, found.end())
+        or re.match(r"[\w:]|\.\d|,\d", text[found.end() : found.end() + 2])
+    ):
         return None
     words = found.group().rstrip(" ")
     number = plain_number(found[1]) if found.group() == found[1] else _number(words)
@@ -279,7 +299,7 @@ def _trainer_list(page: Page, following: list[Line], split: str | None, taken: s
 
 
 _OTHERS = re.compile(r"baseline|compar|outperform|random guess|state[- ]of[- ]the[- ]art|\bsota\b|\bhuman\b|threshold|previous|original|improv|increas|decreas|drop|"
-                     r"at least|target|teacher|relative|retain|reach(?:es)? up to|gap|difference|should|could|expected|confidence|probabilit|gpt-?\d|epoch \d", re.IGNORECASE)  # fmt: skip
+                     r"at least|target|teacher|relative|retain|reach(?:es)? up to|gap|difference|should|could|expected|confidence|probabilit|gpt-?\d|epoch:?\s*\d|it/s|\d%\|", re.IGNORECASE)  # fmt: skip
 _METRIC_WORDS = (
     r"accuracy|acc\b|precision|recall|sensitivity|specificity|f1(?:[- ]?(?:score|measure))?|f-score|f-measure|roc[- ]?auc(?: score)?|auc(?:[- ]roc)?|auroc|"
     r"(?:word error rate|wer|cer|character error rate|bleu(?: score)?|perplexity|rouge-?(?:1|2|l(?:sum)?)|mcc|matthews correlation(?: coefficient)?|exact match|em score|loss|mse|rmse|mae|kappa)\b"
@@ -295,7 +315,31 @@ _GETS = re.compile(rf"{_N}[*`_)]{{0,3}}\s(?:in |of |on )?(?:the )?{_PREFIX}({_ME
 _PAIRS = re.compile(rf"\b{_PREFIX}({_METRIC_WORDS}){_SUFFIX}[*`_]{{0,3}}\s?[:=]\s?[*`_]{{0,3}}{_N}", re.IGNORECASE)
 _DIGIT = re.compile("[0-9]")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
-_BEGIN_WORDS = ("accura", "precis", "recall", "f1", "f-", "auc", "auroc", "loss", "wer", "cer", "bleu", "rouge", "perplex", "mcc", "matthews", "exact", "sensitiv", "specific", "mse", "rmse", "mae", "kappa", "error rate")
+_BEGIN_WORDS = (
+    "accura",
+    "precis",
+    "recall",
+    "f1",
+    "f-",
+    "auc",
+    "auroc",
+    "loss",
+    "wer",
+    "cer",
+    "bleu",
+    "rouge",
+    "perplex",
+    "mcc",
+    "matthews",
+    "exact",
+    "sensitiv",
+    "specific",
+    "mse",
+    "rmse",
+    "mae",
+    "kappa",
+    "error rate",
+)
 
 
 def prose(page: Page, taken: set[int]) -> None:
@@ -310,11 +354,20 @@ def prose(page: Page, taken: set[int]) -> None:
         if _DIGIT.search(words) is None and not words.rstrip(" *").endswith(":"):
             continue
         low = words.lower()
-        if line.kind in ("text", "heading") and (found := split_of(words)) is not None and len(words) < 400 and low.rstrip(" *").endswith(":"):
+        if (
+            line.kind in ("text", "heading")
+            and (found := split_of(words)) is not None
+            and len(words) < 400
+            and low.rstrip(" *").endswith(":")
+        ):
             split_above, split_block = found, line.block
         if not any(word in low for word in _BEGIN_WORDS) or _DIGIT.search(words) is None:
             continue
-        above = split_above if split_block in (line.block, line.block - 1) else split_of(line.title.rpartition("/")[2] + " ") or _title_split(line.title)
+        above = (
+            split_above
+            if split_block in (line.block, line.block - 1)
+            else split_of(line.title.rpartition("/")[2] + " ") or _title_split(line.title)
+        )
         if line.kind in ("item", "text") and _metric_line(page, line, words, above, groups):
             continue
         at = line.start
@@ -330,7 +383,22 @@ def _title_split(title: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _metric_line(page: Page, line: Line, words: str, split: str | None, groups: dict[tuple[int, str | None], int]) -> bool:
+def _group(page: Page, groups: dict[Any, int], key: object, what: Named) -> int:
+    """The group of a list's or a table's split; another one from a metric's second number on."""
+    group = groups.get(key) or page.new_group()
+    for one in reversed(page.results):
+        if one.group == group and (one.metric, one.averaging, one.label) == (what.metric, what.averaging, what.label):
+            group = page.new_group()
+            break
+        if one.group < group:
+            break
+    groups[key] = group
+    return group
+
+
+def _metric_line(
+    page: Page, line: Line, words: str, split: str | None, groups: dict[tuple[int, str | None], int]
+) -> bool:
     found = _METRIC_LINE.match(words)
     if found is None:
         return False
@@ -351,13 +419,21 @@ def _metric_line(page: Page, line: Line, words: str, split: str | None, groups: 
             return False
         own = own or inner
     own = own or split
-    if what.metric == "loss" and own is None and "loss" == found[1].strip(" *").lower() and line.role != "evaluation":
+    if what.metric == "loss" and own is None and found[1].strip(" *").lower() == "loss" and line.role != "evaluation":
         return True
     if line.role == "training" and what.split is None and own is None and what.metric == "loss":
         return True
-    group = groups.setdefault((line.block, own), 0) or page.new_group()
-    groups[line.block, own] = group
-    add(page, replace(what, split=own), number, line.start, line.end, group, dataset=dataset, headline=own != "train" and what.label is None)
+    group = _group(page, groups, (line.block, own), replace(what, split=own))
+    add(
+        page,
+        replace(what, split=own),
+        number,
+        line.start,
+        line.end,
+        group,
+        dataset=dataset,
+        headline=own != "train" and what.label is None,
+    )
     return True
 
 
@@ -381,7 +457,11 @@ def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
                 inner = None
             what = named(f"{prefix or ''} {metric} {suffix or ''}")
             number = _number(f"{digits}{percent or ''}")
-            if what is None or number is None or any(start < one.end() and one.start() < end for start, end, *_ in found):
+            if (
+                what is None
+                or number is None
+                or any(start < one.end() and one.start() < end for start, end, *_ in found)
+            ):
                 continue
             if inner and inner.lower() in _AVERAGINGS:
                 what = replace(what, averaging=_AVERAGINGS[inner.lower()])
@@ -389,7 +469,13 @@ def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
                 continue
             if others and what.split is None:
                 continue
-            if re.search(r"\b(?:than|over|above|below|least|from|by)\s*[*`_]{0,3}$", words[: one.start("") if False else one.start()][-12:]) and what.split is None:
+            if (
+                re.search(
+                    r"\b(?:than|over|above|below|least|from|by)\s*[*`_]{0,3}$",
+                    words[: one.start("") if False else one.start()][-12:],
+                )
+                and what.split is None
+            ):
                 continue
             found.append((one.start(), one.end(), what, number))
     if not found:
@@ -405,7 +491,16 @@ def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
             continue
         group = groups.get(own) or page.new_group()
         groups[own] = group
-        add(page, replace(what, split=own), number, at + start, at + end, group, headline=own != "train" and what.metric != "loss", placeholder=placeholder)
+        add(
+            page,
+            replace(what, split=own),
+            number,
+            at + start,
+            at + end,
+            group,
+            headline=own != "train" and what.metric != "loss",
+            placeholder=placeholder,
+        )
 
 
 def _run(page: Page, words: str, pairs: list[re.Match[str]], at: int, split: str | None) -> None:
@@ -473,8 +568,14 @@ def _epoch_table(page: Page, grid: Grid, low: list[str]) -> None:
                 names.append(f"train_{what.metric}" + (f"_{what.averaging}" if what.averaging else ""))
             else:
                 split = what.split if split is None or what.split is None else split
-                names.append(what.metric + (f"_{what.averaging}" if what.averaging else "") if what.label is None else None)
-    if "loss" not in names and "train_loss" not in names and not any(name in METRICS.values() for name in names if name):
+                names.append(
+                    what.metric + (f"_{what.averaging}" if what.averaging else "") if what.label is None else None
+                )
+    if (
+        "loss" not in names
+        and "train_loss" not in names
+        and not any(name in METRICS.values() for name in names if name)
+    ):
         return
     if names.count("epoch") > 1 or names.count("step") > 1:
         return
@@ -504,7 +605,9 @@ def _by_row(page: Page, grid: Grid) -> None:
         if len(row) != 2:
             continue
         what = named(row[0].text)
-        if what is None and (snake := row[0].text.strip().lower()).startswith(("eval_", "predict_", "test_", "train_", "val_")):
+        if what is None and (snake := row[0].text.strip().lower()).startswith(
+            ("eval_", "predict_", "test_", "train_", "val_")
+        ):
             what = named(snake)
         read = _value(row[1].text)
         if what is not None and read is not None and len(row[1].text) - read[1] < 25:
@@ -512,8 +615,7 @@ def _by_row(page: Page, grid: Grid) -> None:
     groups: dict[str | None, int] = {}
     for what, number, first, last in told:
         own = what.split or other or split
-        group = groups.get(own) or page.new_group()
-        groups[own] = group
+        group = _group(page, groups, own, what)
         headline = own != "train" and what.label is None and what.metric != "gen_len"
         add(page, replace(what, split=own), number, first.start, last.end, group, headline=headline)
 
@@ -523,8 +625,14 @@ _SUMMARIES = {
     "weighted average": "weighted", "macro": "macro", "weighted": "weighted", "micro": "micro", "micro average": "micro",
 }  # fmt: skip
 _OURS = re.compile(r"\b(?:ours?|this model|this)\b|\(ours?\)", re.IGNORECASE)
-_CLASSES = re.compile(r"^(?:class(?:es)?|label|labels|category|entity|entities|tag|type|emotion|sentiment|ner|intent|support|relation|aspect)\b|^$", re.IGNORECASE)
-_MODELS = re.compile(r"model|system|method|approach|version|checkpoint|name|architecture|run|experiment|size|backbone|variant|config|setting|fold|seed", re.IGNORECASE)
+_CLASSES = re.compile(
+    r"^(?:class(?:es)?|label|labels|category|entity|entities|tag|type|emotion|sentiment|ner|intent|support|relation|aspect)\b|^$",
+    re.IGNORECASE,
+)
+_MODELS = re.compile(
+    r"model|system|method|approach|version|checkpoint|name|architecture|run|experiment|size|backbone|variant|config|setting|fold|seed",
+    re.IGNORECASE,
+)
 
 
 def _by_column(page: Page, grid: Grid, low: list[str], columns: list[Named | None]) -> None:
@@ -536,7 +644,9 @@ def _by_column(page: Page, grid: Grid, low: list[str], columns: list[Named | Non
     for row in grid.rows:
         key = plain(row[0].text).strip() if keyed and row else ""
         rows.append((key, row))
-    summaries = [(key, row) for key, row in rows if key.lower().replace("_", " ") in _SUMMARIES or key.lower() == "accuracy"]
+    summaries = [
+        (key, row) for key, row in rows if key.lower().replace("_", " ") in _SUMMARIES or key.lower() == "accuracy"
+    ]
     chosen: list[tuple[list[Cell] | tuple[Cell, ...], dict[str, Any]]] = []
     if summaries:
         for key, row in summaries:
@@ -544,10 +654,25 @@ def _by_column(page: Page, grid: Grid, low: list[str], columns: list[Named | Non
             if name == "accuracy":
                 cells = [cell for cell in row[1:] if plain_number(cell.text) is not None and cell.text]
                 if len({cell.text for cell in cells[:-1] if report} or {cell.text for cell in cells}) >= 1 and cells:
-                    pick = next((cell for cell in cells if (n := plain_number(cell.text)) is not None and n.value <= 1 and n.decimals), None)
+                    pick = next(
+                        (
+                            cell
+                            for cell in cells
+                            if (n := plain_number(cell.text)) is not None and n.value <= 1 and n.decimals
+                        ),
+                        None,
+                    )
                     number = plain_number(pick.text) if pick is not None else None
                     if pick is not None and number is not None:
-                        add(page, Named("accuracy", split), number, pick.start, pick.end, page.new_group(), headline=True)
+                        add(
+                            page,
+                            Named("accuracy", split),
+                            number,
+                            pick.start,
+                            pick.end,
+                            page.new_group(),
+                            headline=True,
+                        )
             else:
                 chosen.append((row, {"averaging": _SUMMARIES[name], "headline": True}))
     elif report or (keyed and _CLASSES.search(low[0]) and low[0] != "" and len(rows) > 1):
@@ -555,7 +680,11 @@ def _by_column(page: Page, grid: Grid, low: list[str], columns: list[Named | Non
     else:
         splits = [_SPLITS.get(key.lower().removesuffix(" set").removesuffix(" split")) for key, _ in rows]
         if keyed and any(splits):
-            chosen = [(row, {"split": own, "headline": own != "train"}) for (_, row), own in zip(rows, splits, strict=True) if own]
+            chosen = [
+                (row, {"split": own, "headline": own != "train"})
+                for (_, row), own in zip(rows, splits, strict=True)
+                if own
+            ]
         elif len(rows) == 1:
             if _OTHERS.search(rows[0][0]):
                 return
@@ -580,7 +709,9 @@ def _by_column(page: Page, grid: Grid, low: list[str], columns: list[Named | Non
             add(page, settled, read[0], cell.start, cell.end, group, **details)
 
 
-_REPORT = re.compile(r"\s*(macro[ -_]avg|weighted[ -_]avg|micro[ -_]avg|samples[ -_]avg|accuracy)\s+(\d\.\d{1,6})(?:\s+(\d\.\d{1,6})\s+(\d\.\d{1,6}))?\s+(\d{1,9})\s*$")
+_REPORT = re.compile(
+    r"\s*(macro[ -_]avg|weighted[ -_]avg|micro[ -_]avg|samples[ -_]avg|accuracy)\s+(\d\.\d{1,6})(?:\s+(\d\.\d{1,6})\s+(\d\.\d{1,6}))?\s+(\d{1,9})\s*$"
+)
 _JSON = re.compile(r"[\"']?([A-Za-z][\w /@-]{0,40})[\"']?\s{0,4}[:=]\s{0,4}[\"']?(-?\d{1,6}\.\d{1,20})%?[\"']?,?\s*$")
 
 
@@ -603,18 +734,39 @@ def code(page: Page) -> None:
                 if found[1] == "accuracy":
                     number = plain_number(found[2])
                     if number is not None and found[3] is None:
-                        add(page, Named("accuracy", split), number, line.start, line.end, group, headline=True, rows=int(found[5]))
+                        add(
+                            page,
+                            Named("accuracy", split),
+                            number,
+                            line.start,
+                            line.end,
+                            group,
+                            headline=True,
+                            rows=int(found[5]),
+                        )
                 elif found[3] is not None:
                     averaging = found[1][:-4].strip(" -_")
                     for metric, at in (("precision", 2), ("recall", 3), ("f1", 4)):
                         number = plain_number(found[at])
                         if number is not None:
-                            add(page, Named(metric, split, averaging), number, found.start(at), found.end(at), group, headline=True, rows=int(found[5]))
+                            add(
+                                page,
+                                Named(metric, split, averaging),
+                                number,
+                                found.start(at),
+                                found.end(at),
+                                group,
+                                headline=True,
+                                rows=int(found[5]),
+                            )
         elif block[0].role == "evaluation" or "eval_" in whole or "result" in block[0].title:
             group = page.new_group()
             split = _title_split(block[0].title)
             seen: set[tuple[str, str | None, str | None]] = set()
             for line in block:
+                words = page.text[line.start : min(line.end, line.start + 60)]
+                if words.endswith(":") and (above_ := split_of(words)) is not None:
+                    split, seen, group = above_, set(), page.new_group()
                 listed = _JSON.match(page.text, line.start, line.end)
                 what = named(listed[1]) if listed is not None else None
                 number = plain_number(listed[2]) if listed is not None else None
@@ -628,7 +780,14 @@ def code(page: Page) -> None:
                 add(page, replace(what, split=own), number, line.start, line.end, group, headline=own != "train")
 
 
-_SPLIT_NAMES = {"test": "test", "validation": "validation", "train": "train", "dev": "validation", "valid": "validation", "eval": "validation"}
+_SPLIT_NAMES = {
+    "test": "test",
+    "validation": "validation",
+    "train": "train",
+    "dev": "validation",
+    "valid": "validation",
+    "eval": "validation",
+}
 
 
 def model_index(page: Page) -> None:
@@ -638,7 +797,9 @@ def model_index(page: Page) -> None:
         return
     said = {one.metric for one in page.results}
     for model in index:
-        for result in model.get("results", []) if isinstance(model, dict) and isinstance(model.get("results"), list) else []:
+        for result in (
+            model.get("results", []) if isinstance(model, dict) and isinstance(model.get("results"), list) else []
+        ):
             if not isinstance(result, dict):
                 continue
             dataset = result.get("dataset")
@@ -661,11 +822,26 @@ def model_index(page: Page) -> None:
                 own = _SPLIT_NAMES.get(split.text.lower()) if split is not None else None
                 # The Trainer names the split it loaded, not the one it evaluated on.
                 own = own if own != "train" else None
-                add(page, replace(what, split=what.split or own), number, value.start, value.end, group, dataset=name.text if name else None, headline=what.metric not in said)
+                add(
+                    page,
+                    replace(what, split=what.split or own),
+                    number,
+                    value.start,
+                    value.end,
+                    group,
+                    dataset=name.text if name else None,
+                    headline=what.metric not in said,
+                )
 
 
-_CARBON = re.compile(r"(?:carbon emitted|carbon emissions?|co2(?:eq)? emi(?:tted|ssions?)|co2 eq(?:uivalent)? emissions?|emissions)[*_\s]{0,4}(\((?:in )?(?:k?g|grams|kilograms)[^()]{0,20}\))?[*_\s]{0,4}[:=][*_\s]{0,4}([^\n|]{1,160})", re.IGNORECASE)
-_MASS = re.compile(r"(?:~|≈)?\s?\d{1,12}(?:[.,]\d{1,20})?(?:e-?\d{1,3})?\s?(?:kgs?|kilograms?|grams?|g|t|tons?|tonnes?)\b", re.IGNORECASE)
+_CARBON = re.compile(
+    r"(?:carbon emitted|carbon emissions?|co2(?:eq)? emi(?:tted|ssions?)|co2 eq(?:uivalent)? emissions?|emissions)[*_\s]{0,4}(\((?:in )?(?:k?g|grams|kilograms)[^()]{0,20}\))?[*_\s]{0,4}[:=][*_\s]{0,4}([^\n|]{1,160})",
+    re.IGNORECASE,
+)
+_MASS = re.compile(
+    r"(?:~|≈)?\s?\d{1,12}(?:[.,]\d{1,20})?(?:e-?\d{1,3})?\s?(?:kgs?|kilograms?|grams?|g|t|tons?|tonnes?)\b",
+    re.IGNORECASE,
+)
 
 
 def carbon(page: Page) -> None:
@@ -674,11 +850,15 @@ def carbon(page: Page) -> None:
     if isinstance(value, dict):
         value = value.get("emissions")
     if isinstance(value, Scalar) and (number := plain_number(value.text.strip())) is not None:
-        _emitted(page, replace(number, unit="g") if number.unit in ("raw", "fraction") else number, value.start, value.end)
+        _emitted(
+            page, replace(number, unit="g") if number.unit in ("raw", "fraction") else number, value.start, value.end
+        )
     if not any(word in page.text for word in ("arbon", "CO2", "mission")):
         return
     for line in page.lines:
-        if line.kind == "code" or not re.search("[Cc]arbon|CO2|[Ee]mission", page.text[line.start : min(line.end, line.start + 600)]):
+        if line.kind == "code" or not re.search(
+            "[Cc]arbon|CO2|[Ee]mission", page.text[line.start : min(line.end, line.start + 600)]
+        ):
             continue
         found = _CARBON.search(page.text, line.start, min(line.end, line.start + 600))
         if found is None:

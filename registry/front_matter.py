@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 200_000
 """Longer front matter is read line by line alone."""
 
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml, where PyYAML has it
     """Composes nodes without asking what type their texts have: `no` is a language, and `1e-5` a text."""
 
@@ -100,7 +101,9 @@ def _tree(node: yaml.Node, offset: int, depth: int) -> object:
     if isinstance(node, yaml.SequenceNode):
         return [_tree(child, offset, depth + 1) for child in node.value[:1000]]
     return {
-        key.value: _tree(child, offset, depth + 1) for key, child in node.value[:1000] if isinstance(key, yaml.ScalarNode)
+        key.value: _tree(child, offset, depth + 1)
+        for key, child in node.value[:1000]
+        if isinstance(key, yaml.ScalarNode)
     }
 
 

@@ -23,11 +23,17 @@ FLATTENED = 300
 """Characters of a line from which on it may be a page that lost its line breaks."""
 
 # Where a block begins in a flattened page; code is kept whole.
-_BREAK = re.compile(r"(?<=\s)(?=#{1,6}\s\S|[-*+]\s{1,5}[^\s\-|:]|\d{1,2}\.\s{1,3}[A-Z]|<(?:table|div|p|br|h\d|ul|li)\b)")
+_BREAK = re.compile(
+    r"(?<=\s)(?=#{1,6}\s\S|[-*+]\s{1,5}[^\s\-|:]|\d{1,2}\.\s{1,3}[A-Z]|<(?:table|div|p|br|h\d|ul|li)\b)"
+)
 _SEPARATOR = re.compile(r"\|(?:[ \t]{0,9}:?-{1,200}:?[ \t]{0,9}\|){1,200}")
-_HEADING = re.compile(r"\s{0,3}(#{1,6})\s*(?=[^\s#!])|\s{0,3}<h([1-6])\b[^<>]{0,200}>|\s{0,3}\*\*(?=[^*]{2,80}\*\*:?\s*$)")
+_HEADING = re.compile(
+    r"\s{0,3}(#{1,6})\s*(?=[^\s#!])|\s{0,3}<h([1-6])\b[^<>]{0,200}>|\s{0,3}\*\*(?=[^*]{2,80}\*\*:?\s*$)"
+)
 _ITEM = re.compile(r"\s*(?:[-*+•▪◦–]|\d{1,2}[.)])\s+(?=\S)|\s*[-•*](?=[A-Za-z`\[])(?!\*)")
-_MARKUP = re.compile(r"\[([^\[\]]{0,300})\]\([^()\s]{0,400}\)|</?[A-Za-z][^<>]{0,300}>|[*`]+|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)")
+_MARKUP = re.compile(
+    r"\[([^\[\]]{0,300})\]\([^()\s]{0,400}\)|</?[A-Za-z][^<>]{0,300}>|[*`]+|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)"
+)
 _HTML = re.compile(r"<(/?)(table|tr|td|th)\b[^<>]{0,300}>", re.IGNORECASE)
 _FENCE = ("```", "~~~")
 # Code of a scraped page that lost its fence begins with an import; there `# …` above a line of code is a comment.
@@ -142,9 +148,13 @@ def spans(text: str, start: int) -> Iterator[tuple[int, int, bool]]:
         end = text.find("\n", start)
         if end < 0:
             end = size
-        if end - start > FLATTENED and ("# " in text[start:end] or text.find("|--", start, end) >= 0
-                                        or text.find("| :--", start, end) >= 0 or text.find("|:-", start, end) >= 0
-                                        or text.count(" - ", start, end) > 4):
+        if end - start > FLATTENED and (
+            "# " in text[start:end]
+            or text.find("|--", start, end) >= 0
+            or text.find("| :--", start, end) >= 0
+            or text.find("|:-", start, end) >= 0
+            or text.count(" - ", start, end) > 4
+        ):
             yield from _pieces(text, start, end)
         else:
             yield start, end, False
@@ -238,7 +248,9 @@ def lines(text: str, start: int = 0) -> list[Line]:
         if stripped.startswith(_FENCE) and not (piece and code):
             if piece and stripped.count("```") == 2:
                 block += 1
-                found.append(Line(first + 3, last - 3, "code", role, title, block, stripped[3:30].split(" ")[0].lower()))
+                found.append(
+                    Line(first + 3, last - 3, "code", role, title, block, stripped[3:30].split(" ")[0].lower())
+                )
                 kind = None
                 continue
             code = not code
@@ -265,13 +277,19 @@ def lines(text: str, start: int = 0) -> list[Line]:
         elif (blank or piece) and len(stripped) < 40 and stripped.replace(" [optional]", "").casefold() in _TEMPLATE:
             level = _TEMPLATE[stripped.replace(" [optional]", "").casefold()]
         if level:
-            words = plain(text[first:min(last, first + 120)]).casefold()
+            words = plain(text[first : min(last, first + 120)]).casefold()
             while headings and headings[-1][0] >= level:
                 headings.pop()
             inherited = headings[-1][2] if headings else ""
             own = role_of(words[:60] if piece else words)
             # Below `How to use` a heading like `Fine-tuning for two classes` is about the reader's training.
-            headings.append((level, words, inherited if inherited == "use" and level > 2 and own == "training" else own or inherited))
+            headings.append(
+                (
+                    level,
+                    words,
+                    inherited if inherited == "use" and level > 2 and own == "training" else own or inherited,
+                )
+            )
             role = headings[-1][2]
             title = "/".join(words for _, words, _ in headings)
             block += 1
@@ -286,7 +304,9 @@ def lines(text: str, start: int = 0) -> list[Line]:
             kind, blank = "code", False
             found.append(Line(first, last, "code", role, title, block, "python"))
             continue
-        if stripped[0] == "|" or (stripped.count("|") > 1 and (kind == "table" or "---" in stripped or _next_separates(text, end_))):
+        if stripped[0] == "|" or (
+            stripped.count("|") > 1 and (kind == "table" or "---" in stripped or _next_separates(text, end_))
+        ):
             now: Kind = "table"
         elif (item := _ITEM.match(text, start_, end_)) is not None:
             now, first = "item", item.end()
