@@ -39,23 +39,31 @@ _LICENSES = (
     ("gemma", re.compile(r"^\W*gemma\b", re.I)),
 )
 _VERSION = re.compile(
-    r"[*_`\s]*(transformers|pytorch|torch|datasets|tokenizers|peft|tensorflow|trl|python|accelerate|bitsandbytes|sentence[- ]transformers|setfit|keras|unsloth)"
-    r"[*_`\s]{0,4}(?:version)?\s{0,3}[:=]{0,2}[*_`\s]{0,4}v?(\d{1,3}(?:\.\d{1,4})+(?:[.+-]?[a-z]\w*|\+\w+)*|\d{1,3}\.\d{1,4}\S{0,12})", re.IGNORECASE,
+    r"[*_`\s]*(transformers|pytorch|torch|datasets|tokenizers|peft|tensorflow|trl|python|accelerate"
+        r"|bitsandbytes|sentence[- ]transformers|setfit|keras|unsloth)"
+    r"[*_`\s]{0,4}(?:version)?\s{0,3}[:=]{0,2}[*_`\s]{0,4}v?(\d{1,3}(?:\.\d{1,4})+(?:[.+-]?[a-z]\w*|\+\w+)*"
+        r"|\d{1,3}\.\d{1,4}\S{0,12})", re.IGNORECASE,
 )  # fmt: skip
 _FINE_TUNED = re.compile(
-    r"(?:fine-?tuned?|adapted|adapter|trained)\s(?:version|model|checkpoint|variant)?\s?(?:of|from|on top of|for)\s(?:the )?\[([^\[\]\n]{2,120})\]\((https?://huggingface\.co/[^()\s]{2,150})?",
+    r"(?:fine-?tuned?|adapted|adapter|trained)\s(?:version|model|checkpoint|variant)?\s?(?:of|from|on top of"
+    r"|for)\s(?:the )?\[([^\[\]\n]{2,120})\]\((https?://huggingface\.co/[^()\s]{2,150})?",
     re.IGNORECASE,
 )
 _TUNED_LINK = re.compile(
-    r"(?:is an? |the |based on (?:the )?|fine-?tun\w+ (?:of |from |on )?(?:the )?)\[[^\[\]\n]{2,120}\]\(https?://huggingface\.co/([\w.-]{1,96}/[\w.-]{1,96}|[\w.-]{2,96})/?\)(?: checkpoint| model)?,? ?(?:and )?(?:was )?(?:fine-?tun|model\b|checkpoint)",
+    r"(?:is an? |the |based on (?:the )?|fine-?tun\w+ (?:of |from "
+    r"|on )?(?:the )?)\[[^\[\]\n]{2,120}\]\(https?://huggingface\.co/([\w.-]{1,96}/[\w.-]{1,96}"
+    r"|[\w.-]{2,96})/?\)(?: checkpoint| model)?,? ?(?:and )?(?:was )?(?:fine-?tun|model\b|checkpoint)",
     re.IGNORECASE,
 )
 _ON = re.compile(
-    r"\b(?:fine-?tuned|trained)[^.\n]{0,160}? (?:on|using) (?:the |an? )?\[[^\[\]\n]{2,120}\]\(https?://huggingface\.co/datasets/([\w.-]{1,96}(?:/[\w.-]{1,96})?)/?\)",
+    r"\b(?:fine-?tuned|trained)[^.\n]{0,160}? (?:on|using) (?:the "
+    r"|an? )?\[[^\[\]\n]{2,120}\]\(https?://huggingface\.co/datasets/([\w.-]{1,96}(?:/[\w.-]{1,96})?)/?\)",
     re.IGNORECASE,
 )
 _FIELDS = re.compile(
-    r"\b(?:model_checkpoint|model_name_or_path|base_model|base_LM_model|language_model)[\"']?\s{0,3}[:= ]\s{0,3}[\"']?([\w.-]{1,96}/[\w.-]{1,96}|[a-z][\w.-]{2,96})(?=[\"'\s]|$)"
+    r"\b(?:model_checkpoint|model_name_or_path|base_model|base_LM_model"
+    r"|language_model)[\"']?\s{0,3}[:= ]\s{0,3}[\"']?([\w.-]{1,96}/[\w.-]{1,96}"
+    r"|[a-z][\w.-]{2,96})(?=[\"'\s]|$)"
 )
 _ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}|[\w.-]{2,96}")
 
@@ -157,7 +165,9 @@ def _identity(page: Page) -> None:
 
 
 _LABELLED = re.compile(
-    r"[*_`\s]*(license|licence|finetuned from model|fine-?tuned from model|base model|finetuned from|foundation model|language\(s\)(?: \(nlp\))?|language|languages)\s?(?:\[optional\])?[*_`\s]*:[*_`\s]*(.{2,200})",
+    r"[*_`\s]*(license|licence|finetuned from model|fine-?tuned from model|base model|finetuned from"
+    r"|foundation model|language\(s\)(?: \(nlp\))?|language"
+    r"|languages)\s?(?:\[optional\])?[*_`\s]*:[*_`\s]*(.{2,200})",
     re.IGNORECASE,
 )
 
@@ -188,7 +198,9 @@ def _labelled(page: Page, words: str, start: int, end: int) -> None:
 
 _METHOD = re.compile(r"\b(qlora|lora)\b", re.IGNORECASE)
 _LORA = re.compile(
-    r"\b(?:with|using|via|through|by|used|including|included|employ\w*|is an?|sft方式)\b[^.\n]{0,60}\b(?:Q?LoRA|Low-Rank Adapt\w+)\b|\bQ?LoRA\b[^.\n]{0,40}\b(?:fine-?tun\w+|adapter|training|config\w*|微调)|low-rank adapter",
+    r"\b(?:with|using|via|through|by|used|including|included|employ\w*|is an?|sft方式)\b[^.\n]{0,60}\b(?:Q?LoRA"
+    r"|Low-Rank Adapt\w+)\b|\bQ?LoRA\b[^.\n]{0,40}\b(?:fine-?tun\w+|adapter|training|config\w*|微调)"
+    r"|low-rank adapter",
     re.IGNORECASE,
 )
 

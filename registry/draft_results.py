@@ -22,20 +22,25 @@ if TYPE_CHECKING:
 METRICS: dict[str, str] = {
     alias: name
     for name, aliases in {
-        "accuracy": "accuracy; acc; accuray; overall accuracy; classification accuracy; top 1 accuracy; top1 accuracy; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; binary accuracy",
+        "accuracy": "accuracy; acc; accuray; overall accuracy; classification accuracy; top 1 accuracy; top1 "
+            "accuracy; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; binary accuracy",
         "precision": "precision; prec", "recall": "recall; rec; sensitivity",
         "f1": "f1; f1 score; f1score; f score; f measure; f 1; f1 measure; fscore; f 1 score",
         "roc_auc": "roc auc; auc; auroc; auc roc; roc auc score; area under the roc curve; auc score; rocauc",
         "specificity": "specificity",
-        "matthews_correlation": "matthews correlation; mcc; matthews corrcoef; matthews correlation coefficient; matthews",
-        "cohen_kappa": "cohen kappa; kappa; cohens kappa; cohen s kappa", "loss": "loss; cross entropy loss; cross entropy; ce loss",
+        "matthews_correlation": "matthews correlation; mcc; matthews corrcoef; matthews correlation "
+            "coefficient; matthews",
+        "cohen_kappa": "cohen kappa; kappa; cohens kappa; cohen s kappa", "loss": "loss; cross entropy loss; "
+            "cross entropy; ce loss",
         "balanced_accuracy": "balanced accuracy", "mean_accuracy": "mean accuracy",
-        "wer": "wer; word error rate", "cer": "cer; character error rate", "bleu": "bleu; bleu score; sacrebleu; sacre bleu", "chrf": "chrf; chrf++",
+        "wer": "wer; word error rate", "cer": "cer; character error rate", "bleu": "bleu; bleu score; "
+            "sacrebleu; sacre bleu", "chrf": "chrf; chrf++",
         "rouge1": "rouge1; rouge 1", "rouge2": "rouge2; rouge 2", "rougeL": "rougel; rouge l", "rougeLsum": "rougelsum; rouge lsum; rouge l sum",
         "gen_len": "gen len; gen length; generation length", "perplexity": "perplexity; ppl", "mse": "mse; mean squared error", "mae": "mae; mean absolute error",
         "rmse": "rmse; root mean squared error", "r2": "r2; r squared", "exact_match": "exact match; em; exact", "f2": "f2; f2 score",
         "auprc": "auprc; pr auc; average precision; auc pr", "map": "map; mean average precision", "mean_iou": "mean iou; miou", "iou": "iou",
-        "pearson": "pearson; pearsonr; pearson correlation; pearson r", "spearmanr": "spearmanr; spearman; spearman correlation; spearman rho", "top_3_accuracy": "top 3 accuracy; top3 accuracy",
+        "pearson": "pearson; pearsonr; pearson correlation; pearson r", "spearmanr": "spearmanr; spearman; "
+            "spearman correlation; spearman rho", "top_3_accuracy": "top 3 accuracy; top3 accuracy",
         "top_2_accuracy": "top 2 accuracy", "top_5_accuracy": "top 5 accuracy; top5 accuracy", "bertscore": "bertscore; bert score", "meteor": "meteor",
         "hamming_loss": "hamming loss", "jaccard": "jaccard; jaccard score", "ndcg": "ndcg", "mrr": "mrr",
     }.items()
@@ -53,11 +58,13 @@ _FILLERS = frozenset(["score", "scores", "on", "the", "set", "split", "data", "d
 _WORD = re.compile(r"[a-z0-9@+]+")
 _LABEL = re.compile(r"\(\s*([^()]{1,40})\)\s*$")
 _COUNTS = re.compile(
-    r"runtime|number|count|per_second|second|steps?\b|epoch|flos|memory|samples|support|total|params|time|size|learning_rate|\blr\b",
+    r"runtime|number|count|per_second|second|steps?\b|epoch|flos|memory|samples|support|total|params|time|size"
+    r"|learning_rate|\blr\b",
     re.IGNORECASE,
 )
 _SPLIT_IN = re.compile(
-    r"\b(train(?:ing)?|test(?:ing)?|val(?:id(?:ation)?)?|dev(?:elopment)?|eval(?:uation)?|held-?out)(?:[- ](?:set|split|data|dataset|sets|partition)|\b(?=[ )*:.,]*$))",
+    r"\b(train(?:ing)?|test(?:ing)?|val(?:id(?:ation)?)?|dev(?:elopment)?|eval(?:uation)?"
+    r"|held-?out)(?:[- ](?:set|split|data|dataset|sets|partition)|\b(?=[ )*:.,]*$))",
     re.IGNORECASE,
 )
 
@@ -204,14 +211,17 @@ def add(page: Page, what: Named, number: Number, start: int, end: int, group: in
 
 
 _ACHIEVES = re.compile(
-    r"(?:achieve[sd]?|obtain(?:s|ed)?|got|has) (?:the )?following results?(?: on (?:the |an? )?(evaluation|test|validation|dev))?",
+    r"(?:achieve[sd]?|obtain(?:s|ed)?|got|has) (?:the )?following results?(?: on (?:the |an? )?(evaluation"
+    r"|test|validation|dev))?",
     re.IGNORECASE,
 )
 _METRIC_LINE = re.compile(
-    r"[\s\"'`*_{(\[-]{0,8}([A-Za-z][^:=|\n]{0,70}?)[\"'`*_ \t]{0,8}(?:[:=]|\s[-–—]\s|\s→\s|–)[\s*`\"'_]{0,12}([^\n]{1,200})"
+    r"[\s\"'`*_{(\[-]{0,8}([A-Za-z][^:=|\n]{0,70}?)[\"'`*_ \t]{0,8}(?:[:=]|\s[-–—]\s|\s→\s"
+    r"|–)[\s*`\"'_]{0,12}([^\n]{1,200})"
 )
 _VALUE = re.compile(
-    r"(?:e\.g\.,?\s*|~|≈|about\s|approx\.?\s)?([-+]?(?:\d{1,15}(?:[.,]\d{1,20})?|\.\d{1,20})(?:[eE][-+]?\d{1,3})?)\s?(%?)"
+    r"(?:e\.g\.,?\s*|~|≈|about\s|approx\.?\s)?([-+]?(?:\d{1,15}(?:[.,]\d{1,20})?"
+    r"|\.\d{1,20})(?:[eE][-+]?\d{1,3})?)\s?(%?)"
 )
 _RANGE = re.compile(r"\s*(?:-|–|to|/|→|->|vs)\s*\d")
 
@@ -298,17 +308,30 @@ def _trainer_list(page: Page, following: list[Line], split: str | None, taken: s
         page.results[first:] = [replace(one, **moment) for one in page.results[first:]]
 
 
-_OTHERS = re.compile(r"baseline|compar|outperform|random guess|state[- ]of[- ]the[- ]art|\bsota\b|\bhuman\b|threshold|previous|original|improv|increas|decreas|drop|"
-                     r"at least|target|teacher|relative|retain|reach(?:es)? up to|gap|difference|should|could|expected|confidence|probabilit|gpt-?\d|epoch:?\s*\d|it/s|\d%\|", re.IGNORECASE)  # fmt: skip
+_OTHERS = re.compile(r"baseline|compar|outperform|random guess|state[- ]of[- ]the[- ]art|\bsota\b|\bhuman\b"
+    r"|threshold|previous|original|improv|increas|decreas|drop|"
+                     r"at least|target|teacher|relative|retain|reach(?:es)? up to|gap|difference|should|could"
+                         r"|expected|confidence|probabilit|gpt-?\d|epoch:?\s*\d|it/s|\d%\|", re.IGNORECASE)  # fmt: skip
 _METRIC_WORDS = (
-    r"accuracy|acc\b|precision|recall|sensitivity|specificity|f1(?:[- ]?(?:score|measure))?|f-score|f-measure|roc[- ]?auc(?: score)?|auc(?:[- ]roc)?|auroc|"
-    r"(?:word error rate|wer|cer|character error rate|bleu(?: score)?|perplexity|rouge-?(?:1|2|l(?:sum)?)|mcc|matthews correlation(?: coefficient)?|exact match|em score|loss|mse|rmse|mae|kappa)\b"
+    r"accuracy|acc\b|precision|recall|sensitivity|specificity|f1(?:[- ]?(?:score|measure))?|f-score|f-measure"
+    r"|roc[- ]?auc(?: score)?|auc(?:[- ]roc)?|auroc|"
+    r"(?:word error rate|wer|cer|character error rate|bleu(?: score)?|perplexity|rouge-?(?:1|2|l(?:sum)?)|mcc"
+    r"|matthews correlation(?: coefficient)?|exact match|em score|loss|mse|rmse|mae|kappa)\b"
 )
-_PREFIX = r"((?:(?:test|training|train|validation|val|dev|eval|evaluation|overall|macro|micro|weighted|average|averaged|avg|mean|top-1|final|best)[- _]{0,2}){0,4})"
+_PREFIX = (
+    r"((?:(?:test|training|train|validation|val|dev|eval|evaluation|overall|macro|micro|weighted|average"
+    r"|averaged|avg|mean|top-1|final|best)[- _]{0,2}){0,4})"
+)
 _SUFFIX = r"((?:[- ](?:macro|micro|weighted|score|value|average)){0,3})"
-_N = r"((?:~|≈)?(?<![\w.,])\d{1,3}(?:[.,]\d{1,18})?(?:e-\d{1,2})?)\s?(%|percent)?(?![\w%])(?!\.\d)(?!\s*(?:-|–|to|/|→|->|or)\s*\d)"
+_N = (
+    r"((?:~|≈)?(?<![\w.,])\d{1,3}(?:[.,]\d{1,18})?(?:e-\d{1,2})?)\s?(%|percent)?(?![\w%])(?!\.\d)(?!\s*(?:-|–"
+    r"|to|/|→|->|or)\s*\d)"
+)
 _OF = re.compile(
-    rf"\b{_PREFIX}\(?({_METRIC_WORDS}){_SUFFIX}[*`_)]{{0,3}}(?: \(([A-Za-z0-9 ]{{1,20}})\))?[*`_]{{0,3}}(?:\s?[:=]\s?| of(?: about| around| approximately| over| roughly| nearly)? | is | was |\s\(| at | reached | score of | rate of | as high as | - | – | )[*`_\s]{{0,3}}{_N}",
+    rf"\b{_PREFIX}\(?({_METRIC_WORDS}){_SUFFIX}[*`_)]{{0,3}}(?: \(([A-Za-z0-9 "
+    rf"]{{1,20}})\))?[*`_]{{0,3}}(?:\s?[:=]\s?| of(?: about| around| approximately| over| roughly"
+    rf"| nearly)? | is | was |\s\(| at | reached | score of | rate of | as high as | - | – "
+    rf"| )[*`_\s]{{0,3}}{_N}",
     re.IGNORECASE,
 )
 _GETS = re.compile(rf"{_N}[*`_)]{{0,3}}\s(?:in |of |on )?(?:the )?{_PREFIX}({_METRIC_WORDS}){_SUFFIX}", re.IGNORECASE)
@@ -626,11 +649,13 @@ _SUMMARIES = {
 }  # fmt: skip
 _OURS = re.compile(r"\b(?:ours?|this model|this)\b|\(ours?\)", re.IGNORECASE)
 _CLASSES = re.compile(
-    r"^(?:class(?:es)?|label|labels|category|entity|entities|tag|type|emotion|sentiment|ner|intent|support|relation|aspect)\b|^$",
+    r"^(?:class(?:es)?|label|labels|category|entity|entities|tag|type|emotion|sentiment|ner|intent|support"
+    r"|relation|aspect)\b|^$",
     re.IGNORECASE,
 )
 _MODELS = re.compile(
-    r"model|system|method|approach|version|checkpoint|name|architecture|run|experiment|size|backbone|variant|config|setting|fold|seed",
+    r"model|system|method|approach|version|checkpoint|name|architecture|run|experiment|size|backbone|variant"
+    r"|config|setting|fold|seed",
     re.IGNORECASE,
 )
 
@@ -710,7 +735,8 @@ def _by_column(page: Page, grid: Grid, low: list[str], columns: list[Named | Non
 
 
 _REPORT = re.compile(
-    r"\s*(macro[ -_]avg|weighted[ -_]avg|micro[ -_]avg|samples[ -_]avg|accuracy)\s+(\d\.\d{1,6})(?:\s+(\d\.\d{1,6})\s+(\d\.\d{1,6}))?\s+(\d{1,9})\s*$"
+    r"\s*(macro[ -_]avg|weighted[ -_]avg|micro[ -_]avg|samples[ -_]avg"
+    r"|accuracy)\s+(\d\.\d{1,6})(?:\s+(\d\.\d{1,6})\s+(\d\.\d{1,6}))?\s+(\d{1,9})\s*$"
 )
 _JSON = re.compile(r"[\"']?([A-Za-z][\w /@-]{0,40})[\"']?\s{0,4}[:=]\s{0,4}[\"']?(-?\d{1,6}\.\d{1,20})%?[\"']?,?\s*$")
 
@@ -835,7 +861,9 @@ def model_index(page: Page) -> None:
 
 
 _CARBON = re.compile(
-    r"(?:carbon emitted|carbon emissions?|co2(?:eq)? emi(?:tted|ssions?)|co2 eq(?:uivalent)? emissions?|emissions)[*_\s]{0,4}(\((?:in )?(?:k?g|grams|kilograms)[^()]{0,20}\))?[*_\s]{0,4}[:=][*_\s]{0,4}([^\n|]{1,160})",
+    r"(?:carbon emitted|carbon emissions?|co2(?:eq)? emi(?:tted|ssions?)|co2 eq(?:uivalent)? emissions?"
+    r"|emissions)[*_\s]{0,4}(\((?:in )?(?:k?g|grams"
+    r"|kilograms)[^()]{0,20}\))?[*_\s]{0,4}[:=][*_\s]{0,4}([^\n|]{1,160})",
     re.IGNORECASE,
 )
 _MASS = re.compile(

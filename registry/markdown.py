@@ -43,13 +43,17 @@ _PROSE = re.compile(r"[A-Z][\w'’,-]*(?: [\w'’,.-]+){2}[^=()]*$")
 _ROLES: tuple[tuple[Role, re.Pattern[str]], ...] = (
     ("use", re.compile(
         r"how (?:to|you|do)\b|\buse (?:it|this|the|with|in|case)|^use\b|\bget(?:ting)? started|quick ?start|inferenc|"
-        r"\b(?:direct|downstream|out[- ]of[- ]scope|intended|recommended)[ -]use|^uses\b|^usage|\busage\b|deploy|prompt|"
-        r"further fine-?tun|^loading|^install|^examples?\b|example (?:use|code|predict)|^demo\b|limitation|\bbias|\brisks?\b|"
+        r"\b(?:direct|downstream|out[- ]of[- ]scope|intended|recommended)[ -]use|^uses\b|^usage|\busage\b"
+            r"|deploy|prompt|"
+        r"further fine-?tun|^loading|^install|^examples?\b|example (?:use|code|predict)|^demo\b|limitation"
+            r"|\bbias|\brisks?\b|"
         r"citation|\bcit(?:e|ing)\b|contact|glossary|acknowledg|license|generation (?:param|config|settings)|sampling",
         re.IGNORECASE)),
     ("training", re.compile(
-        r"hyper-?\s?param|(?:training|fine-?tuning|train)\s(?:procedure|details|arg|config|param|set ?up|regime|results|"
-        r"recipe|script|info|loss|log|hardware|process|code|metric|data)|recipe|^training$|speeds, sizes|quantization config",
+        r"hyper-?\s?param|(?:training|fine-?tuning|train)\s(?:procedure|details|arg|config|param|set ?up"
+            r"|regime|results|"
+        r"recipe|script|info|loss|log|hardware|process|code|metric|data)|recipe|^training$|speeds, sizes"
+            r"|quantization config",
         re.IGNORECASE)),
     ("other", re.compile(r"compar|baseline|other models|leaderboard|related|benchmarks? of other|ablation", re.IGNORECASE)),
     ("pretraining", re.compile(r"pre-?train", re.IGNORECASE)),
@@ -188,34 +192,31 @@ def _unflattened(text: str, start: int, end: int) -> Iterator[tuple[int, int, bo
 
 def _rows(text: str, start: int, end: int) -> Iterator[int]:
     """Where the rows of flattened tables begin and end: a row has as many cells as the line below the header."""
-    while (found := _SEPARATOR.search(text, start, end)) is not None:
+    separators = list(_SEPARATOR.finditer(text, start, end))
+    for index, found in enumerate(separators):
         columns = found.group().count("|") - 1
-        at = header = found.start()
-        header = text.rfind("|", start, at)
-        for _ in range(columns):
+        header = found.start()
+        for _ in range(columns + 1):
             header = text.rfind("|", start, header) if header >= 0 else -1
         start = found.end()
         if header < 0:
             continue
         yield header
-        yield at
+        yield found.start()
+        limit = separators[index + 1].start() if index + 1 < len(separators) else end
         at = start
-        while True:
-            row = at
-            while row < end and text[row] in " \t":
-                row += 1
-            yield row
-            if row >= end or text[row] != "|":
+        while 0 <= at < limit:
+            while at < limit and text[at] in " \t":
+                at += 1
+            yield at
+            if at >= limit or text[at] != "|":
                 break
-            at = row
             for _ in range(columns):
-                at = text.find("|", at + 1, end)
+                at = text.find("|", at + 1, limit)
                 if at < 0:
                     break
-            if at < 0:
-                break
-            at += 1
-            start = at
+            if at >= 0:
+                at = start = at + 1
 
 
 def lines(text: str, start: int = 0) -> list[Line]:
@@ -281,7 +282,7 @@ def lines(text: str, start: int = 0) -> list[Line]:
             while headings and headings[-1][0] >= level:
                 headings.pop()
             inherited = headings[-1][2] if headings else ""
-            own = role_of(words[:60] if piece else words)
+            own = role_of(words[:30] if piece else words)
             # Below `How to use` a heading like `Fine-tuning for two classes` is about the reader's training.
             headings.append(
                 (
@@ -329,34 +330,35 @@ def _next_separates(text: str, end: int) -> bool:
 
 def grids(text: str, all_lines: list[Line]) -> Iterator[Grid]:
     """The tables of a README, in Markdown and in HTML."""
-    rows: list[tuple[Cell, ...]] = []
-    line: Line | None = None
+    rows: list[Line] = []
     before: Line | None = None
-    for index, one in enumerate(all_lines):
-        if one.kind == "table":
-            if line is not None and one.block != line.block:
-                if (grid := _grid(text, rows, line, before)) is not None:
-                    yield grid
-                rows = []
+    for index, line in enumerate([*all_lines, None]):
+        if line is not None and line.kind == "table" and (not rows or line.block == rows[0].block):
             if not rows:
-                line, before = one, all_lines[index - 1] if index else None
-            rows.append(tuple(_cells(text, one)))
-        elif line is not None:
-            if (grid := _grid(text, rows, line, before)) is not None:
-                yield grid
-            rows, line = [], None
-    if line is not None and (grid := _grid(text, rows, line, before)) is not None:
-        yield grid
+                before = all_lines[index - 1] if index else None
+            rows.append(line)
+            continue
+        yield from _tables(text, rows, before)
+        rows, before = ([line], all_lines[index - 1]) if line is not None and line.kind == "table" else ([], None)
     if "<t" in text or "<T" in text:
         yield from _html(text, all_lines)
 
 
-def _grid(text: str, rows: list[tuple[Cell, ...]], line: Line, before: Line | None) -> Grid | None:
-    kept = [row for row in rows if any(cell.text.strip(":- ") for cell in row)]
-    if len(kept) < 2 or len(kept) == len(rows):
-        return None
+def _tables(text: str, rows: list[Line], before: Line | None) -> Iterator[Grid]:
+    """The tables of lines that stand together: each begins above a line of dashes."""
+    dashes = [
+        index
+        for index, line in enumerate(rows)
+        if not (words := text[line.start : line.end]).strip(" \t|:-") and ("--" in words or ":-" in words)
+    ]
+    if not dashes:
+        return
     words = text[before.start : before.end][-400:] if before is not None and before.kind != "code" else ""
-    return Grid(kept[0], tuple(kept[1:]), line.role, line.title, line.block, words)
+    for at, end in zip(dashes, [*(index - 1 for index in dashes[1:]), len(rows)], strict=True):
+        if 0 < at < end - 1:
+            header, *cells = [tuple(_cells(text, line)) for line in (rows[at - 1], *rows[at + 1 : end])]
+            line = rows[at]
+            yield Grid(header, tuple(row for row in cells if row), line.role, line.title, line.block, words)
 
 
 def _cells(text: str, line: Line) -> Iterator[Cell]:
