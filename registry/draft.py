@@ -1,7 +1,7 @@
 """Read a README into a `Document`: what it reports, and what it states of the data, the recipe and the hardware.
 
-Deterministic, without a network or a language model. A number is never invented: where the words leave open what a number
-is, nothing is read. `registry.markdown` and `registry.front_matter` cut the README into parts, `registry.draft_recipe`
+Deterministic, without a network or a language model. A number is never invented: where the words leave open what it is,
+nothing is read. `registry.markdown` and `registry.front_matter` cut the README into parts, `registry.draft_recipe`
 reads the recipe, `registry.draft_results` the results; what the model is, is read here.
 """
 
@@ -14,7 +14,7 @@ from registry.document import Document
 from registry.draft_page import Page, page_of
 from registry.draft_recipe import is_placeholder, read_pairs
 from registry.draft_results import read_results
-from registry.front_matter import scalars
+from registry.front_matter import Scalar, index_of, scalars
 from registry.markdown import plain
 
 if TYPE_CHECKING:
@@ -98,70 +98,73 @@ def _once(page: Page) -> Iterator[Fact]:
 
 
 def _identity(page: Page) -> None:
-    meta = page.meta
-    for key, fact in (("license", "license"), ("pipeline_tag", "task")):
-        for one in scalars(meta.get(key)):
-            page.say(fact, one.text.strip(), one.start, one.end)
-            break
-    for key, fact in (("language", "language"), ("datasets", "datasets")):
-        values = list(scalars(meta.get(key)))
-        if values:
-            page.say(fact, tuple(one.text.strip() for one in values), values[0].start, values[-1].end)
-    bases = list(scalars(meta.get("base_model")))
-    if len(bases) == 1:
-        page.say("base_model", bases[0].text.strip(), bases[0].start, bases[0].end)
-    elif bases:
-        page.say("base_model", tuple(one.text.strip() for one in bases), bases[0].start, bases[-1].end)
+    """Base model, license, language, data, task and versions: the front matter's, else the body's."""
+    _of_meta(page)
     for line in page.lines:
         if line.kind == "code" and "Transformers" not in page.text[line.start : line.end]:
             continue
         if line.role == "use" and line.kind != "item":
             continue
         words = page.text[line.start : min(line.end, line.start + 400)]
-        low = words.lower()
         if line.kind != "heading" and "." in words and (found := _VERSION.match(words)) is not None:
-            package = found[1].lower().replace("torch", "pytorch") if found[1].lower() == "torch" else found[1].lower()
+            package = "pytorch" if found[1].lower() == "torch" else found[1].lower()
             page.say(f"framework_versions.{package}", found[2], line.start, line.end)
-        if "tuned" in low and not page.has("base_model") and (base := _FINE_TUNED.search(words)) is not None:
-            named = base[2].removeprefix("https://huggingface.co/") if base[2] else plain(base[1])
-            page.say("base_model", named.rstrip("/"), line.start + base.start(), line.start + base.end())
-        if "huggingface.co/" in low:
-            if (
-                "tuned" in low
-                and not page.has("base_model")
-                and (base := _TUNED_LINK.search(words)) is not None
-                and not base[1].startswith("datasets")
-            ):
-                page.say("base_model", base[1], line.start + base.start(), line.start + base.end())
-            if "/datasets/" in low and not page.has("datasets") and (data := _ON.search(words)) is not None:
-                page.say("datasets", (data[1],), line.start + data.start(), line.start + data.end())
-        if ":" in low[:60]:
+        _linked(page, words, line.start)
+        if ":" in words[:60]:
             _labelled(page, words, line.start, line.end)
-    if not page.has("base_model"):
-        for line in page.lines:
-            if (
-                line.kind == "code"
-                and line.role != "use"
-                and (one := _FIELDS.search(page.text, line.start, line.end)) is not None
-            ):
-                page.say("base_model", one[1], one.start(), one.end())
-                break
     for grid in page.grids:
         for row in grid.rows:
             if len(row) == 2:
                 _labelled(page, f"{row[0].text}: {row[1].text}", row[0].start, row[1].end)
+    if not page.has("base_model"):
+        _in_code(page)
+
+
+def _of_meta(page: Page) -> None:
+    for key, fact in (("license", "license"), ("pipeline_tag", "task")):
+        one = next(scalars(page.meta.get(key)), None)
+        if one is not None:
+            page.say(fact, one.text.strip(), one.start, one.end)
+    for key in ("language", "datasets", "base_model"):
+        values = list(scalars(page.meta.get(key)))
+        texts = tuple(one.text.strip() for one in values)
+        if values:
+            only = key == "base_model" and len(values) == 1
+            page.say(key, texts[0] if only else texts, values[0].start, values[-1].end)
     if not page.has("task"):
-        index = meta.get("model-index")
-        tasks = set()
-        for model in index if isinstance(index, list) else []:
-            results = model.get("results") if isinstance(model, dict) else None
-            for result in results if isinstance(results, list) else []:
-                task = result.get("task") if isinstance(result, dict) else None
-                for one in scalars(task.get("type")) if isinstance(task, dict) else []:
-                    tasks.add(one)
+        tasks = [one for result in index_of(page.meta) for one in _types(result)]
         if len({one.text for one in tasks}) == 1:
-            one = tasks.pop()
-            page.say("task", one.text, one.start, one.end)
+            page.say("task", tasks[0].text, tasks[0].start, tasks[0].end)
+
+
+def _types(result: dict[str, Any]) -> list[Scalar]:
+    task = result.get("task")
+    return list(scalars(task.get("type"))) if isinstance(task, dict) else []
+
+
+def _linked(page: Page, words: str, start: int) -> None:
+    """`a fine-tuned version of [bert](https://huggingface.co/bert) on [data](https://huggingface.co/datasets/data)`."""
+    if "tuned" not in words and "trained on" not in words:
+        return
+    if not page.has("base_model"):
+        base = _FINE_TUNED.search(words)
+        linked = _TUNED_LINK.search(words) if base is None and "huggingface.co/" in words else None
+        if base is not None:
+            named = base[2].removeprefix("https://huggingface.co/") if base[2] else plain(base[1])
+            page.say("base_model", named.rstrip("/"), start + base.start(), start + base.end())
+        elif linked is not None and not linked[1].startswith("datasets"):
+            page.say("base_model", linked[1], start + linked.start(), start + linked.end())
+    if "/datasets/" in words and not page.has("datasets") and (data := _ON.search(words)) is not None:
+        page.say("datasets", (data[1],), start + data.start(), start + data.end())
+
+
+def _in_code(page: Page) -> None:
+    for line in page.lines:
+        if line.kind == "code" and line.role != "use":
+            found = _FIELDS.search(page.text, line.start, line.end)
+            if found is not None:
+                page.say("base_model", found[1], found.start(), found.end())
+                return
 
 
 _LABELLED = re.compile(

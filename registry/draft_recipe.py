@@ -607,26 +607,39 @@ def _sentence(page: Page, words: str, at: int, line: Line) -> None:
             if kind is not None:
                 page.say("optimizer", kind, at + one.start(), at + one.end())
                 _moments(page, words, at, at + len(words))
-    if _TRAINED.search(words) or line.role == "training":
-        if one := _SCHEDULED.search(words):
-            page.say("lr_scheduler", one[1].lower(), at + one.start(), at + one.end())
-        if one := _PRECISE.search(words):
-            page.say("mixed_precision", _precision(one[1]), at + one.start(), at + one.end())
-        if one := _QUANTIZED.search(words):
-            page.say("quantization.bits", int(one[1] or one[2] or one[3]), at + one.start(), at + one.end())
-        if one := _TOOK.search(words):
-            hours = _hours(one[1])
-            if hours is not None and "per epoch" not in low and "each" not in low:
-                page.say("training_time_hours", hours, at + one.start(), at + one.end())
-        if re.search(r"\bGPUs?\b|TPU|\b[AVH]100|[TPK]\d{1,3}\b|RTX", words) and "inference" not in low:
-            hardware(page, words, at, at, at + len(words))
-            if one := _PROVIDER.search(words):
-                page.say("hardware.provider", one.group(), at + one.start(), at + one.end())
+    if line.role == "training" or _TRAINED.search(words):
+        _of_training(page, words, at)
     for pattern in (_SAMPLES, _SAMPLES_FOR):
         for one in pattern.finditer(words):
             rows = int(float(one[1].replace(",", "")))
             if rows >= 10:
                 page.say(f"rows.{SPLITS[one[2].lower()]}", rows, at + one.start(), at + one.end())
+
+
+_TOLD: tuple[tuple[str, Callable[[str], Any], re.Pattern[str]], ...] = (
+    ("lr_scheduler", str.lower, _SCHEDULED),
+    ("mixed_precision", _precision, _PRECISE),
+    ("quantization.bits", int, _QUANTIZED),
+    ("training_time_hours", _hours, _TOOK),
+)
+_DEVICE = re.compile(r"\bGPUs?\b|TPU|\b[AVH]100|[TPK]\d{1,3}\b|RTX")
+
+
+def _of_training(page: Page, words: str, at: int) -> None:
+    """What only a sentence on training may say: schedule, precision, quantization, time and hardware."""
+    low = words.lower()
+    for fact, reader, pattern in _TOLD:
+        found = pattern.search(words)
+        if found is None or (fact == "training_time_hours" and ("per epoch" in low or "each" in low)):
+            continue
+        read = reader(next(filter(None, found.groups())))
+        if read is not None:
+            page.say(fact, read, at + found.start(), at + found.end())
+    if "inference" not in low and _DEVICE.search(words):
+        hardware(page, words, at, at, at + len(words))
+        provider = _PROVIDER.search(words)
+        if provider is not None:
+            page.say("hardware.provider", provider.group(), at + provider.start(), at + provider.end())
 
 
 _SAME = str.maketrans({"−": "-", "–": "-", "‑": "-", "％": "%", "’": "'", "\u00a0": " ", "×": "x"})

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from registry.document import Result, Row, Table
-from registry.front_matter import Scalar, scalars
+from registry.front_matter import Scalar, index_of, scalars
 from registry.markdown import plain
 from registry.numbers import PLACEHOLDER, Number, read_number
 
@@ -809,7 +809,6 @@ def code(page: Page) -> None:
 _SPLIT_NAMES = {
     "test": "test",
     "validation": "validation",
-    "train": "train",
     "dev": "validation",
     "valid": "validation",
     "eval": "validation",
@@ -818,46 +817,30 @@ _SPLIT_NAMES = {
 
 def model_index(page: Page) -> None:
     """The results of the front matter: headline results where the body has none of that metric."""
-    index = page.meta.get("model-index")
-    if not isinstance(index, list):
-        return
     said = {one.metric for one in page.results}
-    for model in index:
-        for result in (
-            model.get("results", []) if isinstance(model, dict) and isinstance(model.get("results"), list) else []
-        ):
-            if not isinstance(result, dict):
+    for result in index_of(page.meta):
+        dataset = result.get("dataset")
+        dataset = dataset if isinstance(dataset, dict) else {}
+        name = next(scalars(dataset.get("name")), None) or next(scalars(dataset.get("type")), None)
+        split = next(scalars(dataset.get("split")), None)
+        # The Trainer names the split it loaded, not the one it evaluated on.
+        measured = _SPLIT_NAMES.get(split.text.lower()) if split is not None else None
+        group = page.new_group()
+        listed = result.get("metrics")
+        for metric in listed if isinstance(listed, list) else []:
+            if not isinstance(metric, dict) or not isinstance(metric.get("value"), Scalar):
                 continue
-            dataset = result.get("dataset")
-            dataset = dataset if isinstance(dataset, dict) else {}
-            name = next(scalars(dataset.get("name")), None) or next(scalars(dataset.get("type")), None)
-            split = next(scalars(dataset.get("split")), None)
-            group = page.new_group()
-            listed = result.get("metrics")
-            for metric in listed if isinstance(listed, list) else []:
-                if not isinstance(metric, dict) or not isinstance(metric.get("value"), Scalar):
-                    continue
-                value: Scalar = metric["value"]
-                kind = next(scalars(metric.get("type")), None) or next(scalars(metric.get("name")), None)
-                title = next(scalars(metric.get("name")), None)
-                number = plain_number(value.text.strip())
-                if kind is None or number is None:
-                    continue
-                what = named(title.text) if title is not None else None
-                what = what or named(kind.text) or Named("_".join(_WORD.findall(kind.text.lower())) or "result")
-                own = _SPLIT_NAMES.get(split.text.lower()) if split is not None else None
-                # The Trainer names the split it loaded, not the one it evaluated on.
-                own = own if own != "train" else None
-                add(
-                    page,
-                    replace(what, split=what.split or own),
-                    number,
-                    value.start,
-                    value.end,
-                    group,
-                    dataset=name.text if name else None,
-                    headline=what.metric not in said,
-                )
+            value: Scalar = metric["value"]
+            number = plain_number(value.text.strip())
+            names = [*scalars(metric.get("name")), *scalars(metric.get("type"))]
+            if not names or number is None:
+                continue
+            what = next((read for one in names if (read := named(one.text)) is not None), None)
+            what = what or Named("_".join(_WORD.findall(names[-1].text.lower())) or "result")
+            add(
+                page, replace(what, split=what.split or measured), number, value.start, value.end, group,
+                dataset=name.text if name else None, headline=what.metric not in said,
+            )  # fmt: skip
 
 
 _CARBON = re.compile(
