@@ -672,7 +672,7 @@ def _by_column(page: Page, grid: Grid, low: list[str], columns: list[Named | Non
     summaries = [
         (key, row) for key, row in rows if key.lower().replace("_", " ") in _SUMMARIES or key.lower() == "accuracy"
     ]
-    chosen: list[tuple[list[Cell] | tuple[Cell, ...], dict[str, Any]]] = []
+    chosen: list[tuple[tuple[Cell, ...], dict[str, Any]]] = []
     if summaries:
         for key, row in summaries:
             name = key.lower().replace("_", " ")
@@ -818,7 +818,9 @@ _SPLIT_NAMES = {
 def model_index(page: Page) -> None:
     """The results of the front matter: headline results where the body has none of that metric."""
     said = {one.metric for one in page.results}
-    for result in index_of(page.meta):
+    listed_results = list(index_of(page.meta))
+    single = len(listed_results) == 1  # not a list of benchmarks
+    for result in listed_results:
         dataset = result.get("dataset")
         dataset = dataset if isinstance(dataset, dict) else {}
         name = next(scalars(dataset.get("name")), None) or next(scalars(dataset.get("type")), None)
@@ -839,7 +841,7 @@ def model_index(page: Page) -> None:
             what = what or Named("_".join(_WORD.findall(names[-1].text.lower())) or "result")
             add(
                 page, replace(what, split=what.split or measured), number, value.start, value.end, group,
-                dataset=name.text if name else None, headline=what.metric not in said,
+                dataset=name.text if name else None, headline=single and what.metric not in said,
             )  # fmt: skip
 
 
