@@ -1,7 +1,7 @@
 """Read a README into a `Document`: what it reports, and what it states of the data, the recipe and the hardware.
 
-Deterministic, without a network or a language model. A number is never invented: where the words leave open what a number
-is, nothing is read. `registry.markdown` and `registry.front_matter` cut the README into parts, `registry.draft_recipe`
+Deterministic, without a network or a language model. A number is never invented: where the words leave open what it is,
+nothing is read. `registry.markdown` and `registry.front_matter` cut the README into parts, `registry.draft_recipe`
 reads the recipe, `registry.draft_results` the results; what the model is, is read here.
 """
 
@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from registry.document import Document
 from registry.draft_page import Page, page_of
-from registry.draft_recipe import read_pairs
+from registry.draft_recipe import is_placeholder, read_pairs
 from registry.draft_results import read_results
-from registry.front_matter import scalars
+from registry.front_matter import Scalar, index_of, scalars
 from registry.markdown import plain
-from registry.numbers import PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,16 +39,31 @@ _LICENSES = (
     ("gemma", re.compile(r"^\W*gemma\b", re.I)),
 )
 _VERSION = re.compile(
-    r"[*_`\s]*(transformers|pytorch|torch|datasets|tokenizers|peft|tensorflow|trl|python|accelerate|bitsandbytes|sentence[- ]transformers|setfit|keras|unsloth)"
-    r"[*_`\s]{0,4}(?:version)?\s{0,3}[:=]{0,2}[*_`\s]{0,4}v?(\d{1,3}(?:\.\d{1,4})+(?:[.+-]?[a-z]\w*|\+\w+)*|\d{1,3}\.\d{1,4}\S{0,12})", re.IGNORECASE,
+    r"[*_`\s]*(transformers|pytorch|torch|datasets|tokenizers|peft|tensorflow|trl|python|accelerate"
+        r"|bitsandbytes|sentence[- ]transformers|setfit|keras|unsloth)"
+    r"[*_`\s]{0,4}(?:version)?\s{0,3}[:=]{0,2}[*_`\s]{0,4}v?(\d{1,3}(?:\.\d{1,4})+(?:[.+-]?[a-z]\w*|\+\w+)*"
+        r"|\d{1,3}\.\d{1,4}\S{0,12})", re.IGNORECASE,
 )  # fmt: skip
 _FINE_TUNED = re.compile(
-    r"(?:fine-?tuned?|adapted|adapter|trained)\s(?:version|model|checkpoint|variant)?\s?(?:of|from|on top of|for)\s(?:the )?\[([^\[\]\n]{2,120})\]\((https?://huggingface\.co/[^()\s]{2,150})?",
+    r"(?:fine-?tuned?|adapted|adapter|trained)\s(?:version|model|checkpoint|variant)?\s?(?:of|from|on top of"
+    r"|for)\s(?:the )?\[([^\[\]\n]{2,120})\]\((https?://huggingface\.co/[^()\s]{2,150})?",
+    re.IGNORECASE,
+)
+_TUNED_LINK = re.compile(
+    r"(?:is an? |the |based on (?:the )?|fine-?tun\w+ (?:of |from "
+    r"|on )?(?:the )?)\[[^\[\]\n]{2,120}\]\(https?://huggingface\.co/([\w.-]{1,96}/[\w.-]{1,96}"
+    r"|[\w.-]{2,96})/?\)(?: checkpoint| model)?,? ?(?:and )?(?:was )?(?:fine-?tun|model\b|checkpoint)",
     re.IGNORECASE,
 )
 _ON = re.compile(
-    r"\bon (?:the |an? )?(?:\[([^\[\]]{2,100})\]\([^()]{0,200}\)|([\w./-]{2,80}))(?: [\w-]+){0,1} dataset",
+    r"\b(?:fine-?tuned|trained)[^.\n]{0,160}? (?:on|using) (?:the "
+    r"|an? )?\[[^\[\]\n]{2,120}\]\(https?://huggingface\.co/datasets/([\w.-]{1,96}(?:/[\w.-]{1,96})?)/?\)",
     re.IGNORECASE,
+)
+_FIELDS = re.compile(
+    r"\b(?:model_checkpoint|model_name_or_path|base_model|base_LM_model"
+    r"|language_model)[\"']?\s{0,3}[:= ]\s{0,3}[\"']?([\w.-]{1,96}/[\w.-]{1,96}"
+    r"|[a-z][\w.-]{2,96})(?=[\"'\s]|$)"
 )
 _ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}|[\w.-]{2,96}")
 
@@ -84,55 +98,79 @@ def _once(page: Page) -> Iterator[Fact]:
 
 
 def _identity(page: Page) -> None:
-    meta = page.meta
-    for key, fact in (("license", "license"), ("pipeline_tag", "task")):
-        for one in scalars(meta.get(key)):
-            page.say(fact, one.text.strip(), one.start, one.end)
-            break
-    for key, fact in (("language", "language"), ("datasets", "datasets")):
-        values = list(scalars(meta.get(key)))
-        if values:
-            page.say(fact, tuple(one.text.strip() for one in values), values[0].start, values[-1].end)
-    bases = list(scalars(meta.get("base_model")))
-    if len(bases) == 1:
-        page.say("base_model", bases[0].text.strip(), bases[0].start, bases[0].end)
-    elif bases:
-        page.say("base_model", tuple(one.text.strip() for one in bases), bases[0].start, bases[-1].end)
+    """Base model, license, language, data, task and versions: the front matter's, else the body's."""
+    _of_meta(page)
     for line in page.lines:
         if line.kind == "code" and "Transformers" not in page.text[line.start : line.end]:
             continue
         if line.role == "use" and line.kind != "item":
             continue
         words = page.text[line.start : min(line.end, line.start + 400)]
-        low = words.lower()
         if line.kind != "heading" and "." in words and (found := _VERSION.match(words)) is not None:
-            package = found[1].lower().replace("torch", "pytorch") if found[1].lower() == "torch" else found[1].lower()
+            package = "pytorch" if found[1].lower() == "torch" else found[1].lower()
             page.say(f"framework_versions.{package}", found[2], line.start, line.end)
-        if "tuned" in low and not page.has("base_model") and (base := _FINE_TUNED.search(words)) is not None:
-            named = base[2].removeprefix("https://huggingface.co/") if base[2] else plain(base[1])
-            page.say("base_model", named.rstrip("/"), line.start + base.start(), line.start + base.end())
-        if ":" in low[:60]:
+        _linked(page, words, line.start)
+        if ":" in words[:60]:
             _labelled(page, words, line.start, line.end)
     for grid in page.grids:
         for row in grid.rows:
             if len(row) == 2:
                 _labelled(page, f"{row[0].text}: {row[1].text}", row[0].start, row[1].end)
+    if not page.has("base_model"):
+        _in_code(page)
+
+
+def _of_meta(page: Page) -> None:
+    for key, fact in (("license", "license"), ("pipeline_tag", "task")):
+        one = next(scalars(page.meta.get(key)), None)
+        if one is not None:
+            page.say(fact, one.text.strip(), one.start, one.end)
+    for key in ("language", "datasets", "base_model"):
+        values = list(scalars(page.meta.get(key)))
+        texts = tuple(one.text.strip() for one in values)
+        if values:
+            only = key == "base_model" and len(values) == 1
+            page.say(key, texts[0] if only else texts, values[0].start, values[-1].end)
     if not page.has("task"):
-        index = meta.get("model-index")
-        tasks = set()
-        for model in index if isinstance(index, list) else []:
-            results = model.get("results") if isinstance(model, dict) else None
-            for result in results if isinstance(results, list) else []:
-                task = result.get("task") if isinstance(result, dict) else None
-                for one in scalars(task.get("type")) if isinstance(task, dict) else []:
-                    tasks.add(one)
+        tasks = [one for result in index_of(page.meta) for one in _types(result)]
         if len({one.text for one in tasks}) == 1:
-            one = tasks.pop()
-            page.say("task", one.text, one.start, one.end)
+            page.say("task", tasks[0].text, tasks[0].start, tasks[0].end)
+
+
+def _types(result: dict[str, Any]) -> list[Scalar]:
+    task = result.get("task")
+    return list(scalars(task.get("type"))) if isinstance(task, dict) else []
+
+
+def _linked(page: Page, words: str, start: int) -> None:
+    """`a fine-tuned version of [bert](https://huggingface.co/bert) on [data](https://huggingface.co/datasets/data)`."""
+    if "tuned" not in words and "trained on" not in words:
+        return
+    if not page.has("base_model"):
+        base = _FINE_TUNED.search(words)
+        linked = _TUNED_LINK.search(words) if base is None and "huggingface.co/" in words else None
+        if base is not None:
+            named = base[2].removeprefix("https://huggingface.co/") if base[2] else plain(base[1])
+            page.say("base_model", named.rstrip("/"), start + base.start(), start + base.end())
+        elif linked is not None and not linked[1].startswith("datasets"):
+            page.say("base_model", linked[1], start + linked.start(), start + linked.end())
+    if "/datasets/" in words and not page.has("datasets") and (data := _ON.search(words)) is not None:
+        page.say("datasets", (data[1],), start + data.start(), start + data.end())
+
+
+def _in_code(page: Page) -> None:
+    for line in page.lines:
+        if line.kind == "code" and line.role != "use":
+            found = _FIELDS.search(page.text, line.start, line.end)
+            if found is not None:
+                page.say("base_model", found[1], found.start(), found.end())
+                return
 
 
 _LABELLED = re.compile(
-    r"[*_`\s]*(license|licence|finetuned from model|fine-?tuned from model|base model|finetuned from|foundation model|language\(s\)(?: \(nlp\))?|language|languages)\s?(?:\[optional\])?[*_`\s]*:[*_`\s]*(.{2,200})",
+    r"[*_`\s]*(license|licence|finetuned from model|fine-?tuned from model|base model|finetuned from"
+    r"|foundation model|language\(s\)(?: \(nlp\))?|language"
+    r"|languages)\s?(?:\[optional\])?[*_`\s]*:[*_`\s]*(.{2,200})",
     re.IGNORECASE,
 )
 
@@ -142,7 +180,7 @@ def _labelled(page: Page, words: str, start: int, end: int) -> None:
     if found is None:
         return
     key, value = found[1].lower(), found[2].strip()
-    if PLACEHOLDER.search(value):
+    if is_placeholder(value):
         fact = "license" if key.startswith("licen") else "language" if key.startswith("lang") else "base_model"
         page.say(fact, None, start, end, "placeholder")
         return
@@ -163,7 +201,9 @@ def _labelled(page: Page, words: str, start: int, end: int) -> None:
 
 _METHOD = re.compile(r"\b(qlora|lora)\b", re.IGNORECASE)
 _LORA = re.compile(
-    r"\b(?:with|using|via|through|by|used|including|included|employ\w*|is an?|sft方式)\b[^.\n]{0,60}\b(?:Q?LoRA|Low-Rank Adapt\w+)\b|\bQ?LoRA\b[^.\n]{0,40}\b(?:fine-?tun\w+|adapter|training|config\w*|微调)|low-rank adapter",
+    r"\b(?:with|using|via|through|by|used|including|included|employ\w*|is an?|sft方式)\b[^.\n]{0,60}\b(?:Q?LoRA"
+    r"|Low-Rank Adapt\w+)\b|\bQ?LoRA\b[^.\n]{0,40}\b(?:fine-?tun\w+|adapter|training|config\w*|微调)"
+    r"|low-rank adapter",
     re.IGNORECASE,
 )
 

@@ -103,7 +103,8 @@ def _real(value: str) -> float | None:
 
 
 _OPTIMIZER = re.compile(
-    r"(?<![A-Za-z])(paged[_ ])?(adam_?w|adamax|adamweightdecay|adafactor|adadelta|adagrad|nadam|radam|adam|sgd|rmsprop|lion|lamb|sophia|muon)"
+    r"(?<![A-Za-z])(paged[_ ])?(adam_?w|adamax|adamweightdecay|adafactor|adadelta|adagrad|nadam|radam|adam|sgd"
+        r"|rmsprop|lion|lamb|sophia|muon)"
     r"(?![A-Za-z])", re.IGNORECASE,
 )  # fmt: skip
 
@@ -206,16 +207,20 @@ def _seconds(value: str) -> float | None:
 
 ACCELERATOR = re.compile(
     r"(?:NVIDIA[®\s-]{1,3})?(?:(?:Tesla|GeForce|Quadro|Titan)[\s-]?)?"
-    r"(?<![A-Za-z0-9])(?:[AVHBL]\d{2,3}[Ss]?(?![A-Za-z\d_])|[TPK]\d{1,3}(?![A-Za-z\d_])|L4(?!\w)|A10G|GH200|RTX[\s-]?(?:A?\d{4})(?:[\s-]?(?:Ti|Ada|SUPER))?|GTX[\s-]?\d{4}(?:[\s-]?Ti)?|"
-    r"Titan[\s-]?(?:RTX|Xp?|V)|MI\d{3}X?|TPU[\s-]?v\d[\w-]{0,6}|Data Center GPU Max \d{4}|Gaudi\s?\d?|M[1-4](?: (?:Pro|Max|Ultra))?(?!\w)|DGX[- ]\w+)"
+    r"(?<![A-Za-z0-9])(?:[AVHBL]\d{2,3}[Ss]?(?![A-Za-z\d_])|[TPK]\d{1,3}(?![A-Za-z\d_])|L4(?!\w)|A10G|GH200"
+        r"|RTX[\s-]?(?:A?\d{4})(?:[\s-]?(?:Ti|Ada|SUPER))?|GTX[\s-]?\d{4}(?:[\s-]?Ti)?|"
+    r"Titan[\s-]?(?:RTX|Xp?|V)|MI\d{3}X?|TPU[\s-]?v\d[\w-]{0,6}|Data Center GPU Max \d{4}|Gaudi\s?\d?"
+        r"|M[1-4](?: (?:Pro|Max|Ultra))?(?!\w)|DGX[- ]\w+)"
     r"(?:[\s-]{1,2}(?:SXM\d?|PCIe|NVL))?(?:[\s-]{1,2}\d{2,3}\s?GB)?", re.IGNORECASE,
 )  # fmt: skip
 _KNOWN = re.compile(
-    r"[AVHB]\d{2,3}|[TPK](?:4|100|40|80)\b|L4\b|L40|A10G|RTX|GTX|Titan|TPU|MI\d{3}|Data Center GPU|Gaudi|GH200|\bM[1-4] ",
+    r"[AVHB]\d{2,3}|[TPK](?:4|100|40|80)\b|L4\b|L40|A10G|RTX|GTX|Titan|TPU|MI\d{3}|Data Center GPU|Gaudi|GH200"
+    r"|\bM[1-4] ",
     re.IGNORECASE,
 )
 _COUNT_BEFORE = re.compile(
-    r"(\d{1,5}|\b(?:one|two|three|four|eight|an?|single))\s?(?:[x×*]\s?)?(?:NVIDIA\s)?$|\b(\d{1,5})\s?[x×*]\s?(?:GPUs?\s)?(?:NVIDIA\s)?$",
+    r"(\d{1,5}|\b(?:one|two|three|four|eight|an?|single))\s?(?:[x×*]\s?)?(?:NVIDIA\s)?$"
+    r"|\b(\d{1,5})\s?[x×*]\s?(?:GPUs?\s)?(?:NVIDIA\s)?$",
     re.IGNORECASE,
 )
 _COUNT_AFTER = re.compile(r"\s?(?:GPUs?\s?)?(?:[x×*]\s?(\d{1,4})(?!\w)|\(\s?[x×]\s?(\d{1,4})\))", re.IGNORECASE)
@@ -227,10 +232,14 @@ def hardware(page: Page, value: str, offset: int, start: int, end: int) -> None:
     if not found or len({re.sub(r"(?i)nvidia|tesla|geforce|\W", "", one.group()).lower() for one in found}) > 1:
         return
     one = found[0]
+    if re.match(r"\s?(?:GPU[\s-])?hours", value[one.end() :]):
+        return
     page.say("hardware.accelerator", one.group().strip(), offset + one.start(), offset + one.end())
     before = _COUNT_BEFORE.search(value[max(0, one.start() - 30) : one.start()])
     after = _COUNT_AFTER.match(value, one.end())
     count = (after[1] or after[2]) if after else (before[1] or before[2]) if before else None
+    if before and re.search(r"[\dx×*]\s?[x×*]\s?$", value[max(0, one.start() - 30) : one.start()][: before.start()]):
+        return  # `32 x 8 x A100`
     if count is not None:
         page.say("hardware.count", int(count) if count.isdigit() else _ONE_WORD[count.lower()], start, end)
 
@@ -243,55 +252,77 @@ def _named(value: str) -> str | None:
 NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
     key: (fact, reader)
     for fact, reader, keys in (
-        ("learning_rate", _rate, "learning rate; lr; initial learning rate; peak learning rate; init lr; initial lr; learning rate lr"),
-        ("num_epochs", _epochs, "epochs; num epochs; number of epochs; num train epochs; training epochs; total epochs; "
-         "train epochs; nepochs; n epochs; num training epochs; number of training epochs; no of epochs; epochs trained; epoch"),
-        ("max_steps", _positive, "training steps; max steps; total steps; train steps; number of training steps; num train steps; "
-         "total training steps; num steps; total optimization steps; number of steps; train iters"),
-        ("train_batch_size", _positive, "train batch size; batch size; per device train batch size; per gpu train batch size; "
+        ("learning_rate", _rate, "learning rate; lr; initial learning rate; peak learning rate; init lr; "
+            "initial lr; learning rate lr"),
+        ("num_epochs", _epochs, "epochs; num epochs; number of epochs; num train epochs; training epochs; "
+            "total epochs; "
+         "train epochs; nepochs; n epochs; num training epochs; number of training epochs; no of epochs; "
+             "epochs trained; epoch"),
+        ("max_steps", _positive, "training steps; max steps; total steps; train steps; number of training "
+            "steps; num train steps; "
+         "total training steps; total optimization steps; number of steps; train iters; max train steps"),
+        ("train_batch_size", _positive, "train batch size; batch size; per device train batch size; per gpu "
+            "train batch size; "
          "training batch size; per device batch size; batch size per device; batchsize; train bs; batch; "
          "batch size per gpu; train batch size per device; per gpu batch size; micro batch size; batch size train"),
         ("eval_batch_size", _positive, "eval batch size; per device eval batch size; per gpu eval batch size; "
          "evaluation batch size; validation batch size; batch size eval"),
         ("total_train_batch_size", _positive, "total train batch size; effective batch size; global batch size; "
          "total batch size; effective train batch size; batch size effective; total effective batch size"),
-        ("gradient_accumulation_steps", _positive, "gradient accumulation steps; gradient accumulation; accumulation steps; "
+        ("gradient_accumulation_steps", _positive, "gradient accumulation steps; gradient accumulation; "
+            "accumulation steps; "
          "grad accumulation steps; grad accumulation; gradient accumulate steps; gradient accumulation step"),
-        ("optimizer", _optimizer, "optimizer; optim; optimiser; optimizer name; optimization algorithm; optimizer type; optimization"),
-        ("lr_scheduler", _scheduler, "lr scheduler type; lr scheduler; scheduler; learning rate scheduler; scheduler type; "
-         "learning rate scheduler type; learning rate schedule; lr schedule; schedule; learning rate decay; scheduler name"),
-        ("warmup_steps", _steps, "warmup steps; lr scheduler warmup steps; num warmup steps; number of warmup steps; warm up steps"),
+        ("optimizer", _optimizer, "optimizer; optim; optimiser; optimizer name; optimization algorithm; "
+            "optimizer type; optimization"),
+        ("lr_scheduler", _scheduler, "lr scheduler type; lr scheduler; scheduler; learning rate scheduler; "
+            "scheduler type; "
+         "learning rate scheduler type; learning rate schedule; lr schedule; schedule; learning rate decay; "
+             "scheduler name"),
+        ("warmup_steps", _steps, "warmup steps; lr scheduler warmup steps; num warmup steps; number of warmup "
+            "steps; warm up steps"),
         ("warmup_ratio", _share, "warmup ratio; lr scheduler warmup ratio; warm up ratio; warmup proportion"),
         ("weight_decay", _real, "weight decay; weight decay rate; l2 weight decay"),
         ("seed", _whole, "seed; random seed; training seed; manual seed; data seed"),
         ("adam_epsilon", _real, "adam epsilon; epsilon; eps; adam eps"),
-        ("mixed_precision", _precision, "training precision; training regime; mixed precision; precision; mixed precision training; "
+        ("mixed_precision", _precision, "training precision; training regime; mixed precision; precision; "
+            "mixed precision training; "
          "compute precision; training dtype; train precision"),
         ("mixed_precision", _flag("fp16"), "fp16; use fp16"), ("mixed_precision", _flag("bf16"), "bf16; use bf16"),
-        ("max_length", _positive, "max length; max seq length; max sequence length; maximum sequence length; sequence length; "
-         "sequence len; block size; max seq len; model max length; model max len; cutoff len; maximum length; seq length; "
+        ("max_length", _positive, "max length; max seq length; max sequence length; maximum sequence length; "
+            "sequence length; "
+         "sequence len; block size; max seq len; model max length; model max len; cutoff len; maximum length; "
+             "seq length; "
          "max token length; max len; cutoff length; seq len; max tokens length"),
-        ("adapter.r", _positive, "lora r; r; rank; lora rank; rank r; lora rank r; lora dim; adapter r; lora attention dimension"),
+        ("adapter.r", _positive, "lora r; r; rank; lora rank; rank r; lora rank r; lora dim; adapter r; lora "
+            "attention dimension"),
         ("adapter.alpha", _positive, "lora alpha; alpha; lora alpha value; scaling alpha; adapter alpha"),
         ("adapter.dropout", _share, "lora dropout; adapter dropout"),
         ("adapter.target_modules", _modules, "target modules; lora target modules; lora modules; target layers"),
         ("quantization.bits", lambda value: 4 if _true(value) else None, "load in 4bit; 4 bit bnb; bnb 4bit"),
         ("quantization.bits", lambda value: 8 if _true(value) else None, "load in 8bit"),
         ("quantization.bits", _bits, "bits; quantization; quantization bits"),
-        ("quantization.type", _quant_type, "bnb 4bit quant type; quant type; 4bit quant type; quantization type; quantization"),
-        ("quantization.double_quant", _true, "bnb 4bit use double quant; double quant; double quantization; use double quant"),
+        ("quantization.type", _quant_type, "bnb 4bit quant type; quant type; 4bit quant type; quantization "
+            "type; quantization"),
+        ("quantization.double_quant", _true, "bnb 4bit use double quant; double quant; double quantization; "
+            "use double quant"),
         ("quantization.compute_dtype", _dtype, "bnb 4bit compute dtype; compute dtype"),
-        ("hardware.count", _positive, "num devices; num gpus; number of gpus; n gpus; gpu count; num gpu; number of devices"),
+        ("hardware.count", _positive, "num devices; num gpus; number of gpus; n gpus; gpu count; num gpu; "
+            "number of devices"),
         ("hardware.provider", _named, "cloud provider; provider"),
         ("hardware.region", _named, "compute region"),
-        ("training_time_hours", _hours, "hours used; training time; training duration; run duration; train time; total training time; "
+        ("training_time_hours", _hours, "hours used; training time; training duration; run duration; train "
+            "time; total training time; "
          "time; training hours; duration; durée de l entraînement; time taken; wall clock time"),
         ("training_time_hours", _seconds, "train runtime; training time in seconds; training time s"),
-        ("rows.train", _positive, "train samples; training samples; training examples; train size; training set; train set; "
-         "training set size; training dataset; training dataset size; number of training samples; training data size; train examples"),
-        ("rows.validation", _positive, "eval samples; validation samples; validation examples; validation size; validation set; "
+        ("rows.train", _positive, "train samples; training samples; training examples; train size; training "
+            "set; train set; "
+         "training set size; training dataset; training dataset size; number of training samples; training "
+             "data size; train examples"),
+        ("rows.validation", _positive, "eval samples; validation samples; validation examples; validation "
+            "size; validation set; "
          "validation set size; validation dataset; dev set; evaluation samples"),
-        ("rows.test", _positive, "test samples; test examples; test size; test set; test set size; test dataset; predict samples; "
+        ("rows.test", _positive, "test samples; test examples; test size; test set; test set size; test "
+            "dataset; predict samples; "
          "number of test samples"),
     )
     for key in keys.split("; ")
@@ -300,18 +331,25 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 WEAK = frozenset({"epoch", "r", "rank", "alpha", "eps", "epsilon", "batch", "time", "duration", "schedule", "max length",
                   "sequence length", "quantization", "bits", "optimization", "provider", "precision", "seq length",
-                  "max seq length", "maximum length", "learning rate decay", "max len", "bnb 4bit", "block size"})  # fmt: skip
+                  "max seq length", "maximum length", "learning rate decay", "max len", "bnb 4bit", "block size",
+                  "number of steps", "total steps"})  # fmt: skip
 """Names that mean something else elsewhere: they count in a section on training, or beside a learning rate."""
-_STRONG = ("learning_rate", "num_epochs", "train_batch_size", "adapter.alpha", "adapter.r")
+_STRONG = ("learning_rate", "num_epochs", "adapter.alpha", "adapter.r")
 
 # `**Learning Rate**: 3e-5`, `learning_rate = 2e-5`, `"lr": 2e-5,`, `per_gpu_train_batch_size 4 \`.
 _PAIR = re.compile(
-    r"[\s\"'`*_{(\[-]{0,8}([A-Za-zé][\w \-/().'’*`é]{0,60}?)[\"'`*_ \t\])]{0,12}(?:[:=]|–|—| - | is (?=\d)|(?<=[a-z_])[ \t]{1,9}(?=\d))[\s*`_]{0,12}(.*)",
+    r"[\s\"'`*_{(\[-]{0,8}([A-Za-zé][\w \-/().'’*`é]{0,60}?)[\"'`*_ \t\])]{0,12}(?:[:=]|–|—| - | is (?=\d)"
+    r"|(?<=[a-z_])[ \t]{1,9}(?=\d))[\s*`_]{0,12}(.*)",
     re.DOTALL,
 )
 _BOUNDARY = re.compile(r"[^a-zé0-9]+")
 _OPTION = re.compile(r"(?<![\w-])--?([A-Za-z][\w-]{1,40})(?:[ \t=]+(?!-)(\"[^\"\n]{0,200}\"|[^\s\\`|;]{1,200}))?")
 _KWARG = re.compile(r"(?<![\w.])([A-Za-z_]\w{0,40})\s{0,3}=\s{0,3}(\[[^\[\]\n]{0,300}\]|[^\s,()]{1,80})")
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a value is an example, or what the Hub's template has in its place."""
+    return PLACEHOLDER.search(value[:80]) is not None or "more information needed" in value[:40].lower()
 
 
 def key_of(words: str) -> str:
@@ -343,7 +381,7 @@ def read_pair(page: Page, words: str, value: str, start: int, end: int, *, weak:
                 "azureml sku",
             ):
                 hardware(page, value, offset if offset >= 0 else start, start, end)
-                if key == "hardware type" and PLACEHOLDER.search(value[:80]):
+                if is_placeholder(value):
                     page.say("hardware.accelerator", None, start, end, "placeholder")
                 return True
             return False
@@ -351,7 +389,7 @@ def read_pair(page: Page, words: str, value: str, start: int, end: int, *, weak:
     if key in WEAK and not weak:
         return True
     value = plain(value)
-    if PLACEHOLDER.search(value[:80]):
+    if is_placeholder(value):
         page.say(fact, None, start, end, "placeholder")
         return True
     read = reader(value)
@@ -418,24 +456,40 @@ _V = rf"[*`_]{{0,3}}(?:({_N}){_ONE}|{_W}\b)"
 _SENTENCES: tuple[tuple[str, str, Callable[[str], Any], re.Pattern[str]], ...] = tuple(
     (trigger, fact, reader, re.compile(pattern, re.IGNORECASE))
     for trigger, fact, reader, pattern in (
-        ("learning rate", "learning_rate", _rate, rf"\blearning rates?[*`_]{{0,3}}(?: \(lr\))?(?: was| is| set| used| value| initialized| equal)*(?: of| to| at| at|[:=])?\s{{0,2}}{_V}"),
+        ("learning rate", "learning_rate", _rate, rf"\blearning rates?[*`_]{{0,3}}(?: \(lr\))?(?: was| is| set"
+            rf"| used| value| initialized| equal)*(?: of| to| at| at|[:=])?\s{{0,2}}{_V}"),
         ("learning rate", "learning_rate", _rate, rf"{_V} learning rate"),
-        ("epoch", "num_epochs", _epochs, rf"\b(?:for|over|during|in|with|on|using|of|to|conducted on|just|only|total of|maximum of)\s(?:(?:a )?(?:total|maximum) of )?{_V}(?: full| training| complete)? (?:training )?epochs?\b"),
-        ("epoch", "num_epochs", _epochs, rf"\b(?:number of |training |train )epochs?(?: was| is| set| used)*(?: of| to|[:=])\s{{0,2}}{_V}"),
-        ("batch", "train_batch_size", _positive, rf"(?<!effective )(?<!total )(?<!global )(?<!eval )(?<!evaluation )(?<!validation )(?<!overall )\bbatch[- ]sizes?[*`_]{{0,3}}(?: per device| per gpu| was| is| set| used)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
-        ("batch", "total_train_batch_size", _positive, rf"\b(?:effective|total|global|overall) (?:train(?:ing)? )?batch[- ]size(?: was| is| set)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
-        ("accumulat", "gradient_accumulation_steps", _positive, rf"accumulat\w+(?: steps?)?(?: of| over| set to| to| for|[:=])\s{{0,2}}{_V}"),
+        ("epoch", "num_epochs", _epochs, rf"\b(?:for|over|during|in|with|on|using|of|to|conducted on|just|only"
+            rf"|total of|maximum of)\s(?:(?:a )?(?:total|maximum) of )?{_V}(?: full| training"
+            rf"| complete)? (?:training )?epochs?\b"),
+        ("epoch", "num_epochs", _epochs, rf"\b(?:number of |training |train )epochs?(?: was| is| set"
+            rf"| used)*(?: of| to|[:=])\s{{0,2}}{_V}"),
+        ("batch", "train_batch_size", _positive, rf"(?<!effective )(?<!total )(?<!global )(?<!eval "
+            rf")(?<!evaluation )(?<!validation )(?<!overall )\bbatch[- ]sizes?[*`_]{{0,3}}(?: per device| per gpu"
+            rf"| was| is| set| used)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
+        ("batch", "total_train_batch_size", _positive, rf"\b(?:effective|total|global"
+            rf"|overall) (?:train(?:ing)? )?batch[- ]size(?: was| is| set)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
+        ("accumulat", "gradient_accumulation_steps", _positive, rf"accumulat\w+(?: steps?)?(?: of| over"
+            rf"| set to| to| for|[:=])\s{{0,2}}{_V}"),
         ("accumulat", "gradient_accumulation_steps", _positive, rf"{_V} (?:gradient )?accumulation steps?"),
-        ("weight decay", "weight_decay", _real, rf"\bweight decay(?: rate)?(?: was| is| set)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
+        ("weight decay", "weight_decay", _real, rf"\bweight decay(?: rate)?(?: was| is| set)*(?: of| to"
+            rf"|[:=])?\s{{0,2}}{_V}"),
         ("warm", "warmup_ratio", _share, rf"\bwarm-?up ratio(?: was| is| set)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
-        ("warm", "warmup_ratio", _share, r"\bwarm-?up (?:of|over|for)(?: the first)? (\d{1,3}(?:\.\d{1,3})?\s?%)(?: of)()"),
-        ("warm", "warmup_steps", _steps, rf"\bwarm-?up(?: steps?)?(?: of| for| over| was| is| set| to|[:=])+\s{{0,2}}{_V} steps"),
+        ("warm", "warmup_ratio", _share, r"\bwarm-?up (?:of|over"
+            r"|for)(?: the first)? (\d{1,3}(?:\.\d{1,3})?\s?%)(?: of)()"),
+        ("warm", "warmup_steps", _steps, rf"\bwarm-?up(?: steps?)?(?: of| for| over| was| is| set| to"
+            rf"|[:=])+\s{{0,2}}{_V} steps"),
         ("warm", "warmup_steps", _steps, rf"\b(?<![-.])({_N})() warm-?up steps"),
         ("warm", "warmup_steps", _steps, rf"\bwarm-?up steps(?: of| was| is| set| to|[:=])+\s{{0,2}}{_V}"),
         ("seed", "seed", _whole, rf"\b(?:random |training )seed(?: was| is| set)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
-        ("length", "max_length", _positive, rf"\b(?:max(?:imum)?(?: sequence| token| input)? length|max_length|sequence length)(?: was| is| set| limited)*(?: of| to|[:=])\s{{0,2}}{_V}"),
-        ("step", "max_steps", _positive, rf"\b(?:trained|finetuned|fine-tuned|tuned|training|training was performed|run)(?: \w+){{0,4}} for(?: a total of)? {_V} (?:training |optimization |gradient |update )?(?:steps|iterations)"),
-        ("iteration", "max_steps", _positive, rf"\b(?:trained|finetuned|fine-tuned|training)(?: \w+){{0,4}} for {_V} iterations"),
+        ("length", "max_length", _positive, rf"\b(?:max(?:imum)?(?: sequence| token| input)? length|max_length"
+            rf"|sequence length)(?: was| is| set| limited)*(?: of| to|[:=])\s{{0,2}}{_V}(?!\s?(?:s|sec\w*|words?"
+            rf"|char\w*|new)\b)"),
+        ("step", "max_steps", _positive, rf"\b(?:trained|finetuned|fine-tuned|tuned|training"
+            rf"|training was performed|run)(?: \w+){{0,4}} for(?: a total of)? {_V} (?:training |optimization "
+            rf"|gradient |update )?(?:steps|iterations)"),
+        ("iteration", "max_steps", _positive, rf"\b(?:trained|finetuned|fine-tuned"
+            rf"|training)(?: \w+){{0,4}} for {_V} iterations"),
         ("rank", "adapter.r", _positive, rf"\b(?:lora )?rank(?: was| is| set)*(?: of| to|[:=])\s{{0,2}}{_V}"),
         ("alpha", "adapter.alpha", _positive, rf"\b(?:lora[ _]?)?alpha(?: was| is| set)*(?: of| to|[:=])\s{{0,2}}{_V}"),
     )
@@ -455,45 +509,60 @@ _WORDS_OF = (
     "rank",
 )
 _NOT_OURS = re.compile(
-    r"pre-?train(?:ed|ing) (?:for|on|with|using|was|of|procedure)|\b(?:you can|you may|you should|we recommend|recommend|try |e\.g\.|for example|if you|"
-    r"early stopping|patience|baseline|each of|per epoch|every|after epoch|grid|search|range|either|between|best epoch|previous|original model|"
+    r"pre-?train(?:ed|ing) (?:for|on|with|using|was|of|procedure)|\b(?:you can|you may|you should|we recommend"
+    r"|recommend|try |e\.g\.|for example|if you|"
+    r"early stopping|patience|baseline|each of|per epoch|every|after epoch|grid|search|range|either|between (?=[\d*`])"
+    r"|best epoch|previous|original model|"
     r"stage|phase|first \d+ epochs|then for|followed by|teacher|respectively)",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
 _TRAINED = re.compile(r"\b(?:train(?:ed|ing)?|fine-?tun\w+|finetun\w+|ran)\b", re.IGNORECASE)
 _TOOK = re.compile(
-    r"\b(?:took|takes|lasted|finished in|completed in|training (?:time|duration)\s?(?:was|is|of|:)|trained (?:\w+ ){0,6}?(?:for|in)|hours used)\W{0,3}(?:about |around |approximately |roughly |over |nearly |~\s?)?(\d[\d.:]{0,12}\s?(?:h|hrs?|hours?|min|minutes?|days?)\b(?:(?:,| and)? \d{1,2}\s?(?:min|minutes?|m)\b)?)",
+    r"\b(?:took|takes|lasted|finished in|completed in|training (?:time|duration)\s?(?:was|is|of|:)"
+    r"|trained (?:\w+ ){0,6}?(?:for|in)|hours used)\W{0,3}(?:about |around |approximately |roughly |over "
+    r"|nearly |~\s?)?(\d[\d.:]{0,12}\s?(?:h|hrs?|hours?|min|minutes?|days?)\b(?:(?:,"
+    r"| and)? \d{1,2}\s?(?:min|minutes?|m)\b)?)",
     re.IGNORECASE,
 )
 _SCHEDULED = re.compile(
-    r"\b(linear|cosine|constant|polynomial)(?: learning rate| lr)?(?: warm-?up)?(?: and)?(?: with)? ?(?:schedul\w+|decay|annealing|learning rate|lr schedul)",
+    r"\b(linear|cosine|constant|polynomial)(?: learning rate"
+    r"| lr)?(?: warm-?up)?(?: and)?(?: with)? ?(?:schedul\w+|decay|annealing|learning rate|lr schedul)",
     re.IGNORECASE,
 )
 _OPTIMIZED = re.compile(
-    r"\b(AdamW|Adam|SGD|Adafactor|RMSprop|Lion|AdaGrad|Adadelta)(?:_\w+)?(?:\s(?:8-?bit|fused))?\s?(?:\[[^\]]*\]\([^)]*\)\s?)?optimi[sz]er|optimi[sz]er(?: was| is| used|:| \w+ was)? (AdamW|Adam|SGD|Adafactor|RMSprop|Lion)\b|\busing (AdamW|Adam|SGD|Adafactor)\b",
+    r"\b(AdamW|Adam|SGD|Adafactor|RMSprop|Lion|AdaGrad|Adadelta)(?:_\w+)?(?:\s(?:8-?bit"
+    r"|fused))?\s?(?:\[[^\]]*\]\([^)]*\)\s?)?optimi[sz]er|optimi[sz]er(?: was| is| used|:"
+    r"| \w+ was)? (AdamW|Adam|SGD|Adafactor|RMSprop|Lion)\b|\busing (AdamW|Adam|SGD|Adafactor)\b",
     re.IGNORECASE,
 )
 _PRECISE = re.compile(
-    r"\b(?:using|with|in|mixed[- ]precision)\W{1,3}(?:mixed[- ]precision\W{0,3})?(?:\w+ )?\(?(fp16|bf16|bfloat16|float16|fp32|float32)\b",
+    r"\b(?:using|with|in|mixed[- ]precision)\W{1,3}(?:mixed[- ]precision\W{0,3})?(?:\w+ )?\(?(fp16|bf16"
+    r"|bfloat16|float16|fp32|float32)\b",
     re.IGNORECASE,
 )
 _QUANTIZED = re.compile(
-    r"\b(?:quanti[sz]ed (?:to|in|with|using) (?:an? )?(4|8)[- ]?bits?|(4|8)[- ]?bit quanti[sz]ation|loaded in (4|8)[- ]?bit)",
+    r"\b(?:quanti[sz]ed (?:to|in|with|using) (?:an? )?(4|8)[- ]?bits?|(4|8)[- ]?bit quanti[sz]ation"
+    r"|loaded in (4|8)[- ]?bit)",
     re.IGNORECASE,
 )
 _SAMPLES = re.compile(
-    rf"(?<!~)\b({_N}) (?:labell?ed |annotated |unique |different )?(train(?:ing)?|test(?:ing)?|validation|dev|evaluation)(?: (?:set|data))? (?:samples|examples|images|sentences|instances|rows|records|reviews|texts|documents|tweets|articles|questions|pairs)\b",
+    rf"(?<!~)\b({_N}) (?:labell?ed |annotated |unique |different )?(train(?:ing)?|test(?:ing)?|validation|dev"
+    rf"|evaluation)(?: (?:set|data))? (?:samples|examples|images|sentences|instances|rows|records|reviews"
+    rf"|texts|documents|tweets|articles|questions|pairs)\b",
     re.IGNORECASE,
 )
 _SAMPLES_FOR = re.compile(
-    rf"(?<!~)\b({_N}) (?:labell?ed |annotated )?(?:samples|examples|images|sentences|instances|rows|records|reviews|texts|documents|tweets|articles|questions)? ?(?:were |was |are |is )?(?:used )?for (train(?:ing)?|test(?:ing)?|validation|evaluation)\b",
+    rf"(?<!~)\b({_N}) (?:labell?ed |annotated )?(?:samples|examples|images|sentences|instances|rows|records"
+    rf"|reviews|texts|documents|tweets|articles|questions)? ?(?:were |was |are "
+    rf"|is )?(?:used )?for (train(?:ing)?|test(?:ing)?|validation|evaluation)\b",
     re.IGNORECASE,
 )
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test", "validation": "validation", "dev": "validation",
           "evaluation": "validation"}  # fmt: skip
 _PROVIDER = re.compile(
-    r"\bGoogle Colab(?:oratory)?(?: Pro\+?)?|\bKaggle(?=(?:'s)? (?:free )?(?:[PT]\d+|GPU|notebook))|\b(?:AWS|Azure|GCP|Google Cloud|Lambda Labs|RunPod|Vast\.ai)\b",
+    r"\bGoogle Colab(?:oratory)?(?: Pro\+?)?|\bKaggle(?=(?:'s)? (?:free )?(?:[PT]\d+|GPU|notebook))|\b(?:AWS"
+    r"|Azure|GCP|Google Cloud|Lambda Labs|RunPod|Vast\.ai)\b",
     re.IGNORECASE,
 )
 
@@ -538,26 +607,39 @@ def _sentence(page: Page, words: str, at: int, line: Line) -> None:
             if kind is not None:
                 page.say("optimizer", kind, at + one.start(), at + one.end())
                 _moments(page, words, at, at + len(words))
-    if _TRAINED.search(words) or line.role == "training":
-        if one := _SCHEDULED.search(words):
-            page.say("lr_scheduler", one[1].lower(), at + one.start(), at + one.end())
-        if one := _PRECISE.search(words):
-            page.say("mixed_precision", _precision(one[1]), at + one.start(), at + one.end())
-        if one := _QUANTIZED.search(words):
-            page.say("quantization.bits", int(one[1] or one[2] or one[3]), at + one.start(), at + one.end())
-        if one := _TOOK.search(words):
-            hours = _hours(one[1])
-            if hours is not None and "per epoch" not in low and "each" not in low:
-                page.say("training_time_hours", hours, at + one.start(), at + one.end())
-        if re.search(r"\bGPUs?\b|TPU|\b[AVH]100|[TPK]\d{1,3}\b|RTX", words) and "inference" not in low:
-            hardware(page, words, at, at, at + len(words))
-            if one := _PROVIDER.search(words):
-                page.say("hardware.provider", one.group(), at + one.start(), at + one.end())
+    if line.role == "training" or _TRAINED.search(words):
+        _of_training(page, words, at)
     for pattern in (_SAMPLES, _SAMPLES_FOR):
         for one in pattern.finditer(words):
             rows = int(float(one[1].replace(",", "")))
             if rows >= 10:
                 page.say(f"rows.{SPLITS[one[2].lower()]}", rows, at + one.start(), at + one.end())
+
+
+_TOLD: tuple[tuple[str, Callable[[str], Any], re.Pattern[str]], ...] = (
+    ("lr_scheduler", str.lower, _SCHEDULED),
+    ("mixed_precision", _precision, _PRECISE),
+    ("quantization.bits", int, _QUANTIZED),
+    ("training_time_hours", _hours, _TOOK),
+)
+_DEVICE = re.compile(r"\bGPUs?\b|TPU|\b[AVH]100|[TPK]\d{1,3}\b|RTX")
+
+
+def _of_training(page: Page, words: str, at: int) -> None:
+    """What only a sentence on training may say: schedule, precision, quantization, time and hardware."""
+    low = words.lower()
+    for fact, reader, pattern in _TOLD:
+        found = pattern.search(words)
+        if found is None or (fact == "training_time_hours" and ("per epoch" in low or "each" in low)):
+            continue
+        read = reader(next(filter(None, found.groups())))
+        if read is not None:
+            page.say(fact, read, at + found.start(), at + found.end())
+    if "inference" not in low and _DEVICE.search(words):
+        hardware(page, words, at, at, at + len(words))
+        provider = _PROVIDER.search(words)
+        if provider is not None:
+            page.say("hardware.provider", provider.group(), at + provider.start(), at + provider.end())
 
 
 _SAME = str.maketrans({"−": "-", "–": "-", "‑": "-", "％": "%", "’": "'", "\u00a0": " ", "×": "x"})

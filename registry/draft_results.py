@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from registry.document import Result, Row, Table
-from registry.front_matter import Scalar, scalars
+from registry.front_matter import Scalar, index_of, scalars
 from registry.markdown import plain
 from registry.numbers import PLACEHOLDER, Number, read_number
 
@@ -22,20 +22,25 @@ if TYPE_CHECKING:
 METRICS: dict[str, str] = {
     alias: name
     for name, aliases in {
-        "accuracy": "accuracy; acc; accuray; overall accuracy; classification accuracy; top 1 accuracy; top1 accuracy; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; binary accuracy",
+        "accuracy": "accuracy; acc; accuray; overall accuracy; classification accuracy; top 1 accuracy; top1 "
+            "accuracy; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; binary accuracy",
         "precision": "precision; prec", "recall": "recall; rec; sensitivity",
         "f1": "f1; f1 score; f1score; f score; f measure; f 1; f1 measure; fscore; f 1 score",
         "roc_auc": "roc auc; auc; auroc; auc roc; roc auc score; area under the roc curve; auc score; rocauc",
         "specificity": "specificity",
-        "matthews_correlation": "matthews correlation; mcc; matthews corrcoef; matthews correlation coefficient; matthews",
-        "cohen_kappa": "cohen kappa; kappa; cohens kappa; cohen s kappa", "loss": "loss; cross entropy loss; cross entropy; ce loss",
+        "matthews_correlation": "matthews correlation; mcc; matthews corrcoef; matthews correlation "
+            "coefficient; matthews",
+        "cohen_kappa": "cohen kappa; kappa; cohens kappa; cohen s kappa", "loss": "loss; cross entropy loss; "
+            "cross entropy; ce loss",
         "balanced_accuracy": "balanced accuracy", "mean_accuracy": "mean accuracy",
-        "wer": "wer; word error rate", "cer": "cer; character error rate", "bleu": "bleu; bleu score; sacrebleu; sacre bleu", "chrf": "chrf; chrf++",
+        "wer": "wer; word error rate", "cer": "cer; character error rate", "bleu": "bleu; bleu score; "
+            "sacrebleu; sacre bleu", "chrf": "chrf; chrf++",
         "rouge1": "rouge1; rouge 1", "rouge2": "rouge2; rouge 2", "rougeL": "rougel; rouge l", "rougeLsum": "rougelsum; rouge lsum; rouge l sum",
         "gen_len": "gen len; gen length; generation length", "perplexity": "perplexity; ppl", "mse": "mse; mean squared error", "mae": "mae; mean absolute error",
         "rmse": "rmse; root mean squared error", "r2": "r2; r squared", "exact_match": "exact match; em; exact", "f2": "f2; f2 score",
         "auprc": "auprc; pr auc; average precision; auc pr", "map": "map; mean average precision", "mean_iou": "mean iou; miou", "iou": "iou",
-        "pearson": "pearson; pearsonr; pearson correlation; pearson r", "spearmanr": "spearmanr; spearman; spearman correlation; spearman rho", "top_3_accuracy": "top 3 accuracy; top3 accuracy",
+        "pearson": "pearson; pearsonr; pearson correlation; pearson r", "spearmanr": "spearmanr; spearman; "
+            "spearman correlation; spearman rho", "top_3_accuracy": "top 3 accuracy; top3 accuracy",
         "top_2_accuracy": "top 2 accuracy", "top_5_accuracy": "top 5 accuracy; top5 accuracy", "bertscore": "bertscore; bert score", "meteor": "meteor",
         "hamming_loss": "hamming loss", "jaccard": "jaccard; jaccard score", "ndcg": "ndcg", "mrr": "mrr",
     }.items()
@@ -53,11 +58,13 @@ _FILLERS = frozenset(["score", "scores", "on", "the", "set", "split", "data", "d
 _WORD = re.compile(r"[a-z0-9@+]+")
 _LABEL = re.compile(r"\(\s*([^()]{1,40})\)\s*$")
 _COUNTS = re.compile(
-    r"runtime|per_second|second|steps?\b|epoch|flos|memory|samples|support|total|params|time|size|learning_rate|\blr\b",
+    r"runtime|number|count|per_second|second|steps?\b|epoch|flos|memory|samples|support|total|params|time|size"
+    r"|learning_rate|\blr\b",
     re.IGNORECASE,
 )
 _SPLIT_IN = re.compile(
-    r"\b(train(?:ing)?|test(?:ing)?|val(?:id(?:ation)?)?|dev(?:elopment)?|eval(?:uation)?|held-?out)(?:[- ](?:set|split|data|dataset|sets|partition)|\b(?=[ )*:.,]*$))",
+    r"\b(train(?:ing)?|test(?:ing)?|val(?:id(?:ation)?)?|dev(?:elopment)?|eval(?:uation)?"
+    r"|held-?out)(?:[- ](?:set|split|data|dataset|sets|partition)|\b(?=[ )*:.,]*$))",
     re.IGNORECASE,
 )
 
@@ -204,14 +211,17 @@ def add(page: Page, what: Named, number: Number, start: int, end: int, group: in
 
 
 _ACHIEVES = re.compile(
-    r"(?:achieve[sd]?|obtain(?:s|ed)?|got|has) (?:the )?following results?(?: on (?:the |an? )?(evaluation|test|validation|dev))?",
+    r"(?:achieve[sd]?|obtain(?:s|ed)?|got|has) (?:the )?following results?(?: on (?:the |an? )?(evaluation"
+    r"|test|validation|dev))?",
     re.IGNORECASE,
 )
 _METRIC_LINE = re.compile(
-    r"[\s\"'`*_{(\[-]{0,8}([A-Za-z][^:=|\n]{0,70}?)[\"'`*_ \t]{0,8}(?:[:=]|\s[-–—]\s|\s→\s|–)[\s*`\"'_]{0,12}([^\n]{1,200})"
+    r"[\s\"'`*_{(\[-]{0,8}([A-Za-z][^:=|\n]{0,70}?)[\"'`*_ \t]{0,8}(?:[:=]|\s[-–—]\s|\s→\s"
+    r"|–)[\s*`\"'_]{0,12}([^\n]{1,200})"
 )
 _VALUE = re.compile(
-    r"(?:e\.g\.,?\s*|~|≈|about\s|approx\.?\s)?([-+]?(?:\d{1,15}(?:[.,]\d{1,20})?|\.\d{1,20})(?:[eE][-+]?\d{1,3})?)\s?(%?)"
+    r"(?:e\.g\.,?\s*|~|≈|about\s|approx\.?\s)?([-+]?(?:\d{1,15}(?:[.,]\d{1,20})?"
+    r"|\.\d{1,20})(?:[eE][-+]?\d{1,3})?)\s?(%?)"
 )
 _RANGE = re.compile(r"\s*(?:-|–|to|/|→|->|vs)\s*\d")
 
@@ -298,17 +308,30 @@ def _trainer_list(page: Page, following: list[Line], split: str | None, taken: s
         page.results[first:] = [replace(one, **moment) for one in page.results[first:]]
 
 
-_OTHERS = re.compile(r"baseline|compar|outperform|random guess|state[- ]of[- ]the[- ]art|\bsota\b|\bhuman\b|threshold|previous|original|improv|increas|decreas|drop|"
-                     r"at least|target|teacher|relative|retain|reach(?:es)? up to|gap|difference|should|could|expected|confidence|probabilit|gpt-?\d|epoch \d", re.IGNORECASE)  # fmt: skip
+_OTHERS = re.compile(r"baseline|compar|outperform|random guess|state[- ]of[- ]the[- ]art|\bsota\b|\bhuman\b"
+    r"|threshold|previous|original|improv|increas|decreas|drop|"
+                     r"at least|target|teacher|relative|retain|reach(?:es)? up to|gap|difference|should|could"
+                         r"|expected|confidence|probabilit|gpt-?\d|epoch:?\s*\d|it/s|\d%\|", re.IGNORECASE)  # fmt: skip
 _METRIC_WORDS = (
-    r"accuracy|acc\b|precision|recall|sensitivity|specificity|f1(?:[- ]?(?:score|measure))?|f-score|f-measure|roc[- ]?auc(?: score)?|auc(?:[- ]roc)?|auroc|"
-    r"(?:word error rate|wer|cer|character error rate|bleu(?: score)?|perplexity|rouge-?(?:1|2|l(?:sum)?)|mcc|matthews correlation(?: coefficient)?|exact match|em score|loss|mse|rmse|mae|kappa)\b"
+    r"accuracy|acc\b|precision|recall|sensitivity|specificity|f1(?:[- ]?(?:score|measure))?|f-score|f-measure"
+    r"|roc[- ]?auc(?: score)?|auc(?:[- ]roc)?|auroc|"
+    r"(?:word error rate|wer|cer|character error rate|bleu(?: score)?|perplexity|rouge-?(?:1|2|l(?:sum)?)|mcc"
+    r"|matthews correlation(?: coefficient)?|exact match|em score|loss|mse|rmse|mae|kappa)\b"
 )
-_PREFIX = r"((?:(?:test|training|train|validation|val|dev|eval|evaluation|overall|macro|micro|weighted|average|averaged|avg|mean|top-1|final|best)[- _]{0,2}){0,4})"
+_PREFIX = (
+    r"((?:(?:test|training|train|validation|val|dev|eval|evaluation|overall|macro|micro|weighted|average"
+    r"|averaged|avg|mean|top-1|final|best)[- _]{0,2}){0,4})"
+)
 _SUFFIX = r"((?:[- ](?:macro|micro|weighted|score|value|average)){0,3})"
-_N = r"((?:~|≈)?(?<![\w.,])\d{1,3}(?:[.,]\d{1,18})?(?:e-\d{1,2})?)\s?(%|percent)?(?![\w%])(?!\.\d)(?!\s*(?:-|–|to|/|→|->|or)\s*\d)"
+_N = (
+    r"((?:~|≈)?(?<![\w.,])\d{1,3}(?:[.,]\d{1,18})?(?:e-\d{1,2})?)\s?(%|percent)?(?![\w%])(?!\.\d)(?!\s*(?:-|–"
+    r"|to|/|→|->|or)\s*\d)"
+)
 _OF = re.compile(
-    rf"\b{_PREFIX}\(?({_METRIC_WORDS}){_SUFFIX}[*`_)]{{0,3}}(?: \(([A-Za-z0-9 ]{{1,20}})\))?[*`_]{{0,3}}(?:\s?[:=]\s?| of(?: about| around| approximately| over| roughly| nearly)? | is | was |\s\(| at | reached | score of | rate of | as high as | - | – | )[*`_\s]{{0,3}}{_N}",
+    rf"\b{_PREFIX}\(?({_METRIC_WORDS}){_SUFFIX}[*`_)]{{0,3}}(?: \(([A-Za-z0-9 "
+    rf"]{{1,20}})\))?[*`_]{{0,3}}(?:\s?[:=]\s?| of(?: about| around| approximately| over| roughly"
+    rf"| nearly)? | is | was |\s\(| at | reached | score of | rate of | as high as | - | – "
+    rf"| )[*`_\s]{{0,3}}{_N}",
     re.IGNORECASE,
 )
 _GETS = re.compile(rf"{_N}[*`_)]{{0,3}}\s(?:in |of |on )?(?:the )?{_PREFIX}({_METRIC_WORDS}){_SUFFIX}", re.IGNORECASE)
@@ -383,6 +406,19 @@ def _title_split(title: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def _group(page: Page, groups: dict[Any, int], key: object, what: Named) -> int:
+    """The group of a list's or a table's split; another one from a metric's second number on."""
+    group = groups.get(key) or page.new_group()
+    for one in reversed(page.results):
+        if one.group == group and (one.metric, one.averaging, one.label) == (what.metric, what.averaging, what.label):
+            group = page.new_group()
+            break
+        if one.group < group:
+            break
+    groups[key] = group
+    return group
+
+
 def _metric_line(
     page: Page, line: Line, words: str, split: str | None, groups: dict[tuple[int, str | None], int]
 ) -> bool:
@@ -410,8 +446,7 @@ def _metric_line(
         return True
     if line.role == "training" and what.split is None and own is None and what.metric == "loss":
         return True
-    group = groups.setdefault((line.block, own), 0) or page.new_group()
-    groups[line.block, own] = group
+    group = _group(page, groups, (line.block, own), replace(what, split=own))
     add(
         page,
         replace(what, split=own),
@@ -603,8 +638,7 @@ def _by_row(page: Page, grid: Grid) -> None:
     groups: dict[str | None, int] = {}
     for what, number, first, last in told:
         own = what.split or other or split
-        group = groups.get(own) or page.new_group()
-        groups[own] = group
+        group = _group(page, groups, own, what)
         headline = own != "train" and what.label is None and what.metric != "gen_len"
         add(page, replace(what, split=own), number, first.start, last.end, group, headline=headline)
 
@@ -615,11 +649,13 @@ _SUMMARIES = {
 }  # fmt: skip
 _OURS = re.compile(r"\b(?:ours?|this model|this)\b|\(ours?\)", re.IGNORECASE)
 _CLASSES = re.compile(
-    r"^(?:class(?:es)?|label|labels|category|entity|entities|tag|type|emotion|sentiment|ner|intent|support|relation|aspect)\b|^$",
+    r"^(?:class(?:es)?|label|labels|category|entity|entities|tag|type|emotion|sentiment|ner|intent|support"
+    r"|relation|aspect)\b|^$",
     re.IGNORECASE,
 )
 _MODELS = re.compile(
-    r"model|system|method|approach|version|checkpoint|name|architecture|run|experiment|size|backbone|variant|config|setting|fold|seed",
+    r"model|system|method|approach|version|checkpoint|name|architecture|run|experiment|size|backbone|variant"
+    r"|config|setting|fold|seed",
     re.IGNORECASE,
 )
 
@@ -636,7 +672,7 @@ def _by_column(page: Page, grid: Grid, low: list[str], columns: list[Named | Non
     summaries = [
         (key, row) for key, row in rows if key.lower().replace("_", " ") in _SUMMARIES or key.lower() == "accuracy"
     ]
-    chosen: list[tuple[list[Cell] | tuple[Cell, ...], dict[str, Any]]] = []
+    chosen: list[tuple[tuple[Cell, ...], dict[str, Any]]] = []
     if summaries:
         for key, row in summaries:
             name = key.lower().replace("_", " ")
@@ -699,7 +735,8 @@ def _by_column(page: Page, grid: Grid, low: list[str], columns: list[Named | Non
 
 
 _REPORT = re.compile(
-    r"\s*(macro[ -_]avg|weighted[ -_]avg|micro[ -_]avg|samples[ -_]avg|accuracy)\s+(\d\.\d{1,6})(?:\s+(\d\.\d{1,6})\s+(\d\.\d{1,6}))?\s+(\d{1,9})\s*$"
+    r"\s*(macro[ -_]avg|weighted[ -_]avg|micro[ -_]avg|samples[ -_]avg"
+    r"|accuracy)\s+(\d\.\d{1,6})(?:\s+(\d\.\d{1,6})\s+(\d\.\d{1,6}))?\s+(\d{1,9})\s*$"
 )
 _JSON = re.compile(r"[\"']?([A-Za-z][\w /@-]{0,40})[\"']?\s{0,4}[:=]\s{0,4}[\"']?(-?\d{1,6}\.\d{1,20})%?[\"']?,?\s*$")
 
@@ -753,6 +790,9 @@ def code(page: Page) -> None:
             split = _title_split(block[0].title)
             seen: set[tuple[str, str | None, str | None]] = set()
             for line in block:
+                words = page.text[line.start : min(line.end, line.start + 60)]
+                if words.endswith(":") and (above_ := split_of(words)) is not None:
+                    split, seen, group = above_, set(), page.new_group()
                 listed = _JSON.match(page.text, line.start, line.end)
                 what = named(listed[1]) if listed is not None else None
                 number = plain_number(listed[2]) if listed is not None else None
@@ -769,7 +809,6 @@ def code(page: Page) -> None:
 _SPLIT_NAMES = {
     "test": "test",
     "validation": "validation",
-    "train": "train",
     "dev": "validation",
     "valid": "validation",
     "eval": "validation",
@@ -778,50 +817,38 @@ _SPLIT_NAMES = {
 
 def model_index(page: Page) -> None:
     """The results of the front matter: headline results where the body has none of that metric."""
-    index = page.meta.get("model-index")
-    if not isinstance(index, list):
-        return
     said = {one.metric for one in page.results}
-    for model in index:
-        for result in (
-            model.get("results", []) if isinstance(model, dict) and isinstance(model.get("results"), list) else []
-        ):
-            if not isinstance(result, dict):
+    listed_results = list(index_of(page.meta))
+    single = len(listed_results) == 1  # not a list of benchmarks
+    for result in listed_results:
+        dataset = result.get("dataset")
+        dataset = dataset if isinstance(dataset, dict) else {}
+        name = next(scalars(dataset.get("name")), None) or next(scalars(dataset.get("type")), None)
+        split = next(scalars(dataset.get("split")), None)
+        # The Trainer names the split it loaded, not the one it evaluated on.
+        measured = _SPLIT_NAMES.get(split.text.lower()) if split is not None else None
+        group = page.new_group()
+        listed = result.get("metrics")
+        for metric in listed if isinstance(listed, list) else []:
+            if not isinstance(metric, dict) or not isinstance(metric.get("value"), Scalar):
                 continue
-            dataset = result.get("dataset")
-            dataset = dataset if isinstance(dataset, dict) else {}
-            name = next(scalars(dataset.get("name")), None) or next(scalars(dataset.get("type")), None)
-            split = next(scalars(dataset.get("split")), None)
-            group = page.new_group()
-            listed = result.get("metrics")
-            for metric in listed if isinstance(listed, list) else []:
-                if not isinstance(metric, dict) or not isinstance(metric.get("value"), Scalar):
-                    continue
-                value: Scalar = metric["value"]
-                kind = next(scalars(metric.get("type")), None) or next(scalars(metric.get("name")), None)
-                title = next(scalars(metric.get("name")), None)
-                number = plain_number(value.text.strip())
-                if kind is None or number is None:
-                    continue
-                what = named(title.text) if title is not None else None
-                what = what or named(kind.text) or Named("_".join(_WORD.findall(kind.text.lower())) or "result")
-                own = _SPLIT_NAMES.get(split.text.lower()) if split is not None else None
-                # The Trainer names the split it loaded, not the one it evaluated on.
-                own = own if own != "train" else None
-                add(
-                    page,
-                    replace(what, split=what.split or own),
-                    number,
-                    value.start,
-                    value.end,
-                    group,
-                    dataset=name.text if name else None,
-                    headline=what.metric not in said,
-                )
+            value: Scalar = metric["value"]
+            number = plain_number(value.text.strip())
+            names = [*scalars(metric.get("name")), *scalars(metric.get("type"))]
+            if not names or number is None:
+                continue
+            what = next((read for one in names if (read := named(one.text)) is not None), None)
+            what = what or Named("_".join(_WORD.findall(names[-1].text.lower())) or "result")
+            add(
+                page, replace(what, split=what.split or measured), number, value.start, value.end, group,
+                dataset=name.text if name else None, headline=single and what.metric not in said,
+            )  # fmt: skip
 
 
 _CARBON = re.compile(
-    r"(?:carbon emitted|carbon emissions?|co2(?:eq)? emi(?:tted|ssions?)|co2 eq(?:uivalent)? emissions?|emissions)[*_\s]{0,4}(\((?:in )?(?:k?g|grams|kilograms)[^()]{0,20}\))?[*_\s]{0,4}[:=][*_\s]{0,4}([^\n|]{1,160})",
+    r"(?:carbon emitted|carbon emissions?|co2(?:eq)? emi(?:tted|ssions?)|co2 eq(?:uivalent)? emissions?"
+    r"|emissions)[*_\s]{0,4}(\((?:in )?(?:k?g|grams"
+    r"|kilograms)[^()]{0,20}\))?[*_\s]{0,4}[:=][*_\s]{0,4}([^\n|]{1,160})",
     re.IGNORECASE,
 )
 _MASS = re.compile(

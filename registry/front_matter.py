@@ -1,10 +1,10 @@
-"""The YAML that a README begins with, as text with offsets, also where it was flattened, is broken or has no opening line."""
+"""The YAML that a README begins with, as text with offsets; also flattened, broken or without its opening line."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -25,7 +25,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 _KEY = re.compile(r"(?m)^([A-Za-z_][\w-]{0,40}):[ \t]*(.*)$")
 _LISTED = re.compile(r"(?m)^[ \t]*-[ \t]+(.*)$")
 # What began a line before it was flattened: a list's item or a key, the spaces before it one more than its indent.
-_BEGINNING = re.compile(r"[ ](?=[ ]{0,40}(?:-[ ]|[A-Za-z_][\w-]{0,40}:(?:[ ]|$)))")
+_BEGINNING = re.compile(r"(?<![ -])[ ](?=[ ]{0,40}(?:-[ ]|[A-Za-z_][\w-]{0,40}:(?:[ ]|$)))")
 _END = re.compile(r"(?m)^[ \t]*(?:---|\.\.\.)[ \t]*\r?$")
 
 
@@ -38,10 +38,7 @@ class Scalar:
     end: int
 
 
-Tree = "Scalar | list[Tree] | dict[str, Tree]"
-
-
-def front_matter(text: str) -> tuple[dict[str, object], int]:
+def front_matter(text: str) -> tuple[dict[str, Any], int]:
     """Read the front matter.
 
     Args:
@@ -69,17 +66,17 @@ def front_matter(text: str) -> tuple[dict[str, object], int]:
     return {}, start
 
 
-def _flattened(text: str, begin: int, end: int) -> tuple[dict[str, object], int]:
+def _flattened(text: str, begin: int, end: int) -> tuple[dict[str, Any], int]:
     stop = text.find(" --- ", begin, end)
     if stop < 0 and text[begin:end].rstrip().endswith(" ---"):
         stop = text.rfind(" ---", begin, end)
-    if stop < 0 or not _BEGINNING.match(text, begin):
+    if stop < 0 or not _BEGINNING.match(text[begin : begin + 100]):
         return {}, begin
     raw = text[begin:stop]
     return _read(_BEGINNING.sub("\n", raw) if len(raw) < MAX_CHARACTERS else "", begin), stop + 4
 
 
-def _read(raw: str, offset: int) -> dict[str, object]:
+def _read(raw: str, offset: int) -> dict[str, Any]:
     if len(raw) <= MAX_CHARACTERS:
         try:
             node = yaml.compose(raw.replace("\t", " "), _Loader)
@@ -107,9 +104,9 @@ def _tree(node: yaml.Node, offset: int, depth: int) -> object:
     }
 
 
-def _by_line(raw: str, offset: int) -> dict[str, object]:
+def _by_line(raw: str, offset: int) -> dict[str, Any]:
     """Keys at the beginning of a line with their value or list, of YAML that does not parse."""
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     keys = list(_KEY.finditer(raw))
     for index, key in enumerate(keys):
         value = key[2].strip().strip("\"'")
@@ -130,3 +127,11 @@ def scalars(value: object) -> Iterator[Scalar]:
     for one in value if isinstance(value, list) else [value]:
         if isinstance(one, Scalar) and one.text.strip().casefold() not in ("", "null", "~", "none"):
             yield one
+
+
+def index_of(meta: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The results of a front matter's `model-index`."""
+    models = meta.get("model-index")
+    for model in models if isinstance(models, list) else []:
+        results = model.get("results") if isinstance(model, dict) else None
+        yield from (result for result in (results if isinstance(results, list) else []) if isinstance(result, dict))

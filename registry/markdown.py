@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -43,13 +43,17 @@ _PROSE = re.compile(r"[A-Z][\w'’,-]*(?: [\w'’,.-]+){2}[^=()]*$")
 _ROLES: tuple[tuple[Role, re.Pattern[str]], ...] = (
     ("use", re.compile(
         r"how (?:to|you|do)\b|\buse (?:it|this|the|with|in|case)|^use\b|\bget(?:ting)? started|quick ?start|inferenc|"
-        r"\b(?:direct|downstream|out[- ]of[- ]scope|intended|recommended)[ -]use|^uses\b|^usage|\busage\b|deploy|prompt|"
-        r"further fine-?tun|^loading|^install|^examples?\b|example (?:use|code|predict)|^demo\b|limitation|\bbias|\brisks?\b|"
+        r"\b(?:direct|downstream|out[- ]of[- ]scope|intended|recommended)[ -]use|^uses\b|^usage|\busage\b"
+            r"|deploy|prompt|"
+        r"further fine-?tun|^loading|^install|^examples?\b|example (?:use|code|predict)|^demo\b|limitation"
+            r"|\bbias|\brisks?\b|"
         r"citation|\bcit(?:e|ing)\b|contact|glossary|acknowledg|license|generation (?:param|config|settings)|sampling",
         re.IGNORECASE)),
     ("training", re.compile(
-        r"hyper-?\s?param|(?:training|fine-?tuning|train)\s(?:procedure|details|arg|config|param|set ?up|regime|results|"
-        r"recipe|script|info|loss|log|hardware|process|code|metric|data)|recipe|^training$|speeds, sizes|quantization config",
+        r"hyper-?\s?param|(?:training|fine-?tuning|train)\s(?:procedure|details|arg|config|param|set ?up"
+            r"|regime|results|"
+        r"recipe|script|info|loss|log|hardware|process|code|metric|data)|recipe|^training$|speeds, sizes"
+            r"|quantization config",
         re.IGNORECASE)),
     ("other", re.compile(r"compar|baseline|other models|leaderboard|related|benchmarks? of other|ablation", re.IGNORECASE)),
     ("pretraining", re.compile(r"pre-?train", re.IGNORECASE)),
@@ -188,136 +192,149 @@ def _unflattened(text: str, start: int, end: int) -> Iterator[tuple[int, int, bo
 
 def _rows(text: str, start: int, end: int) -> Iterator[int]:
     """Where the rows of flattened tables begin and end: a row has as many cells as the line below the header."""
-    while (found := _SEPARATOR.search(text, start, end)) is not None:
+    separators = list(_SEPARATOR.finditer(text, start, end))
+    for index, found in enumerate(separators):
         columns = found.group().count("|") - 1
-        at = header = found.start()
-        header = text.rfind("|", start, at)
-        for _ in range(columns):
+        header = found.start()
+        for _ in range(columns + 1):
             header = text.rfind("|", start, header) if header >= 0 else -1
         start = found.end()
         if header < 0:
             continue
         yield header
-        yield at
+        yield found.start()
+        limit = separators[index + 1].start() if index + 1 < len(separators) else end
         at = start
-        while True:
-            row = at
-            while row < end and text[row] in " \t":
-                row += 1
-            yield row
-            if row >= end or text[row] != "|":
+        while 0 <= at < limit:
+            while at < limit and text[at] in " \t":
+                at += 1
+            yield at
+            if at >= limit or text[at] != "|":
                 break
-            at = row
             for _ in range(columns):
-                at = text.find("|", at + 1, end)
+                at = text.find("|", at + 1, limit)
                 if at < 0:
                     break
-            if at < 0:
-                break
-            at += 1
-            start = at
+            if at >= 0:
+                at = start = at + 1
+
+
+@dataclass(slots=True)
+class _Cut:
+    """Where in a README its cutting into lines stands."""
+
+    text: str
+    found: list[Line] = field(default_factory=list)
+    headings: list[tuple[int, str, Role]] = field(default_factory=list)
+    role: Role = ""
+    title: str = ""
+    block: int = 0
+    kind: Kind | None = None
+    fence: str = ""
+    in_code: bool = False
+    in_comment: bool = False
+    bare: bool = False  # in code without a fence
+    blank: bool = True  # the line above is blank or a heading
+
+    def add(self, start: int, end: int, kind: Kind, *, new: bool, fence: str = "") -> None:
+        self.block += new
+        self.kind = kind
+        self.found.append(Line(start, end, kind, self.role, self.title, self.block, fence))
 
 
 def lines(text: str, start: int = 0) -> list[Line]:
-    """The lines of a README from an offset on, blank ones left out."""
-    found: list[Line] = []
-    headings: list[tuple[int, str, Role]] = []
-    role: Role = ""
-    title = ""
-    block = 0
-    kind: Kind | None = None
-    fence = ""
-    code = comment = False
-    blank = True
-    bare = False  # in code without a fence
-    for start_, end_, piece in spans(text, start):
-        line = text[start_:end_]
+    """The lines of a README from an offset on, blank ones and comments left out."""
+    cut = _Cut(text)
+    for begin, stop, piece in spans(text, start):
+        line = text[begin:stop]
         stripped = line.strip()
         if not stripped:
-            blank = True
-            kind = None if not code else kind
+            cut.blank = True
+            if not cut.in_code:
+                cut.kind = None
             continue
-        first = start_ + len(line) - len(line.lstrip())
-        last = start_ + len(line.rstrip())
-        if comment or (stripped.startswith("<!--") and not code):
-            comment = "-->" not in stripped
-            if comment or stripped.endswith("-->"):
+        first, last = begin + len(line) - len(line.lstrip()), begin + len(line.rstrip())
+        if cut.in_comment or (stripped.startswith("<!--") and not cut.in_code):
+            cut.in_comment = "-->" not in stripped
+            if cut.in_comment or stripped.endswith("-->"):
                 continue
-            cut = text.find("-->", first, last) + 3
-            first, stripped = cut, text[cut:last].strip()
-        if stripped.startswith(_FENCE) and not (piece and code):
-            if piece and stripped.count("```") == 2:
-                block += 1
-                found.append(
-                    Line(first + 3, last - 3, "code", role, title, block, stripped[3:30].split(" ")[0].lower())
-                )
-                kind = None
-                continue
-            code = not code
-            fence = stripped[3:].strip().lower() if code else ""
-            block += 1
-            kind = None
-            continue
-        if code:
-            found.append(Line(first, last, "code", role, title, block, fence or "-"))
-            continue
-        if bare and blank and _PROSE.match(stripped):
-            bare = False
-        elif stripped[0] in "fi" and _IMPORT.match(stripped):
-            bare = True
-        heading = _HEADING.match(text, start_, end_) if stripped[0] in "#<*" else None
-        if heading is not None and bare and text[end_ + 1 : end_ + 2].strip():
-            heading = None
-        level = 0
-        if piece and stripped.endswith(" ---"):
-            last -= 4
-        if heading is not None:
-            level = len(heading[1]) if heading[1] else int(heading[2]) if heading[2] else 7
-            first = heading.end()
-        elif (blank or piece) and len(stripped) < 40 and stripped.replace(" [optional]", "").casefold() in _TEMPLATE:
-            level = _TEMPLATE[stripped.replace(" [optional]", "").casefold()]
-        if level:
-            words = plain(text[first : min(last, first + 120)]).casefold()
-            while headings and headings[-1][0] >= level:
-                headings.pop()
-            inherited = headings[-1][2] if headings else ""
-            own = role_of(words[:60] if piece else words)
-            # Below `How to use` a heading like `Fine-tuning for two classes` is about the reader's training.
-            headings.append(
-                (
-                    level,
-                    words,
-                    inherited if inherited == "use" and level > 2 and own == "training" else own or inherited,
-                )
-            )
-            role = headings[-1][2]
-            title = "/".join(words for _, words, _ in headings)
-            block += 1
-            found.append(Line(first, last, "heading", role, title, block))
-            kind = None
-            blank = True
-            bare = False
-            continue
-        if bare:
-            if kind != "code":
-                block += 1
-            kind, blank = "code", False
-            found.append(Line(first, last, "code", role, title, block, "python"))
-            continue
-        if stripped[0] == "|" or (
-            stripped.count("|") > 1 and (kind == "table" or "---" in stripped or _next_separates(text, end_))
-        ):
-            now: Kind = "table"
-        elif (item := _ITEM.match(text, start_, end_)) is not None:
-            now, first = "item", item.end()
+            first = text.find("-->", first, last) + 3
+            stripped = text[first:last].strip()
+        if stripped.startswith(_FENCE):
+            _fence(cut, stripped, first, last, piece=piece)
+        elif cut.in_code:
+            cut.add(first, last, "code", new=False, fence=cut.fence or "-")
         else:
-            now = "text"
-        if now != kind or (blank and now != "item"):
-            block += 1
-        kind = now
-        blank = False
-        found.append(Line(first, last, now, role, title, block))
-    return found
+            if piece and stripped.endswith(" ---"):
+                last -= 4
+            _outside_code(cut, stripped, (begin, stop, first, last), piece=piece)
+    return cut.found
+
+
+def _fence(cut: _Cut, stripped: str, first: int, last: int, *, piece: bool) -> None:
+    """A line that opens or closes code; in a flattened page, all of it."""
+    if piece and stripped.count("```") == 2 and not cut.in_code:
+        cut.add(first + 3, last - 3, "code", new=True, fence=stripped[3:30].split(" ")[0].lower())
+    else:
+        cut.in_code = not cut.in_code
+        cut.fence = stripped[3:].strip().lower() if cut.in_code else ""
+        cut.block += 1
+    cut.kind = None
+
+
+def _outside_code(cut: _Cut, stripped: str, at: tuple[int, int, int, int], *, piece: bool) -> None:
+    """A line that is no code: a heading, a table's, a list's or text; and code that lost its fence."""
+    begin, stop, first, last = at
+    if cut.bare and cut.blank and _PROSE.match(stripped):
+        cut.bare = False
+    elif stripped[0] in "fi" and _IMPORT.match(stripped):
+        cut.bare = True
+    heading = _HEADING.match(cut.text, begin, stop) if stripped[0] in "#<*" else None
+    if heading is not None and cut.bare and cut.text[stop + 1 : stop + 2].strip():
+        heading = None
+    level = 0
+    if heading is not None:
+        level = len(heading[1]) if heading[1] else int(heading[2]) if heading[2] else 7
+        first = heading.end()
+    elif (cut.blank or piece) and len(stripped) < 40:
+        level = _TEMPLATE.get(stripped.replace(" [optional]", "").casefold(), 0)
+    if level:
+        _open_section(cut, level, plain(cut.text[first : min(last, first + 120)]).casefold(), piece=piece)
+        cut.add(first, last, "heading", new=True)
+        cut.kind, cut.blank, cut.bare = None, True, False
+        return
+    if cut.bare:
+        cut.add(first, last, "code", new=cut.kind != "code", fence="python")
+        cut.blank = False
+        return
+    kind: Kind = "text"
+    if _of_table(cut, stripped, stop):
+        kind = "table"
+    elif (item := _ITEM.match(cut.text, begin, stop)) is not None:
+        kind, first = "item", item.end()
+    cut.add(first, last, kind, new=kind != cut.kind or (cut.blank and kind != "item"))
+    cut.blank = False
+
+
+def _open_section(cut: _Cut, level: int, words: str, *, piece: bool) -> None:
+    """Begin a section; below `How to use` a heading like `Fine-tuning for two classes` is about the reader's training."""
+    while cut.headings and cut.headings[-1][0] >= level:
+        cut.headings.pop()
+    above = cut.headings[-1][2] if cut.headings else ""
+    own = role_of(words[:30] if piece else words)
+    if not own or (above == "use" and level > 2 and own == "training"):
+        own = above
+    cut.headings.append((level, words, own))
+    cut.role = own
+    cut.title = "/".join(words for _, words, _ in cut.headings)
+
+
+def _of_table(cut: _Cut, stripped: str, stop: int) -> bool:
+    if stripped[0] == "|":
+        return True
+    if stripped.count("|") < 2:
+        return False
+    return cut.kind == "table" or "---" in stripped or _next_separates(cut.text, stop)
 
 
 def _next_separates(text: str, end: int) -> bool:
@@ -329,34 +346,35 @@ def _next_separates(text: str, end: int) -> bool:
 
 def grids(text: str, all_lines: list[Line]) -> Iterator[Grid]:
     """The tables of a README, in Markdown and in HTML."""
-    rows: list[tuple[Cell, ...]] = []
-    line: Line | None = None
+    rows: list[Line] = []
     before: Line | None = None
-    for index, one in enumerate(all_lines):
-        if one.kind == "table":
-            if line is not None and one.block != line.block:
-                if (grid := _grid(text, rows, line, before)) is not None:
-                    yield grid
-                rows = []
+    for index, line in enumerate([*all_lines, None]):
+        if line is not None and line.kind == "table" and (not rows or line.block == rows[0].block):
             if not rows:
-                line, before = one, all_lines[index - 1] if index else None
-            rows.append(tuple(_cells(text, one)))
-        elif line is not None:
-            if (grid := _grid(text, rows, line, before)) is not None:
-                yield grid
-            rows, line = [], None
-    if line is not None and (grid := _grid(text, rows, line, before)) is not None:
-        yield grid
+                before = all_lines[index - 1] if index else None
+            rows.append(line)
+            continue
+        yield from _tables(text, rows, before)
+        rows, before = ([line], all_lines[index - 1]) if line is not None and line.kind == "table" else ([], None)
     if "<t" in text or "<T" in text:
         yield from _html(text, all_lines)
 
 
-def _grid(text: str, rows: list[tuple[Cell, ...]], line: Line, before: Line | None) -> Grid | None:
-    kept = [row for row in rows if any(cell.text.strip(":- ") for cell in row)]
-    if len(kept) < 2 or len(kept) == len(rows):
-        return None
+def _tables(text: str, rows: list[Line], before: Line | None) -> Iterator[Grid]:
+    """The tables of lines that stand together: each begins above a line of dashes."""
+    dashes = [
+        index
+        for index, line in enumerate(rows)
+        if not (words := text[line.start : line.end]).strip(" \t|:-") and ("--" in words or ":-" in words)
+    ]
+    if not dashes:
+        return
     words = text[before.start : before.end][-400:] if before is not None and before.kind != "code" else ""
-    return Grid(kept[0], tuple(kept[1:]), line.role, line.title, line.block, words)
+    for at, end in zip(dashes, [*(index - 1 for index in dashes[1:]), len(rows)], strict=True):
+        if 0 < at < end - 1:
+            header, *cells = [tuple(_cells(text, line)) for line in (rows[at - 1], *rows[at + 1 : end])]
+            line = rows[at]
+            yield Grid(header, tuple(row for row in cells if row), line.role, line.title, line.block, words)
 
 
 def _cells(text: str, line: Line) -> Iterator[Cell]:

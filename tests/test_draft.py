@@ -1,0 +1,393 @@
+"""What the reader finds in a README, and what it leaves alone."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from registry.draft import read
+from registry.draft_results import named, plain_number
+from registry.front_matter import front_matter
+from registry.numbers import read_number
+
+SOURCES = Path(__file__).parent.parent / "cards" / "imdb" / "sources"
+
+TRAINER = """---
+license: apache-2.0
+base_model: distilbert-base-uncased
+language: no
+model-index:
+- name: mine
+  results:
+  - task:
+      type: text-classification
+    dataset:
+      name: imdb
+      type: imdb
+      split: train
+    metrics:
+    - type: accuracy
+      value: 0.93124
+---
+<!-- This model card has been generated automatically. -->
+
+# mine
+
+This model is a fine-tuned version of [distilbert-base-uncased](https://huggingface.co/distilbert-base-uncased) on imdb.
+It achieves the following results on the evaluation set:
+- Loss: 0.2117
+- Accuracy: 0.9312
+- eval_runtime: 12.5
+- F1: {'f1': 0.93}
+
+### Training hyperparameters
+
+The following hyperparameters were used during training:
+- learning_rate: 2e-05
+- train_batch_size: 16
+- eval_batch_size: 32
+- seed: 42
+- gradient_accumulation_steps: 2
+- total_train_batch_size: 32
+- optimizer: Adam with betas=(0.9,0.999) and epsilon=1e-08
+- lr_scheduler_type: linear
+- lr_scheduler_warmup_ratio: 0.1
+- num_epochs: 2
+
+### Training results
+
+| Training Loss | Epoch | Step | Validation Loss | Accuracy |
+|:-------------:|:-----:|:----:|:---------------:|:--------:|
+| No log        | 1.0   | 782  | 0.2301          | 0.92     |
+| 0.25          | 2.0   | 1564 | 0.2117          | 0.9312   |
+
+### Framework versions
+
+- Transformers 4.41.2
+- Pytorch 2.3.0+cu121
+"""
+
+
+def numbers(document):
+    return [(one.metric, one.number.text, one.split) for one in document.results]
+
+
+def test_the_recipe_of_a_trainer_card_is_read():
+    said = read(TRAINER, "x.md")
+    assert said.value("learning_rate") == 2e-5
+    assert said.value("train_batch_size") == 16
+    assert said.value("eval_batch_size") == 32
+    assert said.value("gradient_accumulation_steps") == 2
+    assert said.value("total_train_batch_size") == 32
+    assert said.value("optimizer") == "adam"
+    assert said.value("adam_betas") == (0.9, 0.999)
+    assert said.value("adam_epsilon") == 1e-8
+    assert said.value("warmup_ratio") == 0.1
+    assert said.value("num_epochs") == 2
+    assert said.value("framework_versions.pytorch") == "2.3.0+cu121"
+
+
+def test_a_language_that_yaml_takes_for_a_boolean_stays_one():
+    assert read(TRAINER, "x.md").value("language") == ("no",)
+
+
+def test_the_evaluation_results_of_a_trainer_card_are_one_group_of_the_validation_split():
+    first = [one for one in read(TRAINER, "x.md").results if one.dataset is None]
+    assert [(one.metric, one.number.text, one.split, one.headline) for one in first] == [
+        ("loss", "0.2117", "validation", True),
+        ("accuracy", "0.9312", "validation", True),
+    ]
+    assert len({one.group for one in first}) == 1
+
+
+def test_the_model_index_repeats_no_headline():
+    last = read(TRAINER, "x.md").results[-1]
+    assert (last.number.text, last.dataset, last.headline) == ("0.93124", "imdb", False)
+
+
+def test_an_epoch_table_keeps_its_rows_and_leaves_out_what_was_not_logged():
+    (table,) = read(TRAINER, "x.md").tables
+    assert table.split == "validation"
+    assert [(row.epoch.value, row.step.value) for row in table.rows] == [(1.0, 782.0), (2.0, 1564.0)]
+    assert sorted(table.rows[0].cells) == ["accuracy", "loss"]
+    assert table.rows[1].cells["train_loss"].value == 0.25
+
+
+def test_a_card_that_lost_its_line_breaks_says_the_same():
+    flat = read(TRAINER.replace("\n", " "), "x.md")
+    whole = read(TRAINER, "x.md")
+    assert {(fact.name, fact.value) for fact in flat.facts} == {(fact.name, fact.value) for fact in whole.facts}
+    assert numbers(flat) == numbers(whole)
+    assert [[row.cells for row in table.rows] for table in flat.tables] == [
+        [row.cells for row in table.rows] for table in whole.tables
+    ]
+
+
+@pytest.mark.parametrize("change", [lambda t: "\ufeff" + t, lambda t: t.replace("\n", "\r\n"), lambda t: t + "\x00\ud800"])
+def test_marks_line_ends_and_broken_characters_change_nothing(change):
+    document = read(change(TRAINER), "x.md")
+    assert document.value("learning_rate") == 2e-5
+    assert document.value("license") == "apache-2.0"
+    assert len(document.tables[0].rows) == 2
+
+
+def test_words_stand_where_the_place_says():
+    document = read(TRAINER, "x.md")
+    fact = document.fact("learning_rate")
+    assert TRAINER[fact.place.start : fact.place.end] == fact.text == "learning_rate: 2e-05"
+    line, column = map(int, fact.place.where.split(":")[1:])
+    assert TRAINER.split("\n")[line - 1][column - 1 :] == "learning_rate: 2e-05"
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "value"),
+    [
+        ("It was fine-tuned for three epochs with a learning rate of 2e-5.", "num_epochs", 3),
+        ("It was fine-tuned for three epochs with a learning rate of 2e-5.", "learning_rate", 2e-5),
+        ("Trained with a batch size of 16 (accumulated over 2 steps).", "train_batch_size", 16),
+        ("Trained with a batch size of 16 (accumulated over 2 steps).", "gradient_accumulation_steps", 2),
+        ("- **Learning Rate**: 3e-5", "learning_rate", 3e-5),
+        ("- Learning rate: 5×10⁻⁵", "learning_rate", 5e-5),
+        ("The AdamW optimizer was used, with a linear schedule for training.", "optimizer", "adamw"),
+        ("| Parameter | Value |\n|---|---|\n| Learning rate | 1e-5 |\n| Epochs | 12 |", "num_epochs", 12),
+        ("<table><tr><th>Parameter</th><th>Value</th></tr><tr><td>Learning rate</td><td>1e-5</td></tr></table>",
+         "learning_rate", 1e-5),
+        ("## Training\n```python\nargs = TrainingArguments(learning_rate=2e-5, num_train_epochs=3)\n```", "num_epochs", 3),
+        ("## Training\n```bash\npython run.py --learning_rate 3e-5 --per_gpu_train_batch_size 8 --fp16\n```",
+         "mixed_precision", "fp16"),
+        ("## LoRA configuration\n- r: 16\n- lora_alpha: 32\n- learning rate: 1e-4", "adapter.r", 16),
+        ("The following quantization config was used during training:\n- load_in_4bit: True\n"
+         "- bnb_4bit_quant_type: nf4", "quantization.type", "nf4"),
+        ("Training took 5 hours on a single NVIDIA A100 GPU.", "training_time_hours", 5),
+        ("Training took 5 hours on a single NVIDIA A100 GPU.", "hardware.accelerator", "NVIDIA A100"),
+        ("Training took 5 hours on a single NVIDIA A100 GPU.", "hardware.count", 1),
+        ("- Training Set: 25,000 labeled reviews", "rows.train", 25000),
+        ("There are 25,000 training samples and 5,000 test samples.", "rows.test", 5000),
+    ],
+)  # fmt: skip
+def test_a_stated_value_is_read(words, name, value):
+    assert read(f"# Model\n\n{words}\n", "x.md").value(name) == value
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("- Learning rate: 1e-5 to 5e-5", "learning_rate"),
+        ("- Batch size: 8, 16 or 32", "train_batch_size"),
+        ("- Batch size: 4 x 8", "train_batch_size"),
+        ("We recommend a learning rate of 2e-5.", "learning_rate"),
+        ("BERT was pretrained for 40 epochs with a batch size of 256.", "num_epochs"),
+        ("## How to fine-tune it further\n- learning_rate: 2e-5", "learning_rate"),
+        ("## Usage\n```python\nTrainingArguments(learning_rate=2e-5, num_train_epochs=3)\n```", "num_epochs"),
+        ("The best epoch was 3; training stopped after 5 epochs.", "num_epochs"),
+        ("## Usage\nUse a maximum length of 128.", "max_length"),
+        ("The audio has a maximum length of 20 seconds.", "max_length"),
+        ("- **Learning rate:** [More Information Needed]", "learning_rate"),
+        ("- **Cloud Provider:** More information needed", "hardware.provider"),
+    ],
+)
+def test_what_is_no_value_of_this_model_is_left_alone(words, name):
+    assert read(f"# Model\n\n{words}\n", "x.md").value(name) is None
+
+
+def test_settings_of_four_bits_are_not_in_effect_where_eight_are_loaded():
+    words = "## Training procedure\n- load_in_8bit: True\n- load_in_4bit: False\n- bnb_4bit_quant_type: fp4\n"
+    document = read(words, "x.md")
+    assert document.value("quantization.bits") == 8
+    assert document.value("quantization.type") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("It gets **98.08%** accuracy on the test set.", [("accuracy", "98.08%", "test")]),
+        ("It achieved an accuracy of 92.68% on the validation set.", [("accuracy", "92.68%", "validation")]),
+        ("Test Loss: 0.13 Test Accuracy: 0.96 Precision: 0.95",
+         [("loss", "0.13", "test"), ("accuracy", "0.96", "test"), ("precision", "0.95", "test")]),
+        ("## Results\n| Set | Accuracy |\n|---|---|\n| validation | 81.4 |\n| test | 81.7 |",
+         [("accuracy", "81.4", "validation"), ("accuracy", "81.7", "test")]),
+        ("## Results\n| Metric | Value |\n|---|---|\n| eval_f1 | 0.91 |\n| train_runtime | 12.4 |",
+         [("f1", "0.91", "validation")]),
+    ],
+)  # fmt: skip
+def test_a_reported_result_is_read(words, expected):
+    assert numbers(read(f"# Model\n\n{words}\n", "x.md")) == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "It is better than the baseline accuracy of 81.2%.",
+        "A random guess has an accuracy of 0.5.",
+        "## Comparison\n| Model | Accuracy |\n|---|---|\n| BERT | 0.91 |\n| RoBERTa | 0.93 |",
+        "| Model | Accuracy |\n|---|---|\n| BERT | 0.91 |\n| RoBERTa | 0.93 |",
+        "| Class | Precision | Recall | Support |\n|---|---|---|---|\n| a | 0.91 | 0.92 | 50 |\n| b | 0.9 | 0.8 | 20 |",
+        "## Usage\n```\n{'label': 'positive', 'accuracy': 0.9998}\n```",
+        "BERT has an accuracy of 91.2% and RoBERTa an accuracy of 93.1%.",
+        "- Accuracy: 85-90%",
+    ],
+)
+def test_what_is_no_result_of_this_model_is_left_alone(words):
+    assert read(f"# Model\n\n{words}\n", "x.md").results == ()
+
+
+def test_a_classification_report_gives_its_averages_with_their_rows():
+    report = """## Evaluation on the test set
+```
+              precision    recall  f1-score   support
+           0       1.00      0.85      0.92        33
+    accuracy                           0.87      3917
+   macro avg       0.82      0.79      0.80      3917
+```
+"""
+    found = [(one.metric, one.averaging, one.number.text, one.rows, one.split) for one in read(report, "x.md").results]
+    assert found == [
+        ("accuracy", None, "0.87", 3917, "test"),
+        ("precision", "macro", "0.82", 3917, "test"),
+        ("recall", "macro", "0.79", 3917, "test"),
+        ("f1", "macro", "0.80", 3917, "test"),
+    ]
+
+
+def test_a_metric_that_comes_twice_in_a_list_is_of_two_groups():
+    document = read("## Results\n- Accuracy: 0.91\n- F1: 0.90\n- Accuracy: 0.85\n", "x.md")
+    groups = [one.group for one in document.results]
+    assert groups[0] == groups[1] != groups[2]
+
+
+def test_an_example_is_no_measurement():
+    (result,) = read("Results:\n- Accuracy on Test Set: e.g., 89.20%\n", "x.md").results
+    assert result.placeholder and result.split == "test"
+
+
+def test_what_the_template_leaves_open_is_a_placeholder():
+    (fact,) = read("- **Hours used:** [More Information Needed]\n", "x.md").facts
+    assert (fact.name, fact.status, fact.value) == ("training_time_hours", "placeholder", None)
+
+
+@pytest.mark.parametrize(
+    ("words", "kilograms"),
+    [
+        ("---\nco2_eq_emissions:\n  emissions: 37.5\n---\n", 0.0375),
+        ("- CO2 Emissions (in grams): 2313.4\n", 2.3134),
+        ("- **Carbon Emitted:** Estimated at ~45 kg CO2eq\n", 45),
+    ],
+)
+def test_emissions_are_read_in_their_unit(words, kilograms):
+    (result,) = read(words, "x.md").results
+    assert result.metric == "co2_kg"
+    assert result.number.value == pytest.approx(kilograms)
+
+
+def test_names_of_metrics_are_read_with_split_averaging_and_class():
+    assert named("Test F1-score (macro)") == named("test_macro_f1")
+    assert named("F1 Score (Positive)").label == "Positive"
+    assert named("accuracy of the baseline") is None
+
+
+def test_broken_front_matter_is_read_by_line():
+    meta, _ = front_matter("---\nlicense: mit\nname: [unclosed\ndatasets:\n- imdb\n---\n# x\n")
+    assert meta["license"].text == "mit"
+    assert [one.text for one in meta["datasets"]] == ["imdb"]
+
+
+def seed(name):
+    return read((SOURCES / f"{name}.md").read_bytes().decode("utf-8").replace("\r\n", "\n"), name)
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("a790227-distilbert", {"learning_rate": 2e-5, "train_batch_size": 16, "num_epochs": 1, "rows.train": 25000,
+                                "rows.test": 25000}),
+        ("gq-llama-2-7b-imdb", {"learning_rate": 2e-4, "train_batch_size": 2, "num_epochs": 1, "warmup_ratio": 0.03,
+                                "mixed_precision": "fp16", "adapter.method": "lora", "hardware.count": 1,
+                                "training_time_hours": 5, "hardware.region": "us-west-1", "license": "apache-2.0",
+                                "base_model": "meta-llama/Llama-2-7b-hf", "lr_scheduler": "cosine"}),
+        ("jamander-project-blockbuster", {"learning_rate": 3e-5, "train_batch_size": 16, "num_epochs": 3,
+                                          "gradient_accumulation_steps": 2, "max_length": 512, "license": "mit",
+                                          "quantization.bits": 4, "adapter.method": "lora", "mixed_precision": "fp16",
+                                          "base_model": "prajjwal1/bert-tiny", "hardware.accelerator": "Tesla T4"}),
+        ("llm-project-distilbert", {"learning_rate": 2e-5, "train_batch_size": 16, "num_epochs": 3, "warmup_steps": 100,
+                                    "seed": 42, "license": "apache-2.0"}),
+        ("yash3056-llama-3.2-1b-imdb", {"learning_rate": 3e-5, "train_batch_size": 8, "num_epochs": 10,
+                                        "max_length": 512, "warmup_ratio": 0.4, "lr_scheduler": "linear",
+                                        "weight_decay": None}),
+    ],
+)  # fmt: skip
+def test_the_recipes_of_the_seeds_are_those_of_their_cards(name, facts):
+    document = seed(name)
+    assert {fact: document.value(fact) for fact in facts} == facts
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a790227-distilbert", [("accuracy", "e.g., 89.20%", "test"), ("f1", "e.g., 0.90", None), ("f1", "e.g., 0.89", None),
+                                ("accuracy", "92.68%", "validation"), ("loss", "0.1851", "train"),
+                                ("loss", "0.2352", "validation")]),
+        ("jamander-project-blockbuster", [("accuracy", "85%", "test"), ("precision", "87%", "test"),
+                                          ("recall", "83%", "test"), ("f1", "85%", "test")]),
+        ("llm-project-distilbert", [("loss", "0.0852", "validation"), ("accuracy", "0.9804", "validation")]),
+        ("yash3056-llama-3.2-1b-imdb", [("loss", "0.0030", "train"), ("accuracy", "0.9999", "train"),
+                                        ("loss", "0.1196", "validation"), ("accuracy", "0.9628", "validation"),
+                                        ("loss", "0.1315", "test"), ("accuracy", "0.9604", "test"),
+                                        ("precision", "0.9604", "test"), ("recall", "0.9604", "test"),
+                                        ("f1", "0.9604", "test"), ("roc_auc", "0.9604", "test")]),
+    ],
+)  # fmt: skip
+def test_the_results_of_the_seeds_are_those_of_their_cards(name, expected):
+    assert numbers(seed(name)) == expected
+
+
+def test_only_the_examples_of_a_seed_are_placeholders():
+    marks = [(one.number.text, one.placeholder) for one in seed("a790227-distilbert").results]
+    assert [text for text, mark in marks if mark] == ["e.g., 89.20%", "e.g., 0.90", "e.g., 0.89"]
+
+
+@given(st.decimals(0, 1000, allow_nan=False, places=4).map(str) | st.integers(0, 10**9).map(str))
+def test_the_quick_reader_of_numbers_is_the_reader_of_numbers(text):
+    assert plain_number(text) == read_number(text)
+
+
+PIECES = [
+    "---\n", "# Training\n", "- learning_rate: ", "| a | b |\n", "|---|---|\n", "```", "\n", " ", "0.9", "%", "Accuracy: ",
+    "epochs", "[", "](", "**", "<td>", "<table>", "{", "'", "test", "license: mit\n", "e.g.", "\u0661", "½", "--x 1 ", "LoRA ",
+]  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=60).map("".join))
+def test_any_text_gives_a_document_whose_words_stand_in_it(text):
+    document = read(text, "x.md")
+    for fact in document.facts:
+        assert text[fact.place.start : fact.place.end] == fact.text
+    assert read(text, "x.md") == document
+
+
+@pytest.mark.parametrize("piece", [
+    " ", "1", "|", "[", "](", "`", "#", "*", "_", "-", "<", "a ", "1.", "|--", "|--|", "# ", "- a: 1 ", "--a ", "x=1, ",
+    "accuracy of ", "accuracy: 0.9 ", "learning rate ", "```\n", "<table><tr><td>", "key: ", "½", "A100 ", "trained for ",
+])  # fmt: skip
+@pytest.mark.parametrize("before", ["", "---\n", "--- license: mit ", "## Training hyperparameters\n- learning rate: "])
+def test_time_grows_as_the_text_does(piece, before):
+    def spent(size):
+        text = before + piece * (size // len(piece))
+        start = time.process_time()
+        read(text, "x.md")
+        return time.process_time() - start
+
+    # Ten times the text takes some ten times as long, never a hundred; what is too quick to be measured is quick.
+    small = max(min(spent(10_000) for _ in range(2)), 0.005)
+    assert spent(100_000) < 40 * small
+
+
+@pytest.mark.parametrize("piece", [" ", "9", "|", "[", "`", "| a ", "- a: 1\n"])
+def test_a_megabyte_of_anything_is_read(piece):
+    start = time.process_time()
+    read(piece * (1_000_000 // len(piece)), "x.md")
+    assert time.process_time() - start < 20
