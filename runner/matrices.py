@@ -4,12 +4,13 @@ TP, FN, FP, TN are its cells: n = TP + FN + FP + TN rows, p = TP + FN of them po
 enumerated, all else is closed: for fixed (n, p, TP) no score of `STATISTICS` rises with FP, so that the FP that give a
 score within an interval are themselves an interval, and those that give several are what these have in common.
 (Accuracy, precision, recall, F1 and specificity: plainly, and so for each class and every sum of classes with weights
-fixed by n and p. Cohen's kappa (TP·q − p·FP) · 2 / (q·TP + p·FN + p·q + FP·(q − p)): its derivative by FP is at most 0,
-as it is by FN and, with the other sign, by TP and TN. Matthews' coefficient (TP·n − p·m) / √(p·q·m·(n − m)) with
-m = TP + FP: d log/dm = −p/(TP·n − p·m) − (n − 2m)/(2m(n − m)) has the sign that it needs, as TP ≤ p.)
+fixed by n and p. Cohen's kappa (TP·q − p·FP) · 2 / (q·TP + p·FN + p·q + FP·(q − p)): a ratio of two linear terms, whose
+derivative has the sign of −(p²·FN + p²·q + q²·TP). Matthews' coefficient (TP·n − p·m) / √(p·q·m·(n − m)), m = TP + FP:
+d log/dm = −p/(TP·n − p·m) − (n − 2m)/(2m(n − m)) is negative where the coefficient is positive, as TP ≤ p; and where it
+is negative the same holds of the other class.)
 
 A test set is taken to have rows of both classes. Precision without predicted positives is undefined; scikit-learn calls
-it 0, others 1, or they drop it: whatever is reported of such a matrix is accepted.
+it 0, others 1, or they drop it: whatever is reported of such a matrix is accepted. Its coefficient, 0/0 too, is 0.
 """
 
 from __future__ import annotations
@@ -161,7 +162,7 @@ def gives(statistic: Statistic, wanted: Interval, tp: int, fp: int, n: int, p: i
     if statistic != "mcc":
         return wanted.meets(*score(statistic, tp, fp, n, p))
     if tp + fp in (0, n):
-        return True  # undefined
+        return Fraction(0) in wanted  # 0/0, and 0 by convention
     low, high = _compare_mcc(wanted.low, tp, fp, n, p), _compare_mcc(wanted.high, tp, fp, n, p)
     return (low > 0 or (low == 0 and not wanted.low_open)) and (high < 0 or (high == 0 and not wanted.high_open))
 
