@@ -6,8 +6,8 @@ score within an interval are themselves an interval, and those that give several
 (Accuracy, precision, recall, F1 and specificity: plainly, and so for each class and every sum of classes with weights
 fixed by n and p. Cohen's kappa (TP·q − p·FP) · 2 / (q·TP + p·FN + p·q + FP·(q − p)): a ratio of two linear terms, whose
 derivative has the sign of −(p²·FN + p²·q + q²·TP). Matthews' coefficient (TP·n − p·m) / √(p·q·m·(n − m)), m = TP + FP:
-d log/dm = −p/(TP·n − p·m) − (n − 2m)/(2m(n − m)) is negative where the coefficient is positive, as TP ≤ p; and where it
-is negative the same holds of the other class.)
+d log/dm = −p/(TP·n − p·m) − (n − 2m)/(2m(n − m)) is negative where the coefficient is positive, as TP ≤ p, and positive
+where it is negative, as TP ≥ 0.)
 
 A test set is taken to have rows of both classes. Precision without predicted positives is undefined; scikit-learn calls
 it 0, others 1, or they drop it: whatever is reported of such a matrix is accepted. Its coefficient, 0/0 too, is 0.
@@ -270,7 +270,7 @@ def _last(statistic: Statistic, bound: Fraction, strictly: bool, tp: Any, p: Any
     """
     import numpy as np
 
-    if statistic in _EXACT:
+    if statistic in _EXACT or (statistic == "kappa" and bound >= 0):
         # (a + b·FP) / (c + d·FP) ≥ u/v, with c + d·FP > 0, is FP · (u·d − v·b) ≤ v·a − u·c.
         a, b, c, d = _fractional(statistic, tp, p, n)
         u, v = bound.numerator, bound.denominator
@@ -308,6 +308,7 @@ def _fractional(statistic: Statistic, tp: Any, p: Any, n: int) -> tuple[Any, Any
         "negative precision": (q, -1, q + p - tp, -1),
         "negative f1": (2 * q, -2, 2 * q + p - tp, -1),
         "balanced accuracy": (tp * q + p * q, -p, 2 * p * q, 0),
+        "kappa": (2 * tp * q, -2 * p, tp * q + (p - tp) * p + p * q, q - p),
     }[statistic]
 
 

@@ -209,6 +209,7 @@ def test_matrices_of_one_predicted_class_count_whatever_their_precision():
         said("macro", precision="0.5123", f1="0.5105") | said(mcc="0.05", kappa="0.05"),
         said(accuracy="0.9000", precision="0.9031", recall="0.8922", f1="0.8976"),
         said(kappa="0", mcc="0"),
+        said(precision="0.598") | said(kappa="0.62"),  # ties at every TP
     ],
 )
 def test_fifty_thousand_rows_take_at_most_half_a_second(wanted, positives):

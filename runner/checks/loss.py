@@ -70,7 +70,7 @@ def _finding(loss: Number, accuracy: Number, claims: tuple[int, ...], place: Pla
         verdict="suspicious",
         claims=claims,
         where=place.where,
-        message=f"loss {loss.text.strip()} is too low for accuracy {share}, if it is the plain cross-entropy of rows with one label",
+        message=f"loss {loss.text.strip()} is too low for accuracy {share}, if it is a plain cross-entropy",
         arithmetic=f"(1 − {accuracy.value:.4f}) × ln 2 = {(1 - accuracy.value) * math.log(2):.4f} > {loss.value:g}:"
         " a wrong row gives its true class at most ½, which costs ln 2 = 0.6931",
         remedy="name the loss (weights, smoothing, several labels), or the rows and step that each number is of",
