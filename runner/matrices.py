@@ -79,6 +79,11 @@ class Interval:
     low_open: bool = False
     high_open: bool = False
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is in it."""
+        return not self.meets(self.low, self.high)
+
     def __contains__(self, value: Fraction) -> bool:
         return (self.low < value or (self.low == value and not self.low_open)) and (
             value < self.high or (value == self.high and not self.high_open)
@@ -194,6 +199,8 @@ def count(n: int, wanted: Mapping[Statistic, Interval], p: int | None = None) ->
 
     if p is not None and not 0 < p < n:
         raise ValueError(f"{p} positives of {n} rows: a test set of two classes has rows of both")
+    if any(bounds.empty for bounds in wanted.values()):
+        return 0
     if n > MOST_ROWS:
         return None
     wanted = {statistic: _coarse(bounds) for statistic, bounds in wanted.items()}
@@ -345,6 +352,8 @@ def possible(
     Returns:
         Null where the search ended before it knew; `False` is a proof, for matrices of counts and of shares.
     """
+    if any(bounds.empty for bounds in wanted.values()):
+        return False
     if n is not None and (p is None or 0 < p < n):
         found = count(n, wanted, p)
         if found is not None:

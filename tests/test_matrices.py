@@ -160,6 +160,10 @@ def test_a_micro_average_other_than_the_accuracy_is_impossible():
     assert count(1000, said("micro", accuracy="0.90", f1="0.93"), 500) == 0
 
 
+def test_a_micro_average_other_than_the_accuracy_is_impossible_of_unknown_rows():
+    assert possible(said("micro", accuracy="0.90", f1="0.93")) is False
+
+
 def test_macro_recall_is_the_accuracy_where_classes_are_balanced():
     assert count(5000, said("macro", accuracy="0.900", recall="0.892"), 2500) == 0
     assert count(5000, said("macro", accuracy="0.900", recall="0.892"), 2000) > 0
