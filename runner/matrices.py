@@ -4,12 +4,13 @@ TP, FN, FP, TN are its cells: n = TP + FN + FP + TN rows, p = TP + FN of them po
 enumerated, all else is closed: for fixed (n, p, TP) no score of `STATISTICS` rises with FP, so that the FP that give a
 score within an interval are themselves an interval, and those that give several are what these have in common.
 (Accuracy, precision, recall, F1 and specificity: plainly, and so for each class and every sum of classes with weights
-fixed by n and p. Cohen's kappa (TP·q − p·FP) · 2 / (q·TP + p·FN + p·q + FP·(q − p)): its derivative by FP is at most 0,
-as it is by FN and, with the other sign, by TP and TN. Matthews' coefficient (TP·n − p·m) / √(p·q·m·(n − m)) with
-m = TP + FP: d log/dm = −p/(TP·n − p·m) − (n − 2m)/(2m(n − m)) has the sign that it needs, as TP ≤ p.)
+fixed by n and p. Cohen's kappa (TP·q − p·FP) · 2 / (q·TP + p·FN + p·q + FP·(q − p)): a ratio of two linear terms, whose
+derivative has the sign of −(p²·FN + p²·q + q²·TP). Matthews' coefficient (TP·n − p·m) / √(p·q·m·(n − m)), m = TP + FP:
+d log/dm = −p/(TP·n − p·m) − (n − 2m)/(2m(n − m)) is negative where the coefficient is positive, as TP ≤ p, and positive
+where it is negative, as TP ≥ 0.)
 
 A test set is taken to have rows of both classes. Precision without predicted positives is undefined; scikit-learn calls
-it 0, others 1, or they drop it: whatever is reported of such a matrix is accepted.
+it 0, others 1, or they drop it: whatever is reported of such a matrix is accepted. Its coefficient, 0/0 too, is 0.
 """
 
 from __future__ import annotations
@@ -77,6 +78,11 @@ class Interval:
     high: Fraction
     low_open: bool = False
     high_open: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is in it."""
+        return not self.meets(self.low, self.high)
 
     def __contains__(self, value: Fraction) -> bool:
         return (self.low < value or (self.low == value and not self.low_open)) and (
@@ -161,7 +167,7 @@ def gives(statistic: Statistic, wanted: Interval, tp: int, fp: int, n: int, p: i
     if statistic != "mcc":
         return wanted.meets(*score(statistic, tp, fp, n, p))
     if tp + fp in (0, n):
-        return True  # undefined
+        return Fraction(0) in wanted  # 0/0, and 0 by convention
     low, high = _compare_mcc(wanted.low, tp, fp, n, p), _compare_mcc(wanted.high, tp, fp, n, p)
     return (low > 0 or (low == 0 and not wanted.low_open)) and (high < 0 or (high == 0 and not wanted.high_open))
 
@@ -193,6 +199,8 @@ def count(n: int, wanted: Mapping[Statistic, Interval], p: int | None = None) ->
 
     if p is not None and not 0 < p < n:
         raise ValueError(f"{p} positives of {n} rows: a test set of two classes has rows of both")
+    if any(bounds.empty for bounds in wanted.values()):
+        return 0
     if n > MOST_ROWS:
         return None
     wanted = {statistic: _coarse(bounds) for statistic, bounds in wanted.items()}
@@ -269,7 +277,7 @@ def _last(statistic: Statistic, bound: Fraction, strictly: bool, tp: Any, p: Any
     """
     import numpy as np
 
-    if statistic in _EXACT:
+    if statistic in _EXACT or (statistic == "kappa" and bound >= 0):
         # (a + b·FP) / (c + d·FP) ≥ u/v, with c + d·FP > 0, is FP · (u·d − v·b) ≤ v·a − u·c.
         a, b, c, d = _fractional(statistic, tp, p, n)
         u, v = bound.numerator, bound.denominator
@@ -307,6 +315,7 @@ def _fractional(statistic: Statistic, tp: Any, p: Any, n: int) -> tuple[Any, Any
         "negative precision": (q, -1, q + p - tp, -1),
         "negative f1": (2 * q, -2, 2 * q + p - tp, -1),
         "balanced accuracy": (tp * q + p * q, -p, 2 * p * q, 0),
+        "kappa": (2 * tp * q, -2 * p, tp * q + (p - tp) * p + p * q, q - p),
     }[statistic]
 
 
@@ -343,6 +352,8 @@ def possible(
     Returns:
         Null where the search ended before it knew; `False` is a proof, for matrices of counts and of shares.
     """
+    if any(bounds.empty for bounds in wanted.values()):
+        return False
     if n is not None and (p is None or 0 < p < n):
         found = count(n, wanted, p)
         if found is not None:

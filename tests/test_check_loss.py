@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,11 @@ def test_losses_of_published_cards_keep_to_the_bound(loss, accuracy):
 
 def test_a_training_loss_is_left_out():
     assert findings("loss", document(results("loss 0.0100; accuracy 0.80", split="train"))) == []
+
+
+def test_rows_with_several_labels_are_left_out():
+    what = document(results("loss 0.1200; accuracy 0.80"))
+    assert findings("loss", replace(what, text="A multi-label classifier of moods.")) == []
 
 
 def test_other_tasks_are_left_out():

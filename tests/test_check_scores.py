@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -66,8 +67,14 @@ def test_a_matthews_coefficient_above_the_accuracy_is_impossible():
     assert ids("scores", "accuracy 0.80; matthews_correlation 0.85", **BINARY) == IMPOSSIBLE
 
 
-def test_a_balanced_accuracy_below_half_of_the_accuracy_is_impossible():
-    assert ids("scores", "accuracy 0.90; balanced_accuracy 0.40", **BINARY) == IMPOSSIBLE
+def test_a_balanced_accuracy_above_half_of_one_plus_accuracy_is_impossible():
+    assert ids("scores", "accuracy 0.60; balanced_accuracy 0.85", **BINARY) == IMPOSSIBLE
+
+
+def test_nothing_is_impossible_that_rests_on_assumed_labels():
+    what = document(results("accuracy 0.80; f1 0.92"), facts=BINARY)
+    assumed = replace(what, facts=tuple(replace(fact, status="assumed") for fact in what.facts))
+    assert [found.verdict for found in findings("scores", assumed)] == ["suspicious"]
 
 
 def test_weighted_recall_that_is_not_the_accuracy_is_suspicious_of_many_classes():

@@ -160,6 +160,10 @@ def test_a_micro_average_other_than_the_accuracy_is_impossible():
     assert count(1000, said("micro", accuracy="0.90", f1="0.93"), 500) == 0
 
 
+def test_a_micro_average_other_than_the_accuracy_is_impossible_of_unknown_rows():
+    assert possible(said("micro", accuracy="0.90", f1="0.93")) is False
+
+
 def test_macro_recall_is_the_accuracy_where_classes_are_balanced():
     assert count(5000, said("macro", accuracy="0.900", recall="0.892"), 2500) == 0
     assert count(5000, said("macro", accuracy="0.900", recall="0.892"), 2000) > 0
@@ -209,6 +213,7 @@ def test_matrices_of_one_predicted_class_count_whatever_their_precision():
         said("macro", precision="0.5123", f1="0.5105") | said(mcc="0.05", kappa="0.05"),
         said(accuracy="0.9000", precision="0.9031", recall="0.8922", f1="0.8976"),
         said(kappa="0", mcc="0"),
+        said(precision="0.598") | said(kappa="0.62"),  # ties at every TP
     ],
 )
 def test_fifty_thousand_rows_take_at_most_half_a_second(wanted, positives):

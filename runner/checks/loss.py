@@ -11,7 +11,9 @@ Training losses are left out: they are averaged while the model learns.
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from runner.checks import Finding
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 KINDS: Mapping[str, str] = {"below-errors": "a cross-entropy below (1 − accuracy) · ln 2"}
 
+_SEVERAL_LABELS = re.compile(r"multi[- _]?label", re.IGNORECASE)
 _TASKS = {None, "text-classification", "image-classification", "audio-classification"}
 
 
@@ -37,19 +40,22 @@ def check(document: Document) -> Iterator[Finding]:
         if result.metric in ("loss", "accuracy") and result.split != "train" and not result.placeholder:
             key = (result.group, result.split, result.dataset, result.epoch, result.step, result.rows)
             beside[key].setdefault(result.metric, index)
+    found: list[Finding] = []
     for pair in beside.values():
         if len(pair) == 2:
             loss, accuracy = (document.results[pair[name]] for name in ("loss", "accuracy"))
             claims = (pair["loss"], pair["accuracy"])
-            yield from _finding(loss.number, accuracy.number, claims, loss.place)
+            found.extend(_finding(loss.number, accuracy.number, claims, loss.place))
     for table in document.tables:
-        found = (
-            finding
+        pairs = [
+            (row.cells["loss"], row.cells["accuracy"], row.place)
             for row in table.rows
             if table.split != "train" and "loss" in row.cells and "accuracy" in row.cells
-            for finding in _finding(row.cells["loss"], row.cells["accuracy"], (), row.place)
-        )
-        yield from list(found)[:1]  # one row is enough to look it up
+        ]
+        told = (finding for loss, accuracy, place in pairs for finding in _finding(loss, accuracy, (), place))
+        found.extend(islice(told, 1))  # one row is enough to look it up
+    if found and not _SEVERAL_LABELS.search(document.text):
+        yield from found
 
 
 def _finding(loss: Number, accuracy: Number, claims: tuple[int, ...], place: Place) -> Iterator[Finding]:
@@ -64,7 +70,7 @@ def _finding(loss: Number, accuracy: Number, claims: tuple[int, ...], place: Pla
         verdict="suspicious",
         claims=claims,
         where=place.where,
-        message=f"loss {loss.text.strip()} is too low for accuracy {share}, if it is the plain mean cross-entropy",
+        message=f"loss {loss.text.strip()} is too low for accuracy {share}, if it is a plain cross-entropy",
         arithmetic=f"(1 − {accuracy.value:.4f}) × ln 2 = {(1 - accuracy.value) * math.log(2):.4f} > {loss.value:g}:"
         " a wrong row gives its true class at most ½, which costs ln 2 = 0.6931",
         remedy="name the loss (weights, smoothing, several labels), or the rows and step that each number is of",

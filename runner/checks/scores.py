@@ -19,7 +19,8 @@ or concave in its scores, and so holds of every mean over batches, folds, seeds 
 * two classes: kappa ≤ accuracy, as kappa = (a − c)/(1 − c) falls with the agreement by chance c ≥ 0; Matthews'
   coefficient ≤ accuracy, as it is the geometric mean of TPR + TNR − 1 = 1 − FN/p − FP/q ≤ 1 − e and of the same of
   the predicted classes (where they are negative, so is it).
-* two classes: accuracy/2 ≤ balanced accuracy ≤ (1 + accuracy)/2, as accuracy is a weighted mean of the two recalls.
+* two classes: balanced accuracy ≤ (1 + accuracy)/2, as the lower of the two recalls is at most the accuracy, which is
+  a weighted mean of them, and the other at most 1.
 
 For these a value counts as anything less than one unit of its last digit away. What only a single matrix excludes is
 `suspicious`, as means and mixed averagings are often not declared.
@@ -94,10 +95,12 @@ def check(document: Document) -> Iterator[Finding]:
     """Findings on every group of scores, and on scores without a split beside a measured accuracy."""
     found = groups(document)
     classes = _classes(document)
+    labels = document.fact("labels")
+    known = classes if labels is not None and labels.status != "assumed" else None
     for group in found:
         if all(result.placeholder for result in group.scores.values()):
             continue
-        finding = _means(group, classes) or (_matrices(group) if classes == 2 else _one_averaging(group, classes))
+        finding = _means(group, known) or (_matrices(group) if classes == 2 else _one_averaging(group, classes))
         if finding is not None:
             yield finding
         else:
@@ -130,12 +133,11 @@ def rows_and_positives(document: Document, split: str | None, rows: int | None) 
         split: The split.
         rows: What is said of the number itself.
     """
-    if rows is not None or split is None:
-        return rows, None
-    rows, positives = document.value(f"rows.{split}"), document.value(f"positives.{split}")
-    if rows is None or positives is None or not 0 < positives < rows:
-        return rows, None
-    return rows, positives
+    of_split = document.value(f"rows.{split}")
+    positives = document.value(f"positives.{split}")
+    if positives is None or rows not in (None, of_split) or of_split is None or not 0 < positives < of_split:
+        return rows or of_split, None
+    return of_split, positives
 
 
 def _classes(document: Document) -> int | None:
@@ -165,7 +167,7 @@ def _finding(kind: str, group: Group, about: Sequence[int], message: str, arithm
     )
 
 
-def _percent(value: Fraction) -> str:
+def _digits(value: Fraction) -> str:
     return f"{float(value):.4f}"
 
 
@@ -198,34 +200,25 @@ def _means(group: Group, classes: int | None) -> Finding | None:
     for index, result in scores.items():
         value = one_unit(result.number)
         if result.metric in ("f1", "balanced_accuracy") and value.low >= (1 + share.high) / 2:
-            why = f"(1 + {_percent(share.high)})/2 = {_percent((1 + share.high) / 2)}"
+            bound = f"(1 + accuracy)/2 < (1 + {_digits(share.high)})/2 = {_digits((1 + share.high) / 2)}"
         elif result.metric in ("cohen_kappa", "matthews_correlation") and value.low >= share.high:
-            why = f"at most the accuracy, here below {_percent(share.high)}"
+            bound = f"accuracy < {_digits(share.high)}"
         else:
             continue
         message = f"{_said(result)} is too high for accuracy {scores[at].number.text.strip()}"
-        return _finding("impossible", group, (index, at), message, _bound(result, why), _CHECK)
-    for index in _pick(group, "balanced_accuracy"):
-        value = one_unit(scores[index].number)
-        if value.high <= share.low / 2:
-            why = f"{_said(scores[index])} < {_percent(share.low)}/2 = {_percent(share.low / 2)}"
-            message = f"{_said(scores[index])} is too low for accuracy {scores[at].number.text.strip()}"
-            return _finding("impossible", group, (index, at), message, why, _CHECK)
+        arithmetic = f"of two classes {_NAMES[result.metric]} ≤ {bound}; reported is {result.number.text.strip()}"
+        return _finding("impossible", group, (index, at), message, arithmetic, _CHECK)
     for p, r in product(_pick(group, "precision"), _pick(group, "recall")):
         ways = {(scores[index].averaging, scores[index].label) for index in (p, r)}
         low = one_unit(scores[p].number).low + one_unit(scores[r].number).low - 1
         if len(ways) == 1 and ways != {(None, None)} and low >= share.high:
-            why = f"P + R − 1 ≥ {_percent(low)}, and accuracy is at least that; reported is {scores[at].number.text}"
+            why = f"of two classes accuracy ≥ P + R − 1 > {_digits(low)}; reported is {scores[at].number.text.strip()}"
             message = f"accuracy {scores[at].number.text.strip()} is too low for {_said(scores[p])}, {_said(scores[r])}"
             return _finding("impossible", group, (at, p, r), message, why, _CHECK)
     return None
 
 
 _CHECK = "look the numbers up in the evaluation's output: at least one of them is of another run, split or metric"
-
-
-def _bound(result: Result, why: str) -> str:
-    return f"of two classes {_NAMES[result.metric]} ≤ {why}; reported is {result.number.text.strip()}"
 
 
 def _outside(
@@ -249,14 +242,14 @@ def _outside(
         mean = harmonic(*values)
         message = f"{_said(f)} is higher than its precision and recall allow"
         arithmetic = (
-            f"2PR/(P + R) = {_percent(mean)} for P = {p.number.text.strip()}, R = {r.number.text.strip()}; at most "
+            f"2PR/(P + R) = {_digits(mean)} for P = {p.number.text.strip()}, R = {r.number.text.strip()}; at most "
         )
-        arithmetic += f"{_percent(high)} before rounding, whatever the average; reported is {f.number.text.strip()}"
+        arithmetic += (
+            f"{_digits(high)} with P and R at the ends of their last digits; reported is {f.number.text.strip()}"
+        )
     else:
         message = f"{_said(f)} is lower than its precision and recall allow"
-        arithmetic = (
-            f"F1 ≥ P + R − 1 = {_percent(sum(values, start=Fraction(-1)))}; reported is {f.number.text.strip()}"
-        )
+        arithmetic = f"F1 ≥ P + R − 1 = {_digits(sum(values, start=Fraction(-1)))}; reported is {f.number.text.strip()}"
     if kind == "impossible":
         return _finding(kind, group, about, message, arithmetic, _CHECK)
     message += ", unless they were averaged in different ways"
