@@ -1,9 +1,9 @@
 """Explanations: what commonly makes a reported number differ from a reproduced one, tried on a finished run.
 
 Cheap things first: the kept predictions scored otherwise, then the saved model scoring again, then, within a budget,
-the training with one value changed. A number that is rounded to whole percent is easily hit, so what is found is ranked by
-how likely the reported numbers are if it was so, against what an unknown cause would give, and by how plausible it was
-before: see docs/decisions/0007-explanations.md.
+the training with one value changed. A number that is rounded to whole percent is easily hit, so what is found is ranked
+by how likely the reported numbers are if it was so, against what an unknown cause would give, and by how plausible it
+was before: see docs/decisions/0008-explanations.md.
 """
 
 from __future__ import annotations
