@@ -11,7 +11,7 @@ from registry.numbers import read_number
 from runner.data import SPLITS, split_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from registry.card import Card, Claim
     from registry.document import Status
@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 _ROWS = {"train": "rows.train", "validation": "rows.validation", "test": "rows.test"}
 
 
-def of_card(loaded: Loaded) -> Document:
-    """The document of a card: values with their evidence, so that findings point into the source where it says them."""
+def of_card(loaded: Loaded, others: Iterable[Loaded] = ()) -> Document:
+    """The document of a card: values with their evidence, so that findings point into the source where it says them.
+
+    Args:
+        loaded: The card.
+        others: Cards that it may be compared with.
+    """
     card, name = loaded.card, str(loaded.file)
     text = (source_text(card.source, loaded.file)[0] if card.source is not None else None) or ""
     return Document(
@@ -33,6 +38,7 @@ def of_card(loaded: Loaded) -> Document:
         facts=tuple(_facts(loaded)),
         card=card,
         text_file=_source_file(loaded),
+        others=tuple(of_card(other) for other in others),
     )
 
 

@@ -12,8 +12,9 @@ import typer
 from registry.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from registry.listing import Entry
     from registry.loading import Loaded
     from runner.reproducing import Ready
 
@@ -86,6 +87,18 @@ def files_of(names: Sequence[str]) -> tuple[list[Path], list[Problem]]:
         except InputError as error:
             problems += error.problems
     return list(files.values()), problems
+
+
+def _code() -> Iterable[Path]:
+    """The files of replicard: what a card means may change with any of them."""
+    return (file for package in ("registry", "runner") for file in (Path(__file__).parents[2] / package).rglob("*.py"))
+
+
+def listed(files: Iterable[Path]) -> tuple[list[Entry], list[Problem]]:
+    """What a list of cards says of each, remembered, and what is wrong with the others."""
+    from registry.listing import cache_file, entries
+
+    return entries(files, load, cache_file(), _code())
 
 
 def one_file(name: str) -> Path:

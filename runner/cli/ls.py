@@ -13,11 +13,11 @@ import typer
 from registry.errors import InputError, Problem, did_you_mean, one_line
 from registry.listing import FULL, Entry
 from runner.cli.app import app
-from runner.cli.arguments import JsonOption, RunsOption, load
+from runner.cli.arguments import JsonOption, RunsOption, listed
 from runner.cli.output import cell, print_json, short, width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 NOT_RUN = "not run"
 _NOTHING_REPORTED, _NOT_AUDITED, _UNREADABLE = "nothing reported", "not audited", "unreadable"
@@ -54,14 +54,14 @@ def ls(
     filter given twice wants either text; several filters must all fit.
     """
     from registry.finding import all_cards, clashes
-    from registry.listing import cache_file, entries, in_order, matches
+    from registry.listing import in_order, matches
 
     if sort not in FIELDS:
         raise InputError(Problem(f"--sort {sort}", "", f"no such field; {did_you_mean(sort, FIELDS)}"))
     adapter = [FULL if text in ("none", "null") else text for text in adapter or ()]
     verdict = _known([NOT_RUN if text == _NO_VERDICT else text for text in verdict or ()])
     files = list(all_cards().values())
-    found, problems = entries(files, load, cache_file(), _code())
+    found, problems = listed(files)
     given = {"base": base, "task": task, "dataset": dataset, "adapter": adapter, "verdict": verdict, "tags": tag}
     wanted = {field: patterns for field, patterns in given.items() if patterns}
     have_run = {folder.name for folder in runs.iterdir()} if runs.is_dir() else set()
@@ -81,11 +81,6 @@ def ls(
     problems += clashes(files)
     if problems:
         raise InputError(problems)
-
-
-def _code() -> Iterable[Path]:
-    """The files of replicard: what a card means may change with any of them."""
-    return (file for package in ("registry", "runner") for file in (Path(__file__).parents[2] / package).rglob("*.py"))
 
 
 def _ranking() -> Sequence[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from registry.errors import InputError, Problem, ReplicardError
-from runner.cli.arguments import load
+from runner.cli.arguments import listed, load
 from runner.cli.output import print_json, print_report
 
 if TYPE_CHECKING:
@@ -79,7 +79,6 @@ def _documents(names: Sequence[str]) -> Iterator[Document | ReplicardError]:
 def _sources(name: str) -> Iterator[Callable[[], Document]]:
     """How to get each document that an argument means."""
     from registry.finding import find
-    from runner.documents import of_card
     from runner.fetching import fetch_readme
 
     if name == "-":
@@ -93,7 +92,24 @@ def _sources(name: str) -> Iterator[Callable[[], Document]]:
             below = sorted(one for one in file.rglob("*") if one.suffix in READMES) if file.is_dir() else [file]
             yield from (partial(_file, one) for one in below)
     else:
-        yield from (partial(lambda one: of_card(load(one)), file) for file in find(name))
+        yield from (partial(_card, file) for file in find(name))
+
+
+def _card(file: Path) -> Document:
+    """A card, with those of the registry that are of the same base and dataset."""
+    from registry.finding import all_cards
+    from runner.documents import of_card
+
+    loaded = load(file)
+    cards, _ = listed(all_cards().values())
+    own = (_name(loaded.card.base.model or ""), _name(loaded.card.data.dataset))
+    kin = [Path(one.file) for one in cards if (_name(one.base), _name(one.dataset)) == own and one.id != loaded.card.id]
+    return of_card(loaded, [load(one) for one in kin])
+
+
+def _name(repo: str) -> str:
+    """A repo's name without its namespace: old ids have none."""
+    return repo.rpartition("/")[2].casefold()
 
 
 def _file(file: Path) -> Document:
