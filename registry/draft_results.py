@@ -23,29 +23,52 @@ METRICS: dict[str, str] = {
     alias: name
     for name, aliases in {
         "accuracy": "accuracy; acc; accuray; overall accuracy; classification accuracy; top 1 accuracy; top1 "
-            "accuracy; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; binary accuracy",
-        "precision": "precision; prec", "recall": "recall; rec; sensitivity",
+        "accuracy; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; binary accuracy",
+        "precision": "precision; prec",
+        "recall": "recall; rec; sensitivity",
         "f1": "f1; f1 score; f1score; f score; f measure; f 1; f1 measure; fscore; f 1 score",
         "roc_auc": "roc auc; auc; auroc; auc roc; roc auc score; area under the roc curve; auc score; rocauc",
         "specificity": "specificity",
         "matthews_correlation": "matthews correlation; mcc; matthews corrcoef; matthews correlation "
-            "coefficient; matthews",
-        "cohen_kappa": "cohen kappa; kappa; cohens kappa; cohen s kappa", "loss": "loss; cross entropy loss; "
-            "cross entropy; ce loss",
-        "balanced_accuracy": "balanced accuracy", "mean_accuracy": "mean accuracy",
-        "wer": "wer; word error rate", "cer": "cer; character error rate", "bleu": "bleu; bleu score; "
-            "sacrebleu; sacre bleu", "chrf": "chrf; chrf++",
-        "rouge1": "rouge1; rouge 1", "rouge2": "rouge2; rouge 2", "rougeL": "rougel; rouge l", "rougeLsum": "rougelsum; rouge lsum; rouge l sum",
-        "gen_len": "gen len; gen length; generation length", "perplexity": "perplexity; ppl", "mse": "mse; mean squared error", "mae": "mae; mean absolute error",
-        "rmse": "rmse; root mean squared error", "r2": "r2; r squared", "exact_match": "exact match; em; exact", "f2": "f2; f2 score",
-        "auprc": "auprc; pr auc; average precision; auc pr", "map": "map; mean average precision", "mean_iou": "mean iou; miou", "iou": "iou",
-        "pearson": "pearson; pearsonr; pearson correlation; pearson r", "spearmanr": "spearmanr; spearman; "
-            "spearman correlation; spearman rho", "top_3_accuracy": "top 3 accuracy; top3 accuracy",
-        "top_2_accuracy": "top 2 accuracy", "top_5_accuracy": "top 5 accuracy; top5 accuracy", "bertscore": "bertscore; bert score", "meteor": "meteor",
-        "hamming_loss": "hamming loss", "jaccard": "jaccard; jaccard score", "ndcg": "ndcg", "mrr": "mrr",
+        "coefficient; matthews",
+        "cohen_kappa": "cohen kappa; kappa; cohens kappa; cohen s kappa",
+        "loss": "loss; cross entropy loss; cross entropy; ce loss",
+        "balanced_accuracy": "balanced accuracy",
+        "mean_accuracy": "mean accuracy",
+        "wer": "wer; word error rate",
+        "cer": "cer; character error rate",
+        "bleu": "bleu; bleu score; sacrebleu; sacre bleu",
+        "chrf": "chrf; chrf++",
+        "rouge1": "rouge1; rouge 1",
+        "rouge2": "rouge2; rouge 2",
+        "rougeL": "rougel; rouge l",
+        "rougeLsum": "rougelsum; rouge lsum; rouge l sum",
+        "gen_len": "gen len; gen length; generation length",
+        "perplexity": "perplexity; ppl",
+        "mse": "mse; mean squared error",
+        "mae": "mae; mean absolute error",
+        "rmse": "rmse; root mean squared error",
+        "r2": "r2; r squared",
+        "exact_match": "exact match; em; exact",
+        "f2": "f2; f2 score",
+        "auprc": "auprc; pr auc; average precision; auc pr",
+        "map": "map; mean average precision",
+        "mean_iou": "mean iou; miou",
+        "iou": "iou",
+        "pearson": "pearson; pearsonr; pearson correlation; pearson r",
+        "spearmanr": "spearmanr; spearman; spearman correlation; spearman rho",
+        "top_3_accuracy": "top 3 accuracy; top3 accuracy",
+        "top_2_accuracy": "top 2 accuracy",
+        "top_5_accuracy": "top 5 accuracy; top5 accuracy",
+        "bertscore": "bertscore; bert score",
+        "meteor": "meteor",
+        "hamming_loss": "hamming loss",
+        "jaccard": "jaccard; jaccard score",
+        "ndcg": "ndcg",
+        "mrr": "mrr",
     }.items()
     for alias in aliases.split("; ")
-}  # fmt: skip
+}
 """Names of metrics in lower case, without marks, → the name of `registry.vocabulary.CLAIMS`, or the usual one."""
 
 _SPLITS = {
@@ -54,7 +77,36 @@ _SPLITS = {
     "test": "test", "testing": "test", "predict": "test",
 }  # fmt: skip
 _AVERAGINGS = {"macro": "macro", "micro": "micro", "weighted": "weighted", "samples": "samples", "wtd": "weighted"}
-_FILLERS = frozenset(["score", "scores", "on", "the", "set", "split", "data", "dataset", "overall", "final", "best", "model", "of", "in", "avg", "average", "averaged", "value", "results", "result", "s", "held", "out", "subset", "total", "achieved"])  # fmt: skip
+_FILLERS = frozenset(
+    [
+        "score",
+        "scores",
+        "on",
+        "the",
+        "set",
+        "split",
+        "data",
+        "dataset",
+        "overall",
+        "final",
+        "best",
+        "model",
+        "of",
+        "in",
+        "avg",
+        "average",
+        "averaged",
+        "value",
+        "results",
+        "result",
+        "s",
+        "held",
+        "out",
+        "subset",
+        "total",
+        "achieved",
+    ]
+)
 _WORD = re.compile(r"[a-z0-9@+]+")
 _LABEL = re.compile(r"\(\s*([^()]{1,40})\)\s*$")
 _COUNTS = re.compile(
@@ -319,23 +371,28 @@ _METRIC_WORDS = (
     r"|matthews correlation(?: coefficient)?|exact match|em score|loss|mse|rmse|mae|kappa)\b"
 )
 _PREFIX = (
-    r"((?:(?:test|training|train|validation|val|dev|eval|evaluation|overall|macro|micro|weighted|average"
+    r"(?P<prefix>(?:(?:test|training|train|validation|val|dev|eval|evaluation|overall|macro|micro|weighted|average"
     r"|averaged|avg|mean|top-1|final|best)[- _]{0,2}){0,4})"
 )
-_SUFFIX = r"((?:[- ](?:macro|micro|weighted|score|value|average)){0,3})"
+_SUFFIX = r"(?P<suffix>(?:[- ](?:macro|micro|weighted|score|value|average)){0,3})"
 _N = (
-    r"((?:~|≈)?(?<![\w.,])\d{1,3}(?:[.,]\d{1,18})?(?:e-\d{1,2})?)\s?(%|percent)?(?![\w%])(?!\.\d)(?!\s*(?:-|–"
+    r"(?P<digits>(?:~|≈)?(?<![\w.,])\d{1,3}(?:[.,]\d{1,18})?(?:e-\d{1,2})?)\s?(?P<percent>%"
+    r"|percent)?(?![\w%])(?!\.\d)(?!\s*(?:-|–"
     r"|to|/|→|->|or)\s*\d)"
 )
 _OF = re.compile(
-    rf"\b{_PREFIX}\(?({_METRIC_WORDS}){_SUFFIX}[*`_)]{{0,3}}(?: \(([A-Za-z0-9 "
+    rf"\b{_PREFIX}\(?(?P<metric>{_METRIC_WORDS}){_SUFFIX}[*`_)]{{0,3}}(?: \((?P<inner>[A-Za-z0-9 "
     rf"]{{1,20}})\))?[*`_]{{0,3}}(?:\s?[:=]\s?| of(?: about| around| approximately| over| roughly"
     rf"| nearly)? | is | was |\s\(| at | reached | score of | rate of | as high as | - | – "
     rf"| )[*`_\s]{{0,3}}{_N}",
     re.IGNORECASE,
 )
-_GETS = re.compile(rf"{_N}[*`_)]{{0,3}}\s(?:in |of |on )?(?:the )?{_PREFIX}({_METRIC_WORDS}){_SUFFIX}", re.IGNORECASE)
-_PAIRS = re.compile(rf"\b{_PREFIX}({_METRIC_WORDS}){_SUFFIX}[*`_]{{0,3}}\s?[:=]\s?[*`_]{{0,3}}{_N}", re.IGNORECASE)
+_GETS = re.compile(
+    rf"{_N}[*`_)]{{0,3}}\s(?:in |of |on )?(?:the )?{_PREFIX}(?P<metric>{_METRIC_WORDS}){_SUFFIX}", re.IGNORECASE
+)
+_PAIRS = re.compile(
+    rf"\b{_PREFIX}(?P<metric>{_METRIC_WORDS}){_SUFFIX}[*`_]{{0,3}}\s?[:=]\s?[*`_]{{0,3}}{_N}", re.IGNORECASE
+)
 _DIGIT = re.compile("[0-9]")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
 _BEGIN_WORDS = (
@@ -460,7 +517,35 @@ def _metric_line(
     return True
 
 
+_BESIDE = re.compile(r"\b(?:than|over|above|below|least|from|by)\s*[*`_]{0,3}$")
+
+
+def _told(words: str) -> Iterator[tuple[int, int, Named, Number]]:
+    """Metrics with their numbers: `accuracy of 92.68%`, `92.68% accuracy`."""
+    others = _OTHERS.search(words) is not None
+    taken: list[tuple[int, int]] = []
+    for pattern in (_OF, _GETS):
+        for one in pattern.finditer(words):
+            if any(start < one.end() and one.start() < end for start, end in taken):
+                continue
+            parts = one.groupdict()
+            what = named(f"{parts['prefix'] or ''} {parts['metric']} {parts['suffix'] or ''}")
+            number = _number(f"{parts['digits']}{parts['percent'] or ''}")
+            if what is None or number is None:
+                continue
+            inner = (parts.get("inner") or "").lower()
+            if inner in _AVERAGINGS:
+                what = replace(what, averaging=_AVERAGINGS[inner])
+            whole = not parts["percent"] and number.decimals == 0 and what.metric not in ("wer", "cer", "perplexity")
+            beside = others or _BESIDE.search(words[max(0, one.start() - 12) : one.start()])
+            if whole or (beside and what.split is None):
+                continue
+            taken.append(one.span())
+            yield one.start(), one.end(), what, number
+
+
 def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
+    """Results of a sentence; of one that names a metric twice nothing, as it is not read which is whose."""
     low = words.lower()
     if not any(word in low for word in _BEGIN_WORDS):
         return
@@ -469,38 +554,7 @@ def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
         _run(page, words, pairs, at, split)
         return
     told = split_of(words)
-    others = _OTHERS.search(words) is not None
-    found: list[tuple[int, int, Named, Number]] = []
-    for pattern in (_OF, _GETS):
-        for one in pattern.finditer(words):
-            if pattern is _OF:
-                prefix, metric, suffix, inner, digits, percent = one.groups()
-            else:
-                digits, percent, prefix, metric, suffix = one.groups()
-                inner = None
-            what = named(f"{prefix or ''} {metric} {suffix or ''}")
-            number = _number(f"{digits}{percent or ''}")
-            if (
-                what is None
-                or number is None
-                or any(start < one.end() and one.start() < end for start, end, *_ in found)
-            ):
-                continue
-            if inner and inner.lower() in _AVERAGINGS:
-                what = replace(what, averaging=_AVERAGINGS[inner.lower()])
-            if not percent and number.decimals == 0 and what.metric not in ("wer", "cer", "perplexity"):
-                continue
-            if others and what.split is None:
-                continue
-            if (
-                re.search(
-                    r"\b(?:than|over|above|below|least|from|by)\s*[*`_]{0,3}$",
-                    words[: one.start("") if False else one.start()][-12:],
-                )
-                and what.split is None
-            ):
-                continue
-            found.append((one.start(), one.end(), what, number))
+    found = list(_told(words))
     if not found:
         return
     repeated = len({(what.metric, what.split, what.averaging) for _, _, what, _ in found}) < len(found)

@@ -274,7 +274,7 @@ def lines(text: str, start: int = 0) -> list[Line]:
 def _fence(cut: _Cut, stripped: str, first: int, last: int, *, piece: bool) -> None:
     """A line that opens or closes code; in a flattened page, all of it."""
     if piece and stripped.count("```") == 2 and not cut.in_code:
-        cut.add(first + 3, last - 3, "code", new=True, fence=stripped[3:30].split(" ")[0].lower())
+        cut.add(first + 3, last - 3, "code", new=True, fence=stripped[3:30].partition(" ")[0].lower())
     else:
         cut.in_code = not cut.in_code
         cut.fence = stripped[3:].strip().lower() if cut.in_code else ""

@@ -127,7 +127,9 @@ def test_a_card_that_lost_its_line_breaks_says_the_same():
     ]
 
 
-@pytest.mark.parametrize("change", [lambda t: "\ufeff" + t, lambda t: t.replace("\n", "\r\n"), lambda t: t + "\x00\ud800"])
+@pytest.mark.parametrize(
+    "change", [lambda t: "\ufeff" + t, lambda t: t.replace("\n", "\r\n"), lambda t: t + "\x00\ud800"]
+)
 def test_marks_line_ends_and_broken_characters_change_nothing(change):
     document = read(change(TRAINER), "x.md")
     assert document.value("learning_rate") == 2e-5
