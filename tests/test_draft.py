@@ -158,7 +158,8 @@ def test_words_stand_where_the_place_says():
         ("| Parameter | Value |\n|---|---|\n| Learning rate | 1e-5 |\n| Epochs | 12 |", "num_epochs", 12),
         ("<table><tr><th>Parameter</th><th>Value</th></tr><tr><td>Learning rate</td><td>1e-5</td></tr></table>",
          "learning_rate", 1e-5),
-        ("## Training\n```python\nargs = TrainingArguments(learning_rate=2e-5, num_train_epochs=3)\n```", "num_epochs", 3),
+        ("## Training\n```python\nargs = TrainingArguments(learning_rate=2e-5, num_train_epochs=3)\n```",
+         "num_epochs", 3),
         ("## Training\n```bash\npython run.py --learning_rate 3e-5 --per_gpu_train_batch_size 8 --fp16\n```",
          "mixed_precision", "fp16"),
         ("## LoRA configuration\n- r: 16\n- lora_alpha: 32\n- learning rate: 1e-4", "adapter.r", 16),
@@ -329,7 +330,8 @@ def test_the_recipes_of_the_seeds_are_those_of_their_cards(name, facts):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("a790227-distilbert", [("accuracy", "e.g., 89.20%", "test"), ("f1", "e.g., 0.90", None), ("f1", "e.g., 0.89", None),
+        ("a790227-distilbert", [("accuracy", "e.g., 89.20%", "test"), ("f1", "e.g., 0.90", None), ("f1", "e.g.,
+         0.89", None),
                                 ("accuracy", "92.68%", "validation"), ("loss", "0.1851", "train"),
                                 ("loss", "0.2352", "validation")]),
         ("jamander-project-blockbuster", [("accuracy", "85%", "test"), ("precision", "87%", "test"),
@@ -357,8 +359,10 @@ def test_the_quick_reader_of_numbers_is_the_reader_of_numbers(text):
 
 
 PIECES = [
-    "---\n", "# Training\n", "- learning_rate: ", "| a | b |\n", "|---|---|\n", "```", "\n", " ", "0.9", "%", "Accuracy: ",
-    "epochs", "[", "](", "**", "<td>", "<table>", "{", "'", "test", "license: mit\n", "e.g.", "\u0661", "½", "--x 1 ", "LoRA ",
+    "---\n", "# Training\n", "- learning_rate: ", "| a | b |\n", "|---|---|\n", "```", "\n", " ", "0.9", "%",
+    "Accuracy: ",
+    "epochs", "[", "](", "**", "<td>", "<table>", "{", "'", "test", "license: mit\n", "e.g.", "\u0661", "½",
+    "--x 1 ", "LoRA ",
 ]  # fmt: skip
 
 
@@ -373,7 +377,8 @@ def test_any_text_gives_a_document_whose_words_stand_in_it(text):
 
 @pytest.mark.parametrize("piece", [
     " ", "1", "|", "[", "](", "`", "#", "*", "_", "-", "<", "a ", "1.", "|--", "|--|", "# ", "- a: 1 ", "--a ", "x=1, ",
-    "accuracy of ", "accuracy: 0.9 ", "learning rate ", "```\n", "<table><tr><td>", "key: ", "½", "A100 ", "trained for ",
+    "accuracy of ", "accuracy: 0.9 ", "learning rate ", "```\n", "<table><tr><td>", "key: ", "½", "A100 ",
+    "trained for ",
 ])  # fmt: skip
 @pytest.mark.parametrize("before", ["", "---\n", "--- license: mit ", "## Training hyperparameters\n- learning rate: "])
 def test_time_grows_as_the_text_does(piece, before):
