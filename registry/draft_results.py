@@ -430,6 +430,7 @@ def prose(page: Page, taken: set[int]) -> None:
     """Results of sentences and of lines that are a name and a number."""
     groups: dict[tuple[int, str | None], int] = {}
     split_above: str | None = None
+    first = len(page.results)
     split_block = -1
     for line in page.lines:
         if line.kind in ("code", "table") or line.role in ("use", "other", "pretraining") or line.start in taken:
@@ -459,6 +460,19 @@ def prose(page: Page, taken: set[int]) -> None:
             end = cut.start() if cut is not None else line.end
             _sentence(page, page.text[at : min(end, at + 2000)], at, above if line.kind != "heading" else None)
             at = cut.end() if cut is not None else end
+    _without_logs(page, first)
+
+
+def _without_logs(page: Page, first: int) -> None:
+    """Drop the numbers of a training log: the same metric of the same split three times on neighbouring lines."""
+    found = page.results[first:]
+    keys = [(one.metric, one.split, one.averaging, one.label) for one in found]
+    logged = set()
+    for key in {key for key in keys if keys.count(key) > 2} if len(keys) < 200 else ():
+        starts = [one.place.start for one, its in zip(found, keys, strict=True) if its == key]
+        if any(later - early < 400 for early, later in zip(starts, starts[2:], strict=False)):
+            logged.add(key)
+    page.results[first:] = [one for one, key in zip(found, keys, strict=True) if key not in logged]
 
 
 def _title_split(title: str) -> str | None:
@@ -505,6 +519,12 @@ def _metric_line(
 _BESIDE = re.compile(r"\b(?:than|over|above|below|least|from|by)\s*[*`_]{0,3}$")
 
 
+_OWNER = re.compile(
+    r"(?<![A-Za-z])(?!(?:the|an?|its|and|with|overall|our|final|is|of|has|on|in)\s)[A-Za-z][\w-]*\s$", re.I
+)
+_COLON = re.compile(r"[:=]")
+
+
 def _told(words: str) -> Iterator[tuple[int, int, Named, Number]]:
     """Metrics with their numbers: `accuracy of 92.68%`, `92.68% accuracy`."""
     others = _OTHERS.search(words) is not None
@@ -522,6 +542,9 @@ def _told(words: str) -> Iterator[tuple[int, int, Named, Number]]:
             if inner in _AVERAGINGS:
                 what = replace(what, averaging=_AVERAGINGS[inner])
             whole = not parts["percent"] and number.decimals == 0 and what.metric not in ("wer", "cer", "perplexity")
+            # `spaCy accuracy: 0.91` is spaCy's.
+            if pattern is _OF and _OWNER.search(words, max(0, one.start() - 30), one.start()) and _COLON.search(one[0]):
+                continue
             beside = others or _BESIDE.search(words[max(0, one.start() - 12) : one.start()])
             if whole or (beside and what.split is None):
                 continue

@@ -232,6 +232,8 @@ def test_a_reported_result_is_read(words, expected):
         "## Usage\n```\n{'label': 'positive', 'accuracy': 0.9998}\n```",
         "BERT has an accuracy of 91.2% and RoBERTa an accuracy of 93.1%.",
         "- Accuracy: 85-90%",
+        "1) Tagging with spaCy Accuracy: **0.911**",
+        "loss: 0.3 accuracy: 0.91\nloss: 0.2 accuracy: 0.92\nloss: 0.1 accuracy: 0.93",
     ],
 )
 def test_what_is_no_result_of_this_model_is_left_alone(words):
@@ -330,8 +332,8 @@ def test_the_recipes_of_the_seeds_are_those_of_their_cards(name, facts):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("a790227-distilbert", [("accuracy", "e.g., 89.20%", "test"), ("f1", "e.g., 0.90", None), ("f1", "e.g.,
-         0.89", None),
+        ("a790227-distilbert", [("accuracy", "e.g., 89.20%", "test"), ("f1", "e.g., 0.90", None),
+         ("f1", "e.g., 0.89", None),
                                 ("accuracy", "92.68%", "validation"), ("loss", "0.1851", "train"),
                                 ("loss", "0.2352", "validation")]),
         ("jamander-project-blockbuster", [("accuracy", "85%", "test"), ("precision", "87%", "test"),
