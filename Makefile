@@ -33,9 +33,10 @@ format: .venv/.installed-test  ## Format the code
 corpus: .venv/.installed  ## Write the embedded corpora anew
 	$(BIN)/python cards/data/generate.py
 
-docs: .venv/.installed  ## Write docs/card.md and cards/schema.json anew from the spec
+docs: .venv/.installed  ## Write docs/card.md, docs/checks.md and cards/schema.json anew from the code
 	$(BIN)/replicard schema --output cards/schema.json
 	$(BIN)/replicard schema --format markdown --output docs/card.md
+	$(BIN)/python -m runner.checks_reference docs/checks.md
 
 constraints: .venv/.installed-test  ## Write constraints.txt from what is installed
 	{ sed -n '/^#/p' constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+.*//' | LC_ALL=C sort -f; } > constraints.new

@@ -136,6 +136,8 @@ class Document:
         tables: Its epoch tables.
         facts: Everything else, in the order it stands; one name several times where it is said more than once.
         card: The card, where it was made of one.
+        text_file: The file that the text stands in; empty where that is `name`.
+        others: Documents of other models, which it may be compared with.
     """
 
     name: str
@@ -144,6 +146,14 @@ class Document:
     tables: tuple[Table, ...] = ()
     facts: tuple[Fact, ...] = ()
     card: Card | None = field(default=None, compare=False)
+    text_file: str = ""
+    others: tuple[Document, ...] = field(default=(), compare=False)
+
+    def at(self, start: int, end: int) -> Place:
+        """The place of a part of the text."""
+        line = self.text.count("\n", 0, start) + 1
+        column = start - self.text.rfind("\n", 0, start)
+        return Place(f"{self.text_file or self.name}:{line}:{column}", start, end)
 
     @cached_property
     def _by_name(self) -> Mapping[str, list[Fact]]:
@@ -178,6 +188,9 @@ FACTS: Mapping[str, str] = {
     "rows.train": "",
     "rows.validation": "",
     "rows.test": "",
+    "positives.train": "",
+    "positives.validation": "",
+    "positives.test": "",
     "max_length": "data.tokens.max_length",
     "num_epochs": "training.epochs",
     "max_steps": "",

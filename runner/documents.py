@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from registry.datasets import DATASETS
 from registry.document import FACTS, Document, Fact, Place, Result, Row, Table
 from registry.evidence import source_text
 from registry.numbers import read_number
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from registry.card import Card, Claim
+    from registry.document import Status
     from registry.evidence import Evidence
     from registry.loading import Loaded
 
@@ -30,16 +32,21 @@ def of_card(loaded: Loaded) -> Document:
         tables=tuple(_tables(loaded)),
         facts=tuple(_facts(loaded)),
         card=card,
+        text_file=_source_file(loaded),
     )
+
+
+def _source_file(loaded: Loaded) -> str:
+    source = loaded.card.source
+    return str(loaded.file.parent / source.readme) if source is not None else ""
 
 
 def _place(loaded: Loaded, path: str) -> Place:
     """Where a value's words stand in the source; else where it stands in the card."""
     found = _evidence(loaded, path)
-    source = loaded.card.source
-    if found is None or found.start is None or source is None:
+    if found is None or found.start is None:
         return Place(loaded.where(path))
-    where = f"{loaded.file.parent / source.readme}:{found.line}:{found.column}"
+    where = f"{_source_file(loaded)}:{found.line}:{found.column}"
     return Place(where, found.start, found.start + len(found.words.partition(" … ")[0]))
 
 
@@ -98,7 +105,41 @@ def _facts(loaded: Loaded) -> Iterator[Fact]:
         for split, name in _ROWS.items():
             if rows[split] > 0:
                 path = "data.split" if card.data.split is not None else "data.rows"
-                yield Fact(name, rows[split], f"{rows[split]:,} rows", _place(loaded, path), "derived")
+                of_rows = _rows_status(loaded, split)
+                yield Fact(name, rows[split], f"{rows[split]:,} rows", _place(loaded, path), of_rows)
+                if _halved(card, split):
+                    half = rows[split] // 2
+                    yield Fact(f"positives.{split}", half, f"half of {rows[split]:,}", _place(loaded, path), "derived")
+
+
+def _rows_status(loaded: Loaded, split: str) -> Status:
+    """Whether the source says which rows make a split: its sizes follow from that and from facts of the dataset."""
+    paths = ["data.pool", "data.split.test", f"data.take.{split}", f"data.limit.{split}"]
+    if split != "test":
+        paths.append("data.split.validation")
+    given = (path for path in paths if _at(loaded.card, path) not in (None, ()))
+    found = {evidence.status for path in given if (evidence := _evidence(loaded, path)) is not None}
+    order: tuple[Status, ...] = ("assumed", "derived")
+    return next((status for status in order if status in found), "stated")
+
+
+def _halved(card: Card, part: str) -> bool:
+    """Whether exactly half of a part's rows are positive: a balanced split as it is, or a stratified share of such."""
+    data = card.data
+    known = DATASETS.get(data.dataset.casefold())
+    if known is None or not (known.verified and known.balanced and known.classes == len(card.task.labels) == 2):
+        return False
+    if data.limit is not None and getattr(data.limit, part) is not None:
+        return False
+    sources = (
+        data.pool if data.pool is not None else [data.taken[part] if part in data.taken else data.taken.get("train")]
+    )
+    if data.split is not None and (part == "train" or getattr(data.split, part, None) is not None):
+        # An odd row of a stratified share may go to either class.
+        rows = split_rows(data, {name: value for name in SPLITS if (value := getattr(data.rows, name)) is not None})
+        if not data.split.stratify or rows[part] % 2:
+            return False
+    return all(name in known.rows for name in sources)
 
 
 def _at(card: Card, path: str) -> Any:

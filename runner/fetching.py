@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _SMALL = ["*.json", "*.txt", "*.model"]
 _WEIGHTS = ["*.safetensors"]
 _PICKLED = ["pytorch_model*.bin"]
+PREDICTIONS = "predictions.parquet"
+"""What lies beside weights whose author published what they predict."""
 _ROWS = ["*.parquet", "*.json", "*.jsonl", "*.csv", "*.arrow"]
 
 
@@ -56,6 +58,35 @@ def fetch_tokenizer(loaded: Loaded, pin: Pin | None = None) -> Snapshot | None:
     if wanted is None:
         return None
     return _snapshot(loaded, wanted, _folder(loaded, wanted, _SMALL, pin), _SMALL, pin)
+
+
+def fetch_weights(source: str) -> Snapshot:
+    """Weights that somebody published: a model or an adapter as safetensors, its configuration and tokenizer.
+
+    Args:
+        source: `hub:owner/name`, with `@revision` behind it if wanted, or a folder.
+
+    Raises:
+        InputError: There is none, or it holds no safetensors: pickled weights are never read.
+        MissingError: It cannot be reached or may not be read from here.
+    """
+    where = Problem(f"--weights {source}", "", "")
+    patterns = [*_SMALL, *_WEIGHTS, PREDICTIONS]
+    name, _, revision = source.removeprefix("hub:").partition("@")
+    if source.startswith("hub:"):
+        folder = _download(name, "model", revision or None, patterns, where)
+    else:
+        name, folder = source, Path(source).expanduser()
+        if not folder.is_dir():
+            raise InputError(Problem(where.where, "", "no such folder; a repo of the Hub is hub:owner/name"))
+    names = _names(folder)
+    if not _chosen(names, "model", _WEIGHTS):
+        pickled = _chosen(names, "model", ["*.bin", "*.pt", "*.pth", "*.ckpt"])
+        what = f"only pickled weights ({pickled[0]})" if pickled else "no safetensors"
+        raise InputError(Problem(where.where, "", f"holds {what}; only safetensors are read, as a pickle can run code"))
+    files = {one: file_sha256(folder / one) for one in _chosen(names, "model", [*_SMALL, *_WEIGHTS])}
+    commit = folder.name if folder.parent.name == "snapshots" and COMMIT.fullmatch(folder.name) else None
+    return Snapshot(name=name, revision=commit or fingerprint(files), path=str(folder), files=files)
 
 
 def fetch_dataset(loaded: Loaded, pin: Pin | None = None) -> Snapshot:
@@ -293,6 +324,24 @@ def _download(name: str, kind: str, revision: str | None, patterns: list[str], w
         return Path(
             snapshot_download(name, repo_type=kind, revision=revision, allow_patterns=patterns, ignore_patterns=ignored)
         )
+
+
+def fetch_readme(name: str) -> bytes:
+    """The model card of a repo of the Hub, as it is there now; offline, as it is in the cache.
+
+    Args:
+        name: The repo, `owner/name`.
+
+    Raises:
+        InputError: There is no such repo, or it has no model card.
+        MissingError: It cannot be reached or may not be read from here.
+    """
+    where = Problem(f"hub:{name}", "", "")
+    folder = _download(name, "model", None, ["README.md"], where)
+    file = folder / "README.md"
+    if not file.is_file():
+        raise InputError(Problem(where.where, "", "has no README.md; nothing is reported there"))
+    return file.read_bytes()
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from registry.errors import InputError, Problem
 from runner import plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from registry.card import Card
     from runner.record import Snapshot
@@ -212,6 +213,99 @@ def load(card: Card, base: Snapshot | None, folder: Path, scratch: Path) -> tupl
         frozen = _from_folder(card, Path(base.path) if base else scratch, tokenizer)
         model = PeftModel.from_pretrained(frozen, folder)
     return tokenizer, model.eval()
+
+
+@dataclass(frozen=True)
+class Published:
+    """Weights that somebody published, loaded for scoring.
+
+    Attributes:
+        tokenizer: The tokenizer.
+        model: The classifier.
+        labels: What the published configuration calls its labels, in their order.
+        model_type: What it says it is.
+    """
+
+    tokenizer: Any
+    model: Any
+    labels: tuple[str, ...]
+    model_type: str
+
+
+def load_published(card: Card, weights: Snapshot, base: Snapshot | None, tokenizer: Snapshot) -> Published:
+    """A published classifier, or the card's base with a published adapter on it; from safetensors alone.
+
+    Args:
+        card: The card.
+        weights: The published files.
+        base: The base's files, for an adapter.
+        tokenizer: The files that hold the tokenizer.
+
+    Raises:
+        InputError: It is no classifier, not whole, or for another number of labels than the card's.
+    """
+    from safetensors import SafetensorError
+
+    folder = Path(weights.path)
+    words = load_tokenizer(Path(tokenizer.path), card)
+
+    def problem(message: str) -> InputError:
+        return InputError(Problem(f"--weights {weights.name}", "", message))
+
+    try:
+        if base is not None:
+            return _published_adapter(card, folder, base, words, problem)
+        kind = auto_class(card)
+        config = read_config(folder, card)
+        task = kind.__name__.removeprefix("AutoModel")
+        if config.architectures and not any(name.endswith(task) for name in config.architectures):
+            raise problem(f"holds a {config.architectures[0]}, not a model {task.removeprefix('For')} is made by")
+        labels = tuple(str(label) for _, label in sorted(config.id2label.items()))
+        _require_count(card, labels, problem)
+        if config.pad_token_id is None:
+            config.pad_token_id = words.pad_token_id  # a decoder's head reads the last token that is no padding
+        model, loading = kind.from_pretrained(
+            folder,
+            config=config,
+            dtype="auto",
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (ValueError, OSError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise problem(f"cannot be loaded as a classifier: {_first_line(error)}") from None
+    if missing := sorted(loading["missing_keys"]):
+        raise problem(f"holds no weights for {len(missing)} parts of the model ({missing[0]}, …); is it a classifier?")
+    return Published(words, model.eval(), labels, config.model_type)
+
+
+def _published_adapter(
+    card: Card, folder: Path, base: Snapshot, words: Any, problem: Callable[[str], InputError]
+) -> Published:
+    """The card's base with a published adapter, its head with it."""
+    from peft import PeftModel
+    from safetensors import safe_open
+
+    frozen = _from_folder(card, Path(base.path), words)
+    heads = _heads(frozen.config.model_type)
+    with safe_open(folder / "adapter_model.safetensors", "pt") as tensors:
+        kept = {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118
+    own = {name: shape for name, shape in kept.items() if set(heads) & set(name.split("."))}
+    if not own:
+        raise problem(f"the adapter holds no classification head ({' or '.join(heads)}); it would be random")
+    outputs = next((shape[0] for name, shape in own.items() if len(shape) == 1 or name.endswith("score.weight")), None)
+    if outputs is not None and len(card.task.labels) not in {shape[0] for shape in own.values()}:
+        raise problem(f"its head is for {outputs} labels, the card has {len(card.task.labels)}")
+    model = PeftModel.from_pretrained(frozen, folder)
+    return Published(words, model.eval(), card.task.labels, frozen.config.model_type)
+
+
+def _require_count(card: Card, labels: Sequence[str], problem: Callable[[str], InputError]) -> None:
+    if len(labels) != len(card.task.labels):
+        told = f"{len(labels)} labels ({', '.join(labels[:8])})"
+        raise problem(f"is for {told}, the card has {len(card.task.labels)} ({', '.join(card.task.labels[:8])})")
 
 
 def save(model: Any, tokenizer: Any, card: Card, base: Snapshot | None, folder: Path) -> None:

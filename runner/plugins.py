@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from registry.consistency import Finding, inconsistencies
+from registry import consistency
 from registry.errors import did_you_mean
 from registry.loading import load
 
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from registry.card import Card
+    from registry.document import Document
     from registry.loading import Loaded
     from registry.part import Plugin
+    from runner.checks import Finding
+    from runner.hypotheses import Case, Cost, Trial
     from runner.metrics import Sample
 
 
@@ -68,6 +71,28 @@ class Quantizer(Protocol):
         """Whether such a layer, although frozen, keeps its input for the backward pass."""
 
 
+class Check(Protocol):
+    """A file of `runner/checks`."""
+
+    KINDS: Mapping[str, str]
+    """Kinds of its findings, each with what it means."""
+
+    def check(self, document: Document) -> Iterator[Finding]:
+        """What a document's own words and numbers say of one another."""
+
+
+class Hypothesis(Protocol):
+    """A file of `runner/hypotheses`."""
+
+    COST: Cost
+    """What it takes to try it."""
+    PRIOR: float
+    """How plausible it is before anything was tried, as a share of all gaps."""
+
+    def trials(self, case: Case) -> Iterator[Trial]:
+        """What to try on a run."""
+
+
 class Metric(Protocol):
     """A file of `runner/metrics`."""
 
@@ -111,6 +136,16 @@ def metric(name: str) -> Metric:
     return cast("Metric", module("metrics", name))
 
 
+def check(name: str) -> Check:
+    """The claim check of that name."""
+    return cast("Check", module("checks", name))
+
+
+def hypothesis(name: str) -> Hypothesis:
+    """The hypothesis of that name."""
+    return cast("Hypothesis", module("hypotheses", name))
+
+
 def _config(kind: str, name: str) -> type[Plugin]:
     return cast("type[Plugin]", module(kind, name).Config)
 
@@ -129,13 +164,13 @@ def load_card(file: Path, overrides: Sequence[str] = ()) -> Loaded:
     return load(file, sections(), overrides, _check)
 
 
-def _check(card: Card) -> Iterator[Finding]:
+def _check(card: Card) -> Iterator[consistency.Finding]:
     """The registry's cross-checks, and that the metrics it names exist."""
-    yield from inconsistencies(card)
+    yield from consistency.inconsistencies(card)
     have = names("metrics")
     for index, wanted in enumerate(card.evaluation.metrics):
         path = f"evaluation.metrics[{index}]"
         if wanted.name not in have and not wanted.name.startswith("evaluate:"):
-            yield Finding(path, f"no metric {wanted.name!r}; {did_you_mean(wanted.name, have)}")
+            yield consistency.Finding(path, f"no metric {wanted.name!r}; {did_you_mean(wanted.name, have)}")
         elif wanted.averaging is not None and wanted.name in have and not metric(wanted.name).AVERAGED:
-            yield Finding(f"{path}.averaging", f"{wanted.name} has nothing to average; leave it out")
+            yield consistency.Finding(f"{path}.averaging", f"{wanted.name} has nothing to average; leave it out")

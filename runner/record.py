@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from registry.vocabulary import Averaging, Split
 
+_ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
+
+
+def _described(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Let the JSON Schema say of each key what the docstring says of it."""
+    told = inspect.getdoc(model) or ""
+    schema["description"], _, attributes = told.partition("\n\nAttributes:\n")
+    for name, text in _ATTRIBUTE.findall(attributes):
+        schema["properties"][name]["description"] = " ".join(text.split())
+
 
 class Item(BaseModel):
     """A frozen piece of a record; keys it does not know are refused, so that a record says all it holds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_described)
 
 
 class Deviation(Item):
@@ -457,3 +469,41 @@ class Record(Item):
     training: TrainingResult | None = None
     evaluation: EvaluationResult | None = None
     rehearsal: bool = False
+
+
+class WeightsRecord(Item):
+    """Published weights, scored as a card declares.
+
+    Attributes:
+        format: Version of this format.
+        card_id: The card.
+        card_sha256: Hash of its YAML file.
+        run_id: Hash of the weights and of everything else that can change predictions.
+        started: UTC time at which the scoring began, ISO 8601.
+        card: The resolved card.
+        weights: What was published, pinned.
+        base: The base of a published adapter, pinned; else null.
+        dataset: The dataset, pinned.
+        label_map: The labels of the published configuration → the card's.
+        versions: Versions of Python and of the packages that matter.
+        machine: What it ran on.
+        plan: The plan of the card with these weights.
+        deviations: Where the published files are not what the card declares.
+        evaluation: What evaluation found.
+    """
+
+    format: int = 1
+    card_id: str
+    card_sha256: str
+    run_id: str
+    started: str
+    card: dict[str, Any]
+    weights: Snapshot
+    base: Snapshot | None
+    dataset: Snapshot
+    label_map: dict[str, str]
+    versions: dict[str, str]
+    machine: Machine
+    plan: Plan
+    deviations: tuple[Deviation, ...]
+    evaluation: EvaluationResult

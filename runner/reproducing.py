@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 from registry.card import RUN_SECTIONS, Card, TrainedTokenizer
 from registry.errors import InputError, MissingError
 from registry.finding import all_cards
+from registry.loading import Loaded
 from runner import deviations, fetching, locking, plugins, progress
 from runner import model as models
+from runner.claims import examine
 from runner.data import load_parts, texts_of
+from runner.documents import of_card
 from runner.machine import detect, versions
 from runner.plan import make_plan, require_memory
 from runner.record import Deviation, Machine, Plan, Record, Snapshot
@@ -24,8 +27,8 @@ from runner.tokens import tokenize
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from registry.loading import Loaded
     from registry.locking import Role
+    from runner.checks import Finding
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,17 @@ def current_claims(record: Record) -> Card:
     margin = card.evaluation.model_copy(update={"margin": now.evaluation.margin})
     kept = {name: getattr(now, name) for name in Card.model_fields if name not in RUN_SECTIONS}
     return card.model_copy(update={**kept, "training": training, "evaluation": margin})
+
+
+def claim_findings(card: Card) -> tuple[Finding, ...]:
+    """What the claim checks say of a card, by its file where that still reports the same; else by the card alone."""
+    file = all_cards().get(card.id)
+    loaded = Loaded(card, Path(f"{card.id}.yaml"), "", {})
+    if file is not None:
+        with contextlib.suppress(InputError):
+            found = plugins.load_card(file)
+            loaded = found if found.card.claims == card.claims else loaded
+    return examine(of_card(loaded))
 
 
 def _begin(ready: Ready, plan: Plan) -> Record:

@@ -119,7 +119,7 @@ def record_of(card: Card, seed: int, accuracy: float, base: Snapshot | None, dat
             scores=scores,
             loss=0.35,
             loss_interval=Interval(low=0.34, high=0.36, level=0.95, method="normal"),
-            confusion=tuple(tuple(10 * (i + 1) + j for j in range(count)) for i in range(count)),
+            confusion=tuple(tuple(2000 + 100 * i if i == j else 300 + j for j in range(count)) for i in range(count)),
             roc=(RocCurve(label=card.task.labels[-1], area=0.5, points=((0.0, 0.0), (1.0, 1.0))),),
             calibration=Calibration(
                 ece=0.031,

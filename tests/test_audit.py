@@ -10,7 +10,8 @@ from records import CARDS, finished
 from registry.card import Card, Claim
 from registry.errors import InputError
 from registry.evidence import assumptions
-from runner.audit import Finding, audit
+from runner.audit import Audit, Finding, audit
+from runner.checks import Finding as Doubt
 from runner.plugins import load_card
 from runner.record import Deviation, Point, Record
 from runner.runs import Run, read_model, write_model
@@ -180,3 +181,56 @@ def test_a_claim_about_an_epoch_does_not_stand_beside_the_final_score(tmp_path: 
     log = (Point(step=30, epoch=1.0, values={"eval_loss": 0.5, "eval_accuracy": 0.701}),)
     write_model(run.record, record.model_copy(update={"training": record.training.model_copy(update={"log": log})}))
     assert audit(card, run).summaries[0].findings == (1,)
+
+
+# Claim checks
+
+
+def doubt(verdict: str, *claims: int) -> Doubt:
+    return Doubt.model_validate(
+        {"id": "some/kind", "verdict": verdict, "claims": claims, "where": "a.yaml:1:1", "message": "no matrix fits it",
+         "arithmetic": "1 + 1 = 2"}
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("verdict", ["impossible", "placeholder"])
+def test_a_claim_that_arithmetic_refuses_is_compared_with_nothing(verdict: str, tmp_path: Path) -> None:
+    card = quickstart(claim(), claim())
+    result = audit(card, finished(card, tmp_path, FIVE, hub=False), [doubt("suspicious", 0), doubt(verdict, 0)])
+    first, second = result.findings
+    worst = "impossible" if verdict == "impossible" else "suspicious"
+    assert (first.verdict, first.claim_verdict) == ("not comparable", worst)
+    assert "no matrix fits it (1 + 1 = 2)" in first.reason
+    assert (second.verdict, second.claim_verdict) == ("reproduced", None)
+
+
+def test_a_claim_that_arithmetic_only_doubts_is_compared_all_the_same(tmp_path: Path) -> None:
+    card = quickstart(claim())
+    found = audit(card, finished(card, tmp_path, FIVE, hub=False), [doubt("suspicious", 0), doubt("ok", 0)])
+    assert (found.findings[0].verdict, found.findings[0].claim_verdict) == ("reproduced", "suspicious")
+
+
+def test_the_audit_holds_what_the_claim_checks_say_beside_the_run_verdicts(tmp_path: Path) -> None:
+    card = quickstart(claim())
+    run = finished(card, tmp_path, FIVE, hub=False)
+    audit(card, run, [doubt("suspicious")])
+    kept = read_model(run.over_seeds / "audit.json", Audit)
+    assert kept.claims == (doubt("suspicious"),) and kept.format == 2
+
+
+# Two models row by row
+
+
+def test_without_their_predictions_mcnemars_p_lies_within_bounds(tmp_path: Path) -> None:
+    """0.829 of 10,000 rows are 1,710 errors, 0.91 at least 899.5: p is tiny whatever rows they share."""
+    found = finding(quickstart(claim(value="0.9100")), tmp_path, FIVE)
+    assert found.paired is not None and found.paired.only_ours is None
+    low, high = found.paired.p
+    assert low < high < 1e-10
+    near = finding(quickstart(claim(value="0.83")), tmp_path / "near", FIVE).paired
+    assert near is not None and near.p[1] == 1
+
+
+def test_a_model_that_was_scored_on_another_hold_out_is_not_paired(tmp_path: Path) -> None:
+    card = load_card(CARDS / "imdb/jamander-project-blockbuster.yaml").card
+    assert audit(card, finished(card, tmp_path, FIVE, hub=True)).findings[0].paired is None

@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.numbers import read_number
-from runner.judging import BADNESS, Verdict, compare, further_seed_interval, holm, judge, prediction_interval
+from runner.judging import (
+    BADNESS,
+    Verdict,
+    compare,
+    further_seed_interval,
+    holm,
+    judge,
+    mcnemar,
+    mcnemar_bounds,
+    newcombe,
+    prediction_interval,
+)
 
 
 def verdict(
@@ -21,10 +32,11 @@ def verdict(
     seeds: int | None = None,
     sd: float | None = None,
     holdout: float = 0.0,
+    step: float = 0.0,
 ) -> Verdict:
     """The verdict on one claim that stands alone."""
     number = read_number(text)
-    comparison = compare(number.low, number.high, values, seeds, sd, holdout)
+    comparison = compare(number.low, number.high, values, seeds, sd, (holdout, holdout), step)
     return judge(comparison, margin, comparison.p)
 
 
@@ -101,11 +113,59 @@ def test_spreads_of_both_sides_are_pooled() -> None:
     assert found.se_of_claim == found.se_of_means == pytest.approx(0.0173205 * math.sqrt(1 / 5 + 1 / 3))
 
 
-def test_a_different_hold_out_adds_its_sampling_variance() -> None:
-    # √(0.0001 × 4/3 + 2 × 0.02²) = 0.030551
-    assert compare(0.9, 0.9, THREE, holdout_se=0.02).se_of_claim == pytest.approx(0.0305505, abs=1e-7)
-    assert verdict("0.9300", THREE, holdout=0.02) == "consistent"
-    assert verdict("0.9300", THREE) == "lower"
+def test_a_different_hold_out_adds_its_sampling_in_squares() -> None:
+    # seeds alone: 4.303 × 0.01 × √(4/3) = 0.049683; with 0.03 of sampling √(0.049683² + 0.03²) = 0.058038
+    found = prediction_interval(compare(0.9, 0.9, THREE, holdout=(0.03, 0.0)))
+    assert found == pytest.approx((0.85 - 0.058038, 0.85 + 0.049683), abs=1e-5)
+    assert verdict("0.9050", THREE, holdout=0.03) == "consistent"
+    assert verdict("0.9050", THREE) == "lower"
+
+
+def test_p_under_both_kinds_of_noise_is_where_the_interval_reaches() -> None:
+    assert compare(0.85 + 0.058038, 1, THREE, holdout=(0.03, 0.03)).p == pytest.approx(0.05, abs=1e-4)
+
+
+def test_newcombes_interval_is_that_of_his_table() -> None:
+    """56/70 against 48/80: 0.2 with 0.0524 to 0.3339 (Newcombe 1998, table II, method 10)."""
+    below, above = newcombe(56 / 70, 70, 48 / 80, 80)
+    assert (0.2 - below, 0.2 + above) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+
+
+def test_what_is_cut_off_is_neither_an_accusation_nor_a_proof() -> None:
+    # "85%" is 0.845 to 0.855 rounded and up to 0.86 cut off
+    assert compare(0.845, 0.855, [0.8590, 0.8592], cut=0.86).nearest == 0
+    assert compare(0.845, 0.855, [0.8590, 0.8592]).nearest == pytest.approx(0.0041)
+    assert compare(0.845, 0.855, [0.8490, 0.8492], cut=0.86).farthest == pytest.approx(0.0109)
+
+
+def test_that_a_few_seeds_agree_on_a_coarse_grid_does_not_mean_that_all_do() -> None:
+    """Of 50 rows: 43 and 43 right, and 44 reported."""
+    assert verdict("0.8800", [0.86, 0.86]) == "lower"
+    assert verdict("0.8800", [0.86, 0.86], step=1 / 50) == "consistent"
+
+
+# Predictions of both sides
+
+
+def test_mcnemars_p_is_that_of_a_coin() -> None:
+    # of 10 rows that one alone has right, 9 of one side: 2 · (10 + 1) / 2¹⁰
+    assert mcnemar(9, 1) == mcnemar(1, 9) == pytest.approx(22 / 1024)
+    assert mcnemar(0, 0) == mcnemar(4, 4) == 1
+
+
+@given(st.integers(1, 40).flatmap(lambda n: st.lists(st.tuples(st.booleans(), st.booleans()), min_size=n, max_size=n)))
+def test_the_bounds_without_their_predictions_hold_for_any(rows: list[tuple[bool, bool]]) -> None:
+    ours, theirs = (sum(not right for right in side) for side in zip(*rows, strict=True))
+    only = [sum(a and not b for a, b in rows), sum(b and not a for a, b in rows)]
+    least, most = mcnemar_bounds(ours, theirs, len(rows))
+    assert least <= mcnemar(*only) <= most
+
+
+def test_the_bounds_are_reached() -> None:
+    # 2 and 4 errors of 10 rows: nested 2 against 0, apart 4 against 2
+    assert mcnemar_bounds(2, 4, 10) == (mcnemar(2, 0), mcnemar(4, 2))
+    # 9 and 7 errors of 10 rows share at least 6 rows: apart they are 3 and 1
+    assert mcnemar_bounds(9, 7, 10) == (mcnemar(2, 0), mcnemar(3, 1))
 
 
 def test_seeds_that_all_agree_leave_no_doubt() -> None:

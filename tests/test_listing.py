@@ -459,13 +459,13 @@ def on_a_terminal(arguments: list[str], columns: int) -> list[str]:
     return output.decode().replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines()
 
 
-# Speed: bounds ten times as wide as those of bench/registry.py
+# Speed: bounds ten times as wide as those of bench/many_cards.py
 
 
 @pytest.fixture(scope="module")
 def thousand(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory with the benchmark's thousand cards."""
-    spec = importlib.util.spec_from_file_location("bench_registry", REPO / "bench/registry.py")
+    spec = importlib.util.spec_from_file_location("bench_many_cards", REPO / "bench/many_cards.py")
     assert spec is not None
     assert spec.loader is not None
     bench = importlib.util.module_from_spec(spec)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -681,7 +681,7 @@ def test_the_best_epoch_is_found_where_the_runs_were_moved_to(
     whole, broken = prepare(loaded, "whole"), prepare(loaded, "broken")
     expected = reproducing.train_and_evaluate(whole)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(models, "save", lambda *arguments: signal.raise_signal(signal.SIGINT))
+        patch.setattr(models, "save", Mock(side_effect=KeyboardInterrupt))
         reproducing.train_and_evaluate(broken)  # to its last step
     (tmp_path / "broken").rename(tmp_path / "moved")
     moved = prepare(loaded, "moved")

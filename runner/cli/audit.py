@@ -3,25 +3,136 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from registry.errors import InputError, Problem, did_you_mean
 from runner.cli.app import app
-from runner.cli.arguments import JsonOption, RunArgument, RunsOption
+from runner.cli.arguments import JsonOption, RunsOption, load, one_file
 from runner.cli.output import print_audit, print_json
+from runner.cli.static import Format, audit_documents
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry.card import Card
+    from runner.audit import Audit
+
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="hub:owner/name | FOLDER",
+        help="Score these published weights (safetensors) on a CARD's split, and compare them; nothing is trained.",
+        show_default=False,
+    ),
+]
+PredictionsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--predictions",
+        metavar="FILE",
+        help="Published predictions of the scored rows, for an exact test of the two models.",
+        show_default=False,
+    ),
+]
 
 
 @app.command()
-def audit(run: RunArgument, as_json: JsonOption = False, runs: RunsOption = Path("runs")) -> None:
-    """Compare what a card reports with what its runs gave."""
+def audit(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN | CARD | README…",
+            help="A run; with --weights, a card; with --static, cards, READMEs, hub:owner/name, or -.",
+            show_default=False,
+        ),
+    ],
+    static: Annotated[
+        bool, typer.Option("--static", help="Check what is reported by arithmetic alone: no run, nothing trained.")
+    ] = False,
+    format_: Annotated[
+        Format, typer.Option("--format", help="With --static: for people, a page, programs, or a GitHub workflow.")
+    ] = "text",
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-on", metavar="VERDICT,…", help="Exit with 1 at one of these verdicts.", show_default=False
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    runs: RunsOption = Path("runs"),
+    weights: WeightsOption = None,
+    predictions: PredictionsOption = None,
+) -> None:
+    """Compare what a card reports with what its runs gave.
+
+    With --static, say which of the reported numbers are impossible, suspicious or placeholders, before anything is run:
+    of a card, of a README, or of hub:owner/name.
+    """
+    from runner.checks import VERDICTS
+    from runner.judging import BADNESS
+
+    shown: Format = "json" if as_json else format_
+    if static:
+        code = audit_documents(names, shown, _verdicts(fail_on, VERDICTS))
+        if code:
+            raise typer.Exit(code)
+        return
+    wanted = _verdicts(fail_on, (*BADNESS, *VERDICTS))
+    if len(names) > 1:
+        raise InputError(f"name one run, not {len(names)}; `--static` takes several cards")
+    if shown not in ("text", "json"):
+        raise InputError(Problem(f"--format {shown}", "", "an audit of runs is text or json; add --static"))
+    if weights is not None:
+        result, card = _of_weights(names[0], weights, predictions, runs)
+    else:
+        result, card = _of_run(names[0], predictions, runs)
+    if shown == "json":
+        print_json(result.model_dump(mode="json"))
+    else:
+        print_audit(result, card)
+    if wanted & {verdict for finding in result.findings for verdict in (finding.verdict, finding.claim_verdict)}:
+        raise typer.Exit(1)
+
+
+def _verdicts(given: str | None, known: Sequence[str]) -> set[str]:
+    """The verdicts that a command line names."""
+    wanted = {part.strip() for part in given.split(",")} - {""} if given is not None else set()
+    for name in sorted(wanted - {*known}):
+        raise InputError(Problem(f"--fail-on {given}", "", f"no verdict {name!r}; {did_you_mean(name, known)}"))
+    return wanted
+
+
+def _of_weights(name: str, source: str, predictions: Path | None, runs: Path) -> tuple[Audit, Card]:
+    """Score published weights as a card declares, and judge its claims by them."""
+    from runner import weights
+    from runner.audit import audit_weights
+    from runner.claims import examine
+    from runner.documents import of_card
+    from runner.fetching import PREDICTIONS
+    from runner.predictions import published_predictions
+
+    loaded = load(one_file(name))
+    scored = weights.score(loaded, source, runs)
+    beside = Path(weights.read(scored).weights.path) / PREDICTIONS
+    file = predictions or (beside if beside.is_file() else None)
+    theirs = published_predictions(loaded.card, scored, file) if file is not None else None
+    return audit_weights(loaded.card, scored, examine(of_card(loaded)), theirs), loaded.card
+
+
+def _of_run(run: str, predictions: Path | None, runs: Path) -> tuple[Audit, Card]:
+    """Judge a card's claims by the seeds of a run."""
     from runner.audit import audit as make_audit
+    from runner.predictions import published_predictions
     from runner.record import Record
-    from runner.reproducing import current_claims
-    from runner.runs import find_run, over_all_seeds, read_model
+    from runner.reproducing import claim_findings, current_claims
+    from runner.runs import find_run, over_all_seeds, read_model, seeds_of
 
     found = find_run(runs, run)
     card = current_claims(read_model(found.record, Record))
     with over_all_seeds(found):
-        result = make_audit(card, found)
-    if as_json:
-        print_json(result.model_dump(mode="json"))
-    else:
-        print_audit(result, card)
+        seeds = seeds_of(found)
+        theirs = published_predictions(card, seeds[0], predictions) if predictions is not None and seeds else None
+        return make_audit(card, found, claim_findings(card), theirs), card

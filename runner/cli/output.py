@@ -9,10 +9,13 @@ from unicodedata import combining, east_asian_width
 
 import typer
 
+from registry.errors import one_line
+
 if TYPE_CHECKING:
     from registry.card import Card
     from registry.errors import ReplicardError
     from runner.audit import Audit
+    from runner.claims import Report
 
 
 def table(header: list[str], rows: list[list[str]]) -> None:
@@ -64,25 +67,50 @@ def print_audit(result: Audit, card: Card) -> None:
             [
                 f"{line.metric} ({line.averaging})" if line.averaging not in (None, "positive") else line.metric,
                 ", ".join(f.reported for f in findings) or "–",
+                ", ".join(f.claim_verdict or "not checked" for f in findings) or "–",
                 f"{line.mean:.4f}" + (f" ± {line.sd:.4f}" if line.sd is not None else ""),
                 _ends(line.interval),
                 *([_ends(line.further)] if several else []),
                 ", ".join(f.verdict for f in findings) or "not reported",
+                *(["rehearsed"] if result.rehearsal else []),
             ]
         )
-    seeds = f"{len(result.seeds)} seeds" if several else f"seed {result.seeds[0]}"
+    one = f"seed {result.seeds[0]}" if result.weights is None else f"weights of {result.weights}"
+    seeds = f"{len(result.seeds)} seeds" if several else one
     title = f"{result.card_id} ({result.split}, {result.rows:,} rows, {seeds})"
     intervals = ["Mean, 95%", "Further seed, 95%"] if several else ["95% interval"]
-    table([title, "Reported", "Reproduced", *intervals, "Verdict"], rows)
+    rehearsed = ["Rehearsed"] if result.rehearsal else []
+    table([title, "Reported", "Claim check", "Reproduced", *intervals, "Run verdict", *rehearsed], rows)
     for index, finding in enumerate(result.findings):
         what = finding.metric + (f" ({finding.split})" if finding.split not in (None, result.split) else "")
         verdict = "" if index in shown else f"{finding.verdict}: "
         typer.echo(f"{what} {finding.reported}: {verdict}{finding.reason}")
+    for claim in result.claims:
+        if claim.verdict != "ok":
+            typer.echo(f"{one_line(claim.where)}  {claim.verdict}: {one_line(claim.message)}")
+            if claim.arithmetic:
+                typer.echo(f"    {one_line(claim.arithmetic)}")
     for d in result.deviations:
         typer.echo(f"deviation: {d.field}: {d.declared} declared, {d.actual} ran ({d.cause})")
     if result.verdict:
         under = f", under {result.assumed} assumed values" if result.assumed else ""
         typer.echo(f"verdict: {result.verdict}{under}")
+
+
+def print_report(report: Report) -> None:
+    """What the claim checks say of a document: its claims, then each finding with its arithmetic and remedy."""
+    from runner.reports import lines, summary
+
+    rows = [[c.metric, c.reported, c.split or "–", c.verdict or "not checked"] for c in report.claims]
+    if rows:
+        table([report.document, "Reported", "Split", "Verdict"], rows)
+    for where, about, finding in lines(report):
+        suffix = f" ({about})" if about else ""
+        typer.echo(f"{one_line(where)}  {finding.verdict}: {one_line(finding.message + suffix)}")
+        for detail in (finding.arithmetic, finding.remedy):
+            if detail:
+                typer.echo(f"    {one_line(detail)}")
+    typer.echo(f"{report.document}: {summary([report])}")
 
 
 def _beside(result: Audit, card: Card) -> dict[int, int]:

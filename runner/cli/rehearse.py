@@ -34,9 +34,10 @@ def rehearse(
 ) -> None:
     """Run cards end to end with a small model and few rows.
 
-    It shows that a card works, before a GPU is rented; nothing is fetched. Training, evaluation, audit and README are those of `reproduce`, with the same model class, adapter, quantizer,
-    optimizer and schedule; the saved model is loaded again, and what would be published is listed. The scores mean
-    nothing. It takes about a minute a card, on a CPU too.
+    It shows that a card works, before a GPU is rented; nothing is fetched. Training, evaluation, audit and README are
+    those of `reproduce`, with the same model class, adapter, quantizer, optimizer and schedule; the saved model is
+    loaded again, and what would be published is listed. The scores mean nothing. It takes about a minute a card, on a
+    CPU too.
     """
     set_quiet(quiet)
     loaded = load_all(cards, set_)

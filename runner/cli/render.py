@@ -23,14 +23,16 @@ def render(
     from runner.record import Record
     from runner.rendering import readme
     from runner.rendering import render as write_readme
-    from runner.reproducing import current_claims
+    from runner.reproducing import claim_findings, current_claims
     from runner.runs import find_run, over_all_seeds, read_model
 
     found = find_run(runs, run)
     card = current_claims(read_model(found.record, Record))
+    claims = claim_findings(card)
     if check:
         path = found.over_seeds / "README.md"
-        if not path.exists() or path.read_text(encoding="utf-8") != readme(card, found, judge_runs(card, found)):
+        follows = readme(card, found, judge_runs(card, found, claims))
+        if not path.exists() or path.read_text(encoding="utf-8") != follows:
             typer.echo(
                 f"{path} does not follow from its card and record; `replicard render {run}` renders it", err=True
             )
@@ -38,4 +40,4 @@ def render(
         typer.echo(f"{path} follows from its card and record")
         return
     with over_all_seeds(found):
-        typer.echo(str(write_readme(card, found, make_audit(card, found))))
+        typer.echo(str(write_readme(card, found, make_audit(card, found, claims))))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,7 +12,11 @@ from registry.errors import InputError, Problem
 from runner.cli.app import app
 from runner.cli.output import short
 
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
 Format = Literal["json", "markdown"]
+Of = Literal["card", "report", "audit"]
 
 
 @app.command()
@@ -22,6 +27,9 @@ def schema(
     format_: Annotated[
         Format, typer.Option("--format", help="JSON Schema for editors, or the reference for people.")
     ] = "json",
+    of: Annotated[
+        Of, typer.Option("--of", help="A card, what `audit --static --json` prints, or what `audit --json` does.")
+    ] = "card",
 ) -> None:
     """Print what a card may hold: JSON Schema or a reference.
 
@@ -30,7 +38,9 @@ def schema(
     An editor with a YAML language server finds the schema by the first line of a card:
     `# yaml-language-server: $schema=schema.json`.
     """
-    text = _json() if format_ == "json" else _markdown()
+    if of != "card" and format_ == "markdown":
+        raise InputError(Problem("--format markdown", "", "the reference is of cards; leave out --of or --format"))
+    text = {"card": _json, "report": _report, "audit": _audit}[of]() if format_ == "json" else _markdown()
     if output is None:
         typer.echo(text, nl=False)
         return
@@ -49,6 +59,24 @@ def _json() -> str:
     from runner.plugins import names, sections
 
     return schema_text(sections(), names("metrics"))
+
+
+def _report() -> str:
+    from runner.claims import Report
+
+    return _of_model(Report, "What the claim checks say of a document: `replicard audit --static --json` prints a list")
+
+
+def _audit() -> str:
+    from runner.audit import Audit
+
+    return _of_model(Audit, "What the runs of a card say of its claims: `replicard audit --json`")
+
+
+def _of_model(model: type[BaseModel], title: str) -> str:
+    """The JSON Schema of what a verb prints; its `format` is the version."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema(), "title": title}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _markdown() -> str:

@@ -1,4 +1,4 @@
-"""How long the verbs that only read cards take, beside the most they may: `python bench/registry.py`.
+"""How long the verbs that only read cards take, beside the most they may: `python bench/many_cards.py`.
 
 Every line is a whole command on one core, from its start to its end: the best of several, in seconds. The thousand
 cards are variations of the shipped ones, of the same sizes, most of them with a source that they quote.

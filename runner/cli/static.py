@@ -1,0 +1,111 @@
+"""What `replicard audit --static` reads and prints: documents, and what the claim checks say of them."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+from registry.errors import InputError, Problem, ReplicardError
+from runner.cli.arguments import load
+from runner.cli.output import print_json, print_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence, Set
+
+    from registry.document import Document
+    from runner.claims import Report
+
+Format = Literal["text", "markdown", "json", "jsonl", "github"]
+
+READMES = (".md", ".markdown", ".txt")
+"""Endings of what is read as a README; anything else names a card."""
+
+
+def audit_documents(names: Sequence[str], format_: Format, wanted: Set[str]) -> int:
+    """Check the claims of documents, one after the other; returns the exit code."""
+    from runner.claims import report
+    from runner.cli.failures import fail
+    from runner.reports import failing, github, markdown, summary
+
+    code, bad, several = 0, False, len(names) > 1
+    reports: list[Report] = []
+    for document in _documents(names):
+        if isinstance(document, ReplicardError):
+            code = max(code, fail(document))
+            continue
+        one = report(document)
+        bad = bad or failing([one], wanted)
+        if format_ == "jsonl":
+            typer.echo(one.model_dump_json())
+            continue
+        reports.append(one)
+        if format_ == "markdown":
+            typer.echo(markdown(one))
+        elif format_ == "github":
+            for line in github(one):
+                typer.echo(line)
+        elif format_ == "text":
+            print_report(one)
+    if format_ == "json":
+        print_json([one.model_dump(mode="json") for one in reports])
+    if format_ == "text" and (several or len(reports) > 1):
+        typer.echo(f"{len(reports):,} documents: {summary(reports)}")
+    return code or int(bad)
+
+
+def _documents(names: Sequence[str]) -> Iterator[Document | ReplicardError]:
+    """What the arguments name, read as it is asked for; what cannot be read stops nothing."""
+    for name in names:
+        try:
+            sources = list(_sources(name))
+        except ReplicardError as error:
+            yield error
+            continue
+        for source in sources:
+            try:
+                yield source()
+            except ReplicardError as error:
+                yield error
+            except OSError as error:
+                yield InputError(Problem(name, "", f"cannot be read: {error.strerror}"))
+
+
+def _sources(name: str) -> Iterator[Callable[[], Document]]:
+    """How to get each document that an argument means."""
+    from registry.finding import find
+    from runner.documents import of_card
+    from runner.fetching import fetch_readme
+
+    if name == "-":
+        yield lambda: _read(sys.stdin.buffer.read(), "standard input")
+    elif name.startswith("hub:"):
+        yield lambda: _read(fetch_readme(name.removeprefix("hub:")), name)
+    elif name.endswith(READMES) or os.path.isdir(name):  # noqa: PTH112 - Path.is_dir fails for a name that is too long
+        found = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        files = [Path(one) for one in found] or [Path(name)]
+        for file in files:
+            below = sorted(one for one in file.rglob("*") if one.suffix in READMES) if file.is_dir() else [file]
+            yield from (partial(_file, one) for one in below)
+    else:
+        yield from (partial(lambda one: of_card(load(one)), file) for file in find(name))
+
+
+def _file(file: Path) -> Document:
+    from registry.evidence import MAX_BYTES
+
+    if file.stat().st_size > MAX_BYTES:
+        raise InputError(Problem(str(file), "", f"larger than {MAX_BYTES:,} bytes; a README is not"))
+    return _read(file.read_bytes(), str(file))
+
+
+def _read(content: bytes, name: str) -> Document:
+    """A README as it is: what is no UTF-8 in it is replaced, nothing else."""
+    from registry.draft import read
+
+    return read(content.decode("utf-8", "replace"), name)
