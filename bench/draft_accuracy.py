@@ -2,8 +2,8 @@
 
     python -m bench.draft_accuracy CORPUS [--misses] [--field NAME]
 
-CORPUS holds `dev.jsonl`, a label a line (`GUIDE.md` there tells the fields), and the READMEs it names. A value counts as
-right where it equals the label or one of its `alt`; a value for an unlabelled field is wrong.
+CORPUS holds `dev.jsonl`, a label a line (`GUIDE.md` there tells the fields), and the READMEs it names. A value counts
+as right where it equals the label or one of its `alt`; a value for an unlabelled field is wrong.
 """
 
 from __future__ import annotations

@@ -329,10 +329,36 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
 }  # fmt: skip
 """Names in lower case, without marks, → the fact and how its value is read."""
 
-WEAK = frozenset({"epoch", "r", "rank", "alpha", "eps", "epsilon", "batch", "time", "duration", "schedule", "max length",
-                  "sequence length", "quantization", "bits", "optimization", "provider", "precision", "seq length",
-                  "max seq length", "maximum length", "learning rate decay", "max len", "bnb 4bit", "block size",
-                  "number of steps", "total steps"})  # fmt: skip
+WEAK = frozenset(
+    {
+        "epoch",
+        "r",
+        "rank",
+        "alpha",
+        "eps",
+        "epsilon",
+        "batch",
+        "time",
+        "duration",
+        "schedule",
+        "max length",
+        "sequence length",
+        "quantization",
+        "bits",
+        "optimization",
+        "provider",
+        "precision",
+        "seq length",
+        "max seq length",
+        "maximum length",
+        "learning rate decay",
+        "max len",
+        "bnb 4bit",
+        "block size",
+        "number of steps",
+        "total steps",
+    }
+)
 """Names that mean something else elsewhere: they count in a section on training, or beside a learning rate."""
 _STRONG = ("learning_rate", "num_epochs", "adapter.alpha", "adapter.r")
 
@@ -365,56 +391,43 @@ def read_pair(page: Page, words: str, value: str, start: int, end: int, *, weak:
     """Add what a name and the text behind it say; false where the name is none of a recipe's."""
     key = key_of(words)
     if key not in NAMES:
-        inner = re.sub(r"\s*\([^()]*\)\s*", " ", words)
-        key = key_of(inner)
-        if key not in NAMES:
-            if key in (
-                "hardware type",
-                "hardware",
-                "gpu",
-                "gpus",
-                "gpu type",
-                "gpu model",
-                "gpu used",
-                "accelerator",
-                "accelerators",
-                "azureml sku",
-            ):
-                hardware(page, value, offset if offset >= 0 else start, start, end)
-                if is_placeholder(value):
-                    page.say("hardware.accelerator", None, start, end, "placeholder")
-                return True
-            return False
-    fact, reader = NAMES[key]
+        key = key_of(re.sub(r"\s*\([^()]*\)\s*", " ", words))
+    if offset < 0:
+        offset = start
+    if key in _DEVICES:
+        hardware(page, value, offset, start, end)
+        if is_placeholder(value):
+            page.say("hardware.accelerator", None, start, end, "placeholder")
+        return True
+    if key not in NAMES:
+        return False
     if key in WEAK and not weak:
         return True
+    fact, reader = NAMES[key]
     value = plain(value)
     if is_placeholder(value):
         page.say(fact, None, start, end, "placeholder")
         return True
     read = reader(value)
-    if read is not None:
-        if fact == "train_batch_size" and re.match(r"[^a-z]*\(?(?:total|effective|global)", value.lower()):
-            fact = "total_train_batch_size"
-        if fact.startswith("rows.") and not (
-            re.match(rf"\W*{_N}\s*(?:$|[a-z(,.])", value)
-            and not re.match(rf"\W*{_N}\s*(?:k|%|classes|hours|gb|mb|epochs?|tokens|words)\b", value, re.I)
-        ):
-            return True
-        if fact == "rows.train" and read < 10:
-            return True
+    if fact == "train_batch_size" and _TOTAL.match(value):
+        fact = "total_train_batch_size"
+    if read is not None and not (fact.startswith("rows.") and (read < 10 or not _ROWS.match(value))):
         page.say(fact, read, start, end)
-        if key == "quantization":
-            kind = _quant_type(value)
-            if kind in ("nf4", "fp4"):
-                page.say("quantization.type", kind, start, end)
     if fact == "optimizer":
         _moments(page, value, start, end)
-    if fact == "training_time_hours":
-        hardware(page, value, offset if offset >= 0 else start, start, end)
-    if fact == "lr_scheduler" and read is None:
-        return False
+    elif fact == "training_time_hours":
+        hardware(page, value, offset, start, end)
+    elif key == "quantization" and (kind := _quant_type(value)) in ("nf4", "fp4"):
+        page.say("quantization.type", kind, start, end)
     return read is not None
+
+
+_DEVICES = frozenset({
+    "hardware type", "hardware", "gpu", "gpus", "gpu type", "gpu model", "gpu used", "accelerator", "accelerators",
+    "azureml sku",
+})  # fmt: skip
+_TOTAL = re.compile(r"[^a-z]*(?:total|effective|global)", re.IGNORECASE)
+_ROWS = re.compile(rf"\W*{_N}\s*(?!(?:k|%|classes|hours|gb|mb|epochs?|tokens|words)\b)(?:$|[a-z(,.])", re.IGNORECASE)
 
 
 _BETAS = re.compile(r"betas?\d?\W{0,12}\(?\s?(0?\.\d{1,8})\s?,\s?(0?\.\d{1,8})\s?\)?", re.I)
@@ -558,8 +571,15 @@ _SAMPLES_FOR = re.compile(
     rf"|is )?(?:used )?for (train(?:ing)?|test(?:ing)?|validation|evaluation)\b",
     re.IGNORECASE,
 )
-SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test", "validation": "validation", "dev": "validation",
-          "evaluation": "validation"}  # fmt: skip
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+    "validation": "validation",
+    "dev": "validation",
+    "evaluation": "validation",
+}
 _PROVIDER = re.compile(
     r"\bGoogle Colab(?:oratory)?(?: Pro\+?)?|\bKaggle(?=(?:'s)? (?:free )?(?:[PT]\d+|GPU|notebook))|\b(?:AWS"
     r"|Azure|GCP|Google Cloud|Lambda Labs|RunPod|Vast\.ai)\b",
@@ -609,6 +629,10 @@ def _sentence(page: Page, words: str, at: int, line: Line) -> None:
                 _moments(page, words, at, at + len(words))
     if line.role == "training" or _TRAINED.search(words):
         _of_training(page, words, at)
+    _samples(page, words, at)
+
+
+def _samples(page: Page, words: str, at: int) -> None:
     for pattern in (_SAMPLES, _SAMPLES_FOR):
         for one in pattern.finditer(words):
             rows = int(float(one[1].replace(",", "")))
@@ -654,43 +678,40 @@ def read_pairs(page: Page) -> None:
     """All names with values of the body's lists, lines, tables and code, and its sentences."""
     code: dict[int, list[Line]] = {}
     for line in page.lines:
-        if line.kind == "code":
-            if line.role != "use":
-                code.setdefault(line.block, []).append(line)
-            continue
-        if line.role in ("use", "pretraining", "other") or line.kind == "table":
-            continue
-        end = min(line.end, line.start + 2000)
-        words = page.text[line.start : end]
-        found = _PAIR.match(words) if line.kind != "heading" else None
-        if found is None or not read_pair(
-            page,
-            found[1],
-            found[2],
-            line.start,
-            line.end,
-            weak=line.role == "training",
-            offset=line.start + found.start(2),
-        ):
-            if line.title.endswith("hardware") and line.kind != "heading":
-                hardware(page, words, line.start, line.start, line.end)
-            else:
-                read_prose(page, line)
-        elif len(words) > 30 and (found[2].count(" ") > 2):
-            known = {fact.name for fact in page.facts if fact.place.start == line.start}
-            before = len(page.facts)
-            read_prose(page, line)
-            page.facts[before:] = [fact for fact in page.facts[before:] if fact.name not in known]
+        if line.kind == "code" and line.role != "use":
+            code.setdefault(line.block, []).append(line)
+        elif line.kind not in ("code", "table") and line.role not in _SKIPPED:
+            _line(page, line)
     for block in code.values():
         _code(page, block)
     for grid in page.grids:
-        if grid.role in ("use", "pretraining", "other"):
-            continue
         rows = [grid.header, *grid.rows]
-        if all(len(row) == 2 for row in rows):
-            told = sum(key_of(row[0].text) in NAMES for row in rows)
-            for row in rows:
-                read_pair(page, row[0].text, row[1].text, row[0].start, row[1].end, weak=told > 1, offset=row[1].start)
+        if grid.role not in _SKIPPED and all(len(row) == 2 for row in rows):
+            weak = sum(key_of(row[0].text) in NAMES for row in rows) > 1
+            for name, value in rows:
+                read_pair(page, name.text, value.text, name.start, value.end, weak=weak, offset=value.start)
+
+
+_SKIPPED = ("use", "pretraining", "other")
+
+
+def _line(page: Page, line: Line) -> None:
+    """A name with its value, and what else its words say; else sentences."""
+    words = page.text[line.start : min(line.end, line.start + 2000)]
+    found = _PAIR.match(words) if line.kind != "heading" else None
+    weak = line.role == "training"
+    before = len(page.facts)
+    if found is not None:
+        at = line.start + found.start(2)
+        if read_pair(page, found[1], found[2], line.start, line.end, weak=weak, offset=at) and found[2].count(" ") < 3:
+            return
+    elif line.title.endswith("hardware") and line.kind != "heading":
+        hardware(page, words, line.start, line.start, line.end)
+        return
+    known = {fact.name for fact in page.facts[before:]}
+    between = len(page.facts)
+    read_prose(page, line)
+    page.facts[between:] = [fact for fact in page.facts[between:] if fact.name not in known]
 
 
 def _code(page: Page, block: list[Line]) -> None:
@@ -708,18 +729,24 @@ def _code(page: Page, block: list[Line]) -> None:
             if "$" not in value:
                 read_pair(page, one[1], value.strip("\"'"), start + one.start(), start + one.end(), weak=True)
     if len(block) == 1 or "(" in whole:
-        for one in _KWARG.finditer(whole):
+        shown = _COMMENT.sub(lambda one: " " * len(one.group()), whole) if "\n" in whole else whole
+        for one in _KWARG.finditer(shown):
             if one[1].islower():
                 read_pair(page, one[1], one[2], start + one.start(), start + one.end(), weak=True)
     else:
-        for line in block:
-            words = page.text[line.start : min(line.end, line.start + 300)]
-            if words.startswith(("--", "#")):
-                continue
-            found = _PAIR.match(words)
-            if found is not None and not found[2].startswith(("$", "args.")):
-                value = found[2].split("#")[0].rstrip(" ,;\\")
-                read_pair(page, found[1], value, line.start, line.end, weak=True)
-    added = page.facts[before:]
-    if not any(fact.name in _STRONG for fact in added):
+        _settings(page, block)
+    if not any(fact.name in _STRONG for fact in page.facts[before:]):
         del page.facts[before:]
+
+
+_COMMENT = re.compile(r"#[^\n]*")
+
+
+def _settings(page: Page, block: list[Line]) -> None:
+    """Code without calls: a setting a line, as in YAML."""
+    for line in block:
+        words = page.text[line.start : min(line.end, line.start + 300)]
+        found = _PAIR.match(words) if not words.startswith(("--", "#")) else None
+        if found is not None and not found[2].startswith(("$", "args.")):
+            value = found[2].partition("#")[0].rstrip(" ,;\\")
+            read_pair(page, found[1], value, line.start, line.end, weak=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from registry.document import Result, Row, Table
@@ -16,6 +17,8 @@ from registry.markdown import plain
 from registry.numbers import PLACEHOLDER, Number, read_number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from registry.draft_page import Page
     from registry.markdown import Cell, Grid, Line
 
@@ -23,38 +26,100 @@ METRICS: dict[str, str] = {
     alias: name
     for name, aliases in {
         "accuracy": "accuracy; acc; accuray; overall accuracy; classification accuracy; top 1 accuracy; top1 "
-            "accuracy; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; binary accuracy",
-        "precision": "precision; prec", "recall": "recall; rec; sensitivity",
+        "accuracy; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; binary accuracy",
+        "precision": "precision; prec",
+        "recall": "recall; rec; sensitivity",
         "f1": "f1; f1 score; f1score; f score; f measure; f 1; f1 measure; fscore; f 1 score",
         "roc_auc": "roc auc; auc; auroc; auc roc; roc auc score; area under the roc curve; auc score; rocauc",
         "specificity": "specificity",
         "matthews_correlation": "matthews correlation; mcc; matthews corrcoef; matthews correlation "
-            "coefficient; matthews",
-        "cohen_kappa": "cohen kappa; kappa; cohens kappa; cohen s kappa", "loss": "loss; cross entropy loss; "
-            "cross entropy; ce loss",
-        "balanced_accuracy": "balanced accuracy", "mean_accuracy": "mean accuracy",
-        "wer": "wer; word error rate", "cer": "cer; character error rate", "bleu": "bleu; bleu score; "
-            "sacrebleu; sacre bleu", "chrf": "chrf; chrf++",
-        "rouge1": "rouge1; rouge 1", "rouge2": "rouge2; rouge 2", "rougeL": "rougel; rouge l", "rougeLsum": "rougelsum; rouge lsum; rouge l sum",
-        "gen_len": "gen len; gen length; generation length", "perplexity": "perplexity; ppl", "mse": "mse; mean squared error", "mae": "mae; mean absolute error",
-        "rmse": "rmse; root mean squared error", "r2": "r2; r squared", "exact_match": "exact match; em; exact", "f2": "f2; f2 score",
-        "auprc": "auprc; pr auc; average precision; auc pr", "map": "map; mean average precision", "mean_iou": "mean iou; miou", "iou": "iou",
-        "pearson": "pearson; pearsonr; pearson correlation; pearson r", "spearmanr": "spearmanr; spearman; "
-            "spearman correlation; spearman rho", "top_3_accuracy": "top 3 accuracy; top3 accuracy",
-        "top_2_accuracy": "top 2 accuracy", "top_5_accuracy": "top 5 accuracy; top5 accuracy", "bertscore": "bertscore; bert score", "meteor": "meteor",
-        "hamming_loss": "hamming loss", "jaccard": "jaccard; jaccard score", "ndcg": "ndcg", "mrr": "mrr",
+        "coefficient; matthews",
+        "cohen_kappa": "cohen kappa; kappa; cohens kappa; cohen s kappa",
+        "loss": "loss; cross entropy loss; cross entropy; ce loss",
+        "balanced_accuracy": "balanced accuracy",
+        "mean_accuracy": "mean accuracy",
+        "wer": "wer; word error rate",
+        "cer": "cer; character error rate",
+        "bleu": "bleu; bleu score; sacrebleu; sacre bleu",
+        "chrf": "chrf; chrf++",
+        "rouge1": "rouge1; rouge 1",
+        "rouge2": "rouge2; rouge 2",
+        "rougeL": "rougel; rouge l",
+        "rougeLsum": "rougelsum; rouge lsum; rouge l sum",
+        "gen_len": "gen len; gen length; generation length",
+        "perplexity": "perplexity; ppl",
+        "mse": "mse; mean squared error",
+        "mae": "mae; mean absolute error",
+        "rmse": "rmse; root mean squared error",
+        "r2": "r2; r squared",
+        "exact_match": "exact match; em; exact",
+        "f2": "f2; f2 score",
+        "auprc": "auprc; pr auc; average precision; auc pr",
+        "map": "map; mean average precision",
+        "mean_iou": "mean iou; miou",
+        "iou": "iou",
+        "pearson": "pearson; pearsonr; pearson correlation; pearson r",
+        "spearmanr": "spearmanr; spearman; spearman correlation; spearman rho",
+        "top_3_accuracy": "top 3 accuracy; top3 accuracy",
+        "top_2_accuracy": "top 2 accuracy",
+        "top_5_accuracy": "top 5 accuracy; top5 accuracy",
+        "bertscore": "bertscore; bert score",
+        "meteor": "meteor",
+        "hamming_loss": "hamming loss",
+        "jaccard": "jaccard; jaccard score",
+        "ndcg": "ndcg",
+        "mrr": "mrr",
     }.items()
     for alias in aliases.split("; ")
-}  # fmt: skip
+}
 """Names of metrics in lower case, without marks, → the name of `registry.vocabulary.CLAIMS`, or the usual one."""
 
 _SPLITS = {
-    "train": "train", "training": "train", "tr": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "dev": "validation", "eval": "validation", "evaluation": "validation", "development": "validation",
-    "test": "test", "testing": "test", "predict": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "tr": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "eval": "validation",
+    "evaluation": "validation",
+    "development": "validation",
+    "test": "test",
+    "testing": "test",
+    "predict": "test",
+}
 _AVERAGINGS = {"macro": "macro", "micro": "micro", "weighted": "weighted", "samples": "samples", "wtd": "weighted"}
-_FILLERS = frozenset(["score", "scores", "on", "the", "set", "split", "data", "dataset", "overall", "final", "best", "model", "of", "in", "avg", "average", "averaged", "value", "results", "result", "s", "held", "out", "subset", "total", "achieved"])  # fmt: skip
+_FILLERS = frozenset(
+    [
+        "score",
+        "scores",
+        "on",
+        "the",
+        "set",
+        "split",
+        "data",
+        "dataset",
+        "overall",
+        "final",
+        "best",
+        "model",
+        "of",
+        "in",
+        "avg",
+        "average",
+        "averaged",
+        "value",
+        "results",
+        "result",
+        "s",
+        "held",
+        "out",
+        "subset",
+        "total",
+        "achieved",
+    ]
+)
 _WORD = re.compile(r"[a-z0-9@+]+")
 _LABEL = re.compile(r"\(\s*([^()]{1,40})\)\s*$")
 _COUNTS = re.compile(
@@ -101,9 +166,7 @@ class Named:
     label: str | None = None
 
 
-_CACHE: dict[str, Named | None] = {}
-
-
+@lru_cache(maxsize=4096)
 def named(words: str) -> Named | None:
     """The metric that words name, and nothing else but a split, an averaging and a class in brackets.
 
@@ -112,14 +175,7 @@ def named(words: str) -> Named | None:
     >>> named("accuracy of the baseline") is None
     True
     """
-    words = words.strip()
-    if len(words) > 80:
-        return None
-    if words not in _CACHE:
-        if len(_CACHE) > 20_000:
-            _CACHE.clear()
-        _CACHE[words] = _named(words)
-    return _CACHE[words]
+    return _named(words.strip()) if len(words) <= 100 else None
 
 
 def _named(words: str) -> Named | None:
@@ -248,7 +304,7 @@ def _number(words: str) -> Number | None:
 
 
 def trainer_results(page: Page) -> set[int]:
-    """The list below the Trainer's `It achieves the following results on the evaluation set:`, and the lines it takes."""
+    """Lists below the Trainer's `It achieves the following results on the evaluation set:`; where their lines begin."""
     taken: set[int] = set()
     for index, line in enumerate(page.lines):
         if line.kind not in ("text", "heading") or "result" not in page.text[line.start : line.end]:
@@ -319,23 +375,28 @@ _METRIC_WORDS = (
     r"|matthews correlation(?: coefficient)?|exact match|em score|loss|mse|rmse|mae|kappa)\b"
 )
 _PREFIX = (
-    r"((?:(?:test|training|train|validation|val|dev|eval|evaluation|overall|macro|micro|weighted|average"
+    r"(?P<prefix>(?:(?:test|training|train|validation|val|dev|eval|evaluation|overall|macro|micro|weighted|average"
     r"|averaged|avg|mean|top-1|final|best)[- _]{0,2}){0,4})"
 )
-_SUFFIX = r"((?:[- ](?:macro|micro|weighted|score|value|average)){0,3})"
+_SUFFIX = r"(?P<suffix>(?:[- ](?:macro|micro|weighted|score|value|average)){0,3})"
 _N = (
-    r"((?:~|≈)?(?<![\w.,])\d{1,3}(?:[.,]\d{1,18})?(?:e-\d{1,2})?)\s?(%|percent)?(?![\w%])(?!\.\d)(?!\s*(?:-|–"
+    r"(?P<digits>(?:~|≈)?(?<![\w.,])\d{1,3}(?:[.,]\d{1,18})?(?:e-\d{1,2})?)\s?(?P<percent>%"
+    r"|percent)?(?![\w%])(?!\.\d)(?!\s*(?:-|–"
     r"|to|/|→|->|or)\s*\d)"
 )
 _OF = re.compile(
-    rf"\b{_PREFIX}\(?({_METRIC_WORDS}){_SUFFIX}[*`_)]{{0,3}}(?: \(([A-Za-z0-9 "
+    rf"\b{_PREFIX}\(?(?P<metric>{_METRIC_WORDS}){_SUFFIX}[*`_)]{{0,3}}(?: \((?P<inner>[A-Za-z0-9 "
     rf"]{{1,20}})\))?[*`_]{{0,3}}(?:\s?[:=]\s?| of(?: about| around| approximately| over| roughly"
     rf"| nearly)? | is | was |\s\(| at | reached | score of | rate of | as high as | - | – "
     rf"| )[*`_\s]{{0,3}}{_N}",
     re.IGNORECASE,
 )
-_GETS = re.compile(rf"{_N}[*`_)]{{0,3}}\s(?:in |of |on )?(?:the )?{_PREFIX}({_METRIC_WORDS}){_SUFFIX}", re.IGNORECASE)
-_PAIRS = re.compile(rf"\b{_PREFIX}({_METRIC_WORDS}){_SUFFIX}[*`_]{{0,3}}\s?[:=]\s?[*`_]{{0,3}}{_N}", re.IGNORECASE)
+_GETS = re.compile(
+    rf"{_N}[*`_)]{{0,3}}\s(?:in |of |on )?(?:the )?{_PREFIX}(?P<metric>{_METRIC_WORDS}){_SUFFIX}", re.IGNORECASE
+)
+_PAIRS = re.compile(
+    rf"\b{_PREFIX}(?P<metric>{_METRIC_WORDS}){_SUFFIX}[*`_]{{0,3}}\s?[:=]\s?[*`_]{{0,3}}{_N}", re.IGNORECASE
+)
 _DIGIT = re.compile("[0-9]")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
 _BEGIN_WORDS = (
@@ -369,6 +430,7 @@ def prose(page: Page, taken: set[int]) -> None:
     """Results of sentences and of lines that are a name and a number."""
     groups: dict[tuple[int, str | None], int] = {}
     split_above: str | None = None
+    first = len(page.results)
     split_block = -1
     for line in page.lines:
         if line.kind in ("code", "table") or line.role in ("use", "other", "pretraining") or line.start in taken:
@@ -398,6 +460,19 @@ def prose(page: Page, taken: set[int]) -> None:
             end = cut.start() if cut is not None else line.end
             _sentence(page, page.text[at : min(end, at + 2000)], at, above if line.kind != "heading" else None)
             at = cut.end() if cut is not None else end
+    _without_logs(page, first)
+
+
+def _without_logs(page: Page, first: int) -> None:
+    """Drop the numbers of a training log: the same metric of the same split three times on neighbouring lines."""
+    found = page.results[first:]
+    keys = [(one.metric, one.split, one.averaging, one.label) for one in found]
+    logged = set()
+    for key in {key for key in keys if keys.count(key) > 2} if len(keys) < 200 else ():
+        starts = [one.place.start for one, its in zip(found, keys, strict=True) if its == key]
+        if any(later - early < 400 for early, later in zip(starts, starts[2:], strict=False)):
+            logged.add(key)
+    page.results[first:] = [one for one, key in zip(found, keys, strict=True) if key not in logged]
 
 
 def _title_split(title: str) -> str | None:
@@ -422,45 +497,63 @@ def _group(page: Page, groups: dict[Any, int], key: object, what: Named) -> int:
 def _metric_line(
     page: Page, line: Line, words: str, split: str | None, groups: dict[tuple[int, str | None], int]
 ) -> bool:
+    """A line that is a name and a number, `Test accuracy: 0.93 (macro)`; false where it must be read as a sentence."""
     found = _METRIC_LINE.match(words)
-    if found is None:
+    what = named(found[1]) if found is not None else None
+    read = _value(found[2].strip()) if found is not None else None
+    if found is None or what is None or read is None:
         return False
-    what = named(found[1])
-    if what is None:
-        return False
-    value = found[2].strip()
-    read = _value(value)
-    if read is None:
-        return "[More Information Needed]" in value
     number, behind = read
-    rest = value[behind:].strip(" *`_\\,;)")
-    own = what.split
-    dataset = None
-    if rest:
-        inner = split_of(rest)
-        if _OTHERS.search(rest) or len(rest) > 80 or len(_PAIRS.findall(words)) > 1:
-            return False
-        own = own or inner
-    own = own or split
-    if what.metric == "loss" and own is None and found[1].strip(" *").lower() == "loss" and line.role != "evaluation":
-        return True
-    if line.role == "training" and what.split is None and own is None and what.metric == "loss":
-        return True
-    group = _group(page, groups, (line.block, own), replace(what, split=own))
-    add(
-        page,
-        replace(what, split=own),
-        number,
-        line.start,
-        line.end,
-        group,
-        dataset=dataset,
-        headline=own != "train" and what.label is None,
-    )
+    rest = found[2].strip()[behind:].strip(" *`_\\,;)")
+    if rest and (_OTHERS.search(rest) or len(rest) > 80 or len(_PAIRS.findall(words)) > 1):
+        return False
+    own = what.split or split_of(rest) or split
+    if what.metric == "loss" and own is None and line.role != "evaluation":
+        return True  # the name of a loss function, or a training loss
+    what = replace(what, split=own)
+    group = _group(page, groups, (line.block, own), what)
+    add(page, what, number, line.start, line.end, group, headline=own != "train" and what.label is None)
     return True
 
 
+_BESIDE = re.compile(r"\b(?:than|over|above|below|least|from|by)\s*[*`_]{0,3}$")
+
+
+_OWNER = re.compile(
+    r"(?<![A-Za-z])(?!(?:the|an?|its|and|with|overall|our|final|is|of|has|on|in)\s)[A-Za-z][\w-]*\s$", re.I
+)
+_COLON = re.compile(r"[:=]")
+
+
+def _told(words: str) -> Iterator[tuple[int, int, Named, Number]]:
+    """Metrics with their numbers: `accuracy of 92.68%`, `92.68% accuracy`."""
+    others = _OTHERS.search(words) is not None
+    taken: list[tuple[int, int]] = []
+    for pattern in (_OF, _GETS):
+        for one in pattern.finditer(words):
+            if any(start < one.end() and one.start() < end for start, end in taken):
+                continue
+            parts = one.groupdict()
+            what = named(f"{parts['prefix'] or ''} {parts['metric']} {parts['suffix'] or ''}")
+            number = _number(f"{parts['digits']}{parts['percent'] or ''}")
+            if what is None or number is None:
+                continue
+            inner = (parts.get("inner") or "").lower()
+            if inner in _AVERAGINGS:
+                what = replace(what, averaging=_AVERAGINGS[inner])
+            whole = not parts["percent"] and number.decimals == 0 and what.metric not in ("wer", "cer", "perplexity")
+            # `spaCy accuracy: 0.91` is spaCy's.
+            if pattern is _OF and _OWNER.search(words, max(0, one.start() - 30), one.start()) and _COLON.search(one[0]):
+                continue
+            beside = others or _BESIDE.search(words[max(0, one.start() - 12) : one.start()])
+            if whole or (beside and what.split is None):
+                continue
+            taken.append(one.span())
+            yield one.start(), one.end(), what, number
+
+
 def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
+    """Results of a sentence; of one that names a metric twice nothing, as it is not read which is whose."""
     low = words.lower()
     if not any(word in low for word in _BEGIN_WORDS):
         return
@@ -469,38 +562,7 @@ def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
         _run(page, words, pairs, at, split)
         return
     told = split_of(words)
-    others = _OTHERS.search(words) is not None
-    found: list[tuple[int, int, Named, Number]] = []
-    for pattern in (_OF, _GETS):
-        for one in pattern.finditer(words):
-            if pattern is _OF:
-                prefix, metric, suffix, inner, digits, percent = one.groups()
-            else:
-                digits, percent, prefix, metric, suffix = one.groups()
-                inner = None
-            what = named(f"{prefix or ''} {metric} {suffix or ''}")
-            number = _number(f"{digits}{percent or ''}")
-            if (
-                what is None
-                or number is None
-                or any(start < one.end() and one.start() < end for start, end, *_ in found)
-            ):
-                continue
-            if inner and inner.lower() in _AVERAGINGS:
-                what = replace(what, averaging=_AVERAGINGS[inner.lower()])
-            if not percent and number.decimals == 0 and what.metric not in ("wer", "cer", "perplexity"):
-                continue
-            if others and what.split is None:
-                continue
-            if (
-                re.search(
-                    r"\b(?:than|over|above|below|least|from|by)\s*[*`_]{0,3}$",
-                    words[: one.start("") if False else one.start()][-12:],
-                )
-                and what.split is None
-            ):
-                continue
-            found.append((one.start(), one.end(), what, number))
+    found = list(_told(words))
     if not found:
         return
     repeated = len({(what.metric, what.split, what.averaging) for _, _, what, _ in found}) < len(found)
@@ -575,32 +637,9 @@ def _context(grid: Grid) -> str | None:
 
 
 def _epoch_table(page: Page, grid: Grid, low: list[str]) -> None:
-    names: list[str | None] = []
-    split: str | None = None
-    for index, words in enumerate(low):
-        if words in ("epoch", "epochs"):
-            names.append("epoch")
-        elif words in ("step", "steps"):
-            names.append("step")
-        else:
-            what = named(grid.header[index].text)
-            if what is None:
-                key = "_".join(_WORD.findall(words))
-                names.append(key if key and re.search("[a-z]", key) and not _COUNTS.search(words) else None)
-            elif what.split == "train":
-                names.append(f"train_{what.metric}" + (f"_{what.averaging}" if what.averaging else ""))
-            else:
-                split = what.split if split is None or what.split is None else split
-                names.append(
-                    what.metric + (f"_{what.averaging}" if what.averaging else "") if what.label is None else None
-                )
-    if (
-        "loss" not in names
-        and "train_loss" not in names
-        and not any(name in METRICS.values() for name in names if name)
-    ):
-        return
-    if names.count("epoch") > 1 or names.count("step") > 1:
+    columns = [_column(words, cell.text) for words, cell in zip(low, grid.header, strict=True)]
+    names = [name for name, _ in columns]
+    if not any(name in _LOGGED for name in names) or names.count("epoch") > 1 or names.count("step") > 1:
         return
     rows = []
     for row in grid.rows:
@@ -608,13 +647,32 @@ def _epoch_table(page: Page, grid: Grid, low: list[str]) -> None:
         for name, cell in zip(names, row, strict=False):
             if name is not None and name not in cells and (number := plain_number(cell.text)) is not None:
                 cells[name] = number
-        if cells and row:
+        if "epoch" in cells or "step" in cells:
             place = page.place(row[0].start, row[-1].end)
             rows.append(Row(cells.pop("epoch", None), cells.pop("step", None), cells, place))
-    if rows and any(one.epoch is not None or one.step is not None for one in rows):
-        if split is None and "training results" in grid.title:
+    if rows:
+        told = {split for _, split in columns if split not in (None, "train")}
+        split = told.pop() if len(told) == 1 else None
+        if split is None and not told and "training results" in grid.title:
             split = "validation"
         page.tables.append(Table(tuple(rows), split, page.place(grid.header[0].start, grid.header[-1].end)))
+
+
+_LOGGED = frozenset({"train_loss", *METRICS.values()})
+
+
+def _column(low: str, words: str) -> tuple[str | None, str | None]:
+    """A column's name, null for one that is not read, and its split."""
+    if low in _EPOCH_COLUMNS:
+        return low.removesuffix("s"), None
+    what = named(words)
+    if what is None:
+        key = "_".join(_WORD.findall(low))
+        return (key if re.search("[a-z]", key) and not _COUNTS.search(low) else None), None
+    if what.label is not None:
+        return None, None
+    name = what.metric + (f"_{what.averaging}" if what.averaging else "")
+    return (f"train_{name}" if what.split == "train" else name), what.split
 
 
 def _by_row(page: Page, grid: Grid) -> None:
@@ -644,13 +702,21 @@ def _by_row(page: Page, grid: Grid) -> None:
 
 
 _SUMMARIES = {
-    "macro avg": "macro", "weighted avg": "weighted", "micro avg": "micro", "samples avg": "samples", "macro average": "macro",
-    "weighted average": "weighted", "macro": "macro", "weighted": "weighted", "micro": "micro", "micro average": "micro",
-}  # fmt: skip
+    "macro avg": "macro",
+    "weighted avg": "weighted",
+    "micro avg": "micro",
+    "samples avg": "samples",
+    "macro average": "macro",
+    "weighted average": "weighted",
+    "macro": "macro",
+    "weighted": "weighted",
+    "micro": "micro",
+    "micro average": "micro",
+}
 _OURS = re.compile(r"\b(?:ours?|this model|this)\b|\(ours?\)", re.IGNORECASE)
 _CLASSES = re.compile(
     r"^(?:class(?:es)?|label|labels|category|entity|entities|tag|type|emotion|sentiment|ner|intent|support"
-    r"|relation|aspect)\b|^$",
+    r"|relation|aspect)\b",
     re.IGNORECASE,
 )
 _MODELS = re.compile(
@@ -663,75 +729,55 @@ _MODELS = re.compile(
 def _by_column(page: Page, grid: Grid, low: list[str], columns: list[Named | None]) -> None:
     """`| Set | Accuracy |`: rows of splits, of averagings, of datasets, or the one row of this model."""
     split = _context(grid)
-    report = any("support" in words for words in low)
-    keyed = columns[0] is None
-    rows = []
-    for row in grid.rows:
-        key = plain(row[0].text).strip() if keyed and row else ""
-        rows.append((key, row))
-    summaries = [
-        (key, row) for key, row in rows if key.lower().replace("_", " ") in _SUMMARIES or key.lower() == "accuracy"
-    ]
-    chosen: list[tuple[tuple[Cell, ...], dict[str, Any]]] = []
-    if summaries:
-        for key, row in summaries:
-            name = key.lower().replace("_", " ")
-            if name == "accuracy":
-                cells = [cell for cell in row[1:] if plain_number(cell.text) is not None and cell.text]
-                if len({cell.text for cell in cells[:-1] if report} or {cell.text for cell in cells}) >= 1 and cells:
-                    pick = next(
-                        (
-                            cell
-                            for cell in cells
-                            if (n := plain_number(cell.text)) is not None and n.value <= 1 and n.decimals
-                        ),
-                        None,
-                    )
-                    number = plain_number(pick.text) if pick is not None else None
-                    if pick is not None and number is not None:
-                        add(
-                            page,
-                            Named("accuracy", split),
-                            number,
-                            pick.start,
-                            pick.end,
-                            page.new_group(),
-                            headline=True,
-                        )
-            else:
-                chosen.append((row, {"averaging": _SUMMARIES[name], "headline": True}))
-    elif report or (keyed and _CLASSES.search(low[0]) and low[0] != "" and len(rows) > 1):
-        return
-    else:
-        splits = [_SPLITS.get(key.lower().removesuffix(" set").removesuffix(" split")) for key, _ in rows]
-        if keyed and any(splits):
-            chosen = [
-                (row, {"split": own, "headline": own != "train"})
-                for (_, row), own in zip(rows, splits, strict=True)
-                if own
-            ]
-        elif len(rows) == 1:
-            if _OTHERS.search(rows[0][0]):
-                return
-            dataset = rows[0][0] if keyed and re.match(r"data ?set|corpus|task|benchmark", low[0]) else None
-            chosen = [(rows[0][1], {"headline": True, "dataset": dataset})]
-        elif keyed and re.match(r"data ?set|corpus|test ?set|benchmark", low[0]):
-            chosen = [(row, {"dataset": key, "headline": False}) for key, row in rows if key]
-        elif keyed and _MODELS.search(low[0]):
-            ours = [row for key, row in rows if _OURS.search(key)]
-            if len(ours) == 1:
-                chosen = [(ours[0], {"headline": True})]
-    for row, more in chosen:
+    keys = [row[0].text.strip() if columns[0] is None and row else "" for row in grid.rows]
+    for key, row in zip(keys, grid.rows, strict=True):
+        if key.lower() == "accuracy":
+            _accuracy_row(page, row, split)
+    for row, averaging, more in _rows_of_the_model(grid, keys, low):
         group = page.new_group()
-        averaging = more.pop("averaging", None)
         for what, cell in zip(columns, row, strict=False):
             read = _value(cell.text) if what is not None else None
             if what is None or read is None or len(cell.text) - read[1] > 12:
                 continue
-            settled = replace(what, averaging=what.averaging or averaging)
-            details = dict(more)
-            details["split"] = settled.split or details.get("split") or split
-            add(page, settled, read[0], cell.start, cell.end, group, **details)
+            own = what.split or more.get("split") or split
+            settled = replace(what, averaging=what.averaging or averaging, split=own)
+            dataset = more.get("dataset")
+            headline = own != "train" and (dataset is None or len(grid.rows) == 1)
+            add(page, settled, read[0], cell.start, cell.end, group, dataset=dataset, headline=headline)
+
+
+def _accuracy_row(page: Page, row: tuple[Cell, ...], split: str | None) -> None:
+    """The row of a classification report that has one share, and counts at most beside it."""
+    for cell in row[1:]:
+        number = plain_number(cell.text)
+        if number is not None and number.value <= 1 and number.decimals:
+            add(page, Named("accuracy", split), number, cell.start, cell.end, page.new_group(), headline=True)
+            return
+
+
+def _rows_of_the_model(
+    grid: Grid, keys: list[str], low: list[str]
+) -> list[tuple[tuple[Cell, ...], str | None, dict[str, str | None]]]:
+    """Rows of this model's results, none of classes or other models, each with averaging, split and dataset."""
+    keyed = any(keys)
+    summaries = [_SUMMARIES.get(key.lower().replace("_", " ")) for key in keys]
+    if any(summaries):
+        return [(row, averaging, {}) for row, averaging in zip(grid.rows, summaries, strict=True) if averaging]
+    if any("support" in words for words in low) or (keyed and _CLASSES.search(low[0]) and len(keys) > 1):
+        return []
+    splits = [_SPLITS.get(key.lower().removesuffix(" set").removesuffix(" split")) for key in keys]
+    if any(splits):
+        return [(row, None, {"split": own}) for row, own in zip(grid.rows, splits, strict=True) if own]
+    of_data = keyed and _DATASETS.match(low[0]) is not None
+    if len(keys) == 1:
+        return [] if _OTHERS.search(keys[0]) else [(grid.rows[0], None, {"dataset": keys[0] if of_data else None})]
+    if of_data:
+        return [(row, None, {"dataset": key}) for key, row in zip(keys, grid.rows, strict=True) if key]
+    ours = [row for key, row in zip(keys, grid.rows, strict=True) if _OURS.search(key)]
+    return [(ours[0], None, {})] if keyed and _MODELS.search(low[0]) and len(ours) == 1 else []
+
+
+_DATASETS = re.compile(r"data ?set|corpus|test ?set|benchmark|task")
 
 
 _REPORT = re.compile(
@@ -750,60 +796,44 @@ def code(page: Page) -> None:
     for block in blocks.values():
         whole = page.text[block[0].start : min(block[-1].end, block[0].start + 20_000)]
         if "precision" in whole and "recall" in whole and "support" in whole:
-            above = page.text[max(0, block[0].start - 200) : block[0].start] + " ".join(whole.split("\n")[:3])
-            split = split_of(above.rstrip("`\n ") + " ") or _title_split(block[0].title)
-            for line in block:
-                found = _REPORT.match(page.text, line.start, line.end)
-                if found is None:
-                    continue
-                group = page.new_group()
-                if found[1] == "accuracy":
-                    number = plain_number(found[2])
-                    if number is not None and found[3] is None:
-                        add(
-                            page,
-                            Named("accuracy", split),
-                            number,
-                            line.start,
-                            line.end,
-                            group,
-                            headline=True,
-                            rows=int(found[5]),
-                        )
-                elif found[3] is not None:
-                    averaging = found[1][:-4].strip(" -_")
-                    for metric, at in (("precision", 2), ("recall", 3), ("f1", 4)):
-                        number = plain_number(found[at])
-                        if number is not None:
-                            add(
-                                page,
-                                Named(metric, split, averaging),
-                                number,
-                                found.start(at),
-                                found.end(at),
-                                group,
-                                headline=True,
-                                rows=int(found[5]),
-                            )
+            _report(page, block, whole)
         elif block[0].role == "evaluation" or "eval_" in whole or "result" in block[0].title:
-            group = page.new_group()
-            split = _title_split(block[0].title)
-            seen: set[tuple[str, str | None, str | None]] = set()
-            for line in block:
-                words = page.text[line.start : min(line.end, line.start + 60)]
-                if words.endswith(":") and (above_ := split_of(words)) is not None:
-                    split, seen, group = above_, set(), page.new_group()
-                listed = _JSON.match(page.text, line.start, line.end)
-                what = named(listed[1]) if listed is not None else None
-                number = plain_number(listed[2]) if listed is not None else None
-                if listed is None or what is None or number is None:
-                    continue
-                key = (what.metric, what.split, what.averaging)
-                if key in seen:
-                    continue
-                seen.add(key)
-                own = what.split or split
-                add(page, replace(what, split=own), number, line.start, line.end, group, headline=own != "train")
+            _listing(page, block)
+
+
+def _report(page: Page, block: list[Line], whole: str) -> None:
+    above = page.text[max(0, block[0].start - 200) : block[0].start] + " ".join(whole.split("\n")[:3])
+    split = split_of(above.rstrip("`\n ") + " ") or _title_split(block[0].title)
+    for line in block:
+        found = _REPORT.match(page.text, line.start, line.end)
+        if found is None or (found[1] == "accuracy") != (found[3] is None):
+            continue
+        group, rows = page.new_group(), int(found[5])
+        averaging = found[1][:-4].strip(" -_") if found[3] else None
+        for metric, at in (("precision", 2), ("recall", 3), ("f1", 4)) if found[3] else (("accuracy", 2),):
+            number = plain_number(found[at])
+            if number is not None:
+                what = Named(metric, split, averaging)
+                add(page, what, number, found.start(at), found.end(at), group, headline=True, rows=rows)
+
+
+def _listing(page: Page, block: list[Line]) -> None:
+    """`"f1": 89.98,` a line; of a metric that comes twice the first."""
+    group = page.new_group()
+    split = _title_split(block[0].title)
+    seen: set[Named] = set()
+    for line in block:
+        words = page.text[line.start : min(line.end, line.start + 60)]
+        if words.endswith(":") and (above := split_of(words)) is not None:
+            split, seen, group = above, set(), page.new_group()
+        listed = _JSON.match(page.text, line.start, line.end)
+        what = named(listed[1]) if listed is not None else None
+        number = plain_number(listed[2]) if listed is not None else None
+        if what is None or number is None or what in seen:
+            continue
+        seen.add(what)
+        own = what.split or split
+        add(page, replace(what, split=own), number, line.start, line.end, group, headline=own != "train")
 
 
 _SPLIT_NAMES = {

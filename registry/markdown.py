@@ -41,25 +41,35 @@ _IMPORT = re.compile(r"(?:from [\w.]{1,80} import |import [\w.]{1,80}(?: as \w+)
 _PROSE = re.compile(r"[A-Z][\w'’,-]*(?: [\w'’,.-]+){2}[^=()]*$")
 
 _ROLES: tuple[tuple[Role, re.Pattern[str]], ...] = (
-    ("use", re.compile(
-        r"how (?:to|you|do)\b|\buse (?:it|this|the|with|in|case)|^use\b|\bget(?:ting)? started|quick ?start|inferenc|"
-        r"\b(?:direct|downstream|out[- ]of[- ]scope|intended|recommended)[ -]use|^uses\b|^usage|\busage\b"
+    (
+        "use",
+        re.compile(
+            r"how (?:to|you|do)\b|\buse (?:it|this|the|with|in|case)|^use\b|\bget(?:ting)? started"
+            r"|quick ?start|inferenc|"
+            r"\b(?:direct|downstream|out[- ]of[- ]scope|intended|recommended)[ -]use|^uses\b|^usage|\busage\b"
             r"|deploy|prompt|"
-        r"further fine-?tun|^loading|^install|^examples?\b|example (?:use|code|predict)|^demo\b|limitation"
+            r"further fine-?tun|^loading|^install|^examples?\b|example (?:use|code|predict)|^demo\b|limitation"
             r"|\bbias|\brisks?\b|"
-        r"citation|\bcit(?:e|ing)\b|contact|glossary|acknowledg|license|generation (?:param|config|settings)|sampling",
-        re.IGNORECASE)),
-    ("training", re.compile(
-        r"hyper-?\s?param|(?:training|fine-?tuning|train)\s(?:procedure|details|arg|config|param|set ?up"
+            r"citation|\bcit(?:e|ing)\b|contact|glossary|acknowledg|license|generation (?:param|config"
+            r"|settings)|sampling",
+            re.I,
+        ),
+    ),
+    (
+        "training",
+        re.compile(
+            r"hyper-?\s?param|(?:training|fine-?tuning|train)\s(?:procedure|details|arg|config|param|set ?up"
             r"|regime|results|"
-        r"recipe|script|info|loss|log|hardware|process|code|metric|data)|recipe|^training$|speeds, sizes"
+            r"recipe|script|info|loss|log|hardware|process|code|metric|data)|recipe|^training$|speeds, sizes"
             r"|quantization config",
-        re.IGNORECASE)),
-    ("other", re.compile(r"compar|baseline|other models|leaderboard|related|benchmarks? of other|ablation", re.IGNORECASE)),
-    ("pretraining", re.compile(r"pre-?train", re.IGNORECASE)),
-    ("evaluation", re.compile(r"evaluat|results?\b|performance|metrics?\b|benchmark|scores?\b|accuracy", re.IGNORECASE)),
-    ("training", re.compile(r"train|fine-?tun|environmental impact|hardware|compute infra|adapter|lora\b", re.IGNORECASE)),
-)  # fmt: skip
+            re.I,
+        ),
+    ),
+    ("other", re.compile(r"compar|baseline|other models|leaderboard|related|benchmarks? of other|ablation", re.I)),
+    ("pretraining", re.compile(r"pre-?train", re.I)),
+    ("evaluation", re.compile(r"evaluat|results?\b|performance|metrics?\b|benchmark|scores?\b|accuracy", re.I)),
+    ("training", re.compile(r"train|fine-?tun|environmental impact|hardware|compute infra|adapter|lora\b", re.I)),
+)
 
 # Headings of huggingface_hub's modelcard_template.md, by level; scraped pages keep the words and lose the `#`.
 _TEMPLATE = {
@@ -67,7 +77,8 @@ _TEMPLATE = {
     for level, titles in {
         2: ("Model Details", "Uses", "Bias, Risks, and Limitations", "How to Get Started with the Model",
             "Training Details", "Evaluation", "Model Examination", "Environmental Impact", "Technical Specifications",
-            "Citation", "Glossary", "More Information", "Model Card Authors", "Model Card Contact", "Training procedure",
+            "Citation", "Glossary", "More Information", "Model Card Authors", "Model Card Contact",
+            "Training procedure",
             "Model description", "Intended uses & limitations", "Training and evaluation data"),
         3: ("Model Description", "Model Sources", "Direct Use", "Downstream Use", "Out-of-Scope Use",
             "Recommendations", "Training Data", "Training Procedure", "Testing Data, Factors & Metrics", "Results",
@@ -274,7 +285,7 @@ def lines(text: str, start: int = 0) -> list[Line]:
 def _fence(cut: _Cut, stripped: str, first: int, last: int, *, piece: bool) -> None:
     """A line that opens or closes code; in a flattened page, all of it."""
     if piece and stripped.count("```") == 2 and not cut.in_code:
-        cut.add(first + 3, last - 3, "code", new=True, fence=stripped[3:30].split(" ")[0].lower())
+        cut.add(first + 3, last - 3, "code", new=True, fence=stripped[3:30].partition(" ")[0].lower())
     else:
         cut.in_code = not cut.in_code
         cut.fence = stripped[3:].strip().lower() if cut.in_code else ""
@@ -317,7 +328,7 @@ def _outside_code(cut: _Cut, stripped: str, at: tuple[int, int, int, int], *, pi
 
 
 def _open_section(cut: _Cut, level: int, words: str, *, piece: bool) -> None:
-    """Begin a section; below `How to use` a heading like `Fine-tuning for two classes` is about the reader's training."""
+    """Begin a section; below `How to use`, `Fine-tuning for two classes` is about the reader's training."""
     while cut.headings and cut.headings[-1][0] >= level:
         cut.headings.pop()
     above = cut.headings[-1][2] if cut.headings else ""

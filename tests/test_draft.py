@@ -127,7 +127,9 @@ def test_a_card_that_lost_its_line_breaks_says_the_same():
     ]
 
 
-@pytest.mark.parametrize("change", [lambda t: "\ufeff" + t, lambda t: t.replace("\n", "\r\n"), lambda t: t + "\x00\ud800"])
+@pytest.mark.parametrize(
+    "change", [lambda t: "\ufeff" + t, lambda t: t.replace("\n", "\r\n"), lambda t: t + "\x00\ud800"]
+)
 def test_marks_line_ends_and_broken_characters_change_nothing(change):
     document = read(change(TRAINER), "x.md")
     assert document.value("learning_rate") == 2e-5
@@ -156,7 +158,8 @@ def test_words_stand_where_the_place_says():
         ("| Parameter | Value |\n|---|---|\n| Learning rate | 1e-5 |\n| Epochs | 12 |", "num_epochs", 12),
         ("<table><tr><th>Parameter</th><th>Value</th></tr><tr><td>Learning rate</td><td>1e-5</td></tr></table>",
          "learning_rate", 1e-5),
-        ("## Training\n```python\nargs = TrainingArguments(learning_rate=2e-5, num_train_epochs=3)\n```", "num_epochs", 3),
+        ("## Training\n```python\nargs = TrainingArguments(learning_rate=2e-5, num_train_epochs=3)\n```",
+         "num_epochs", 3),
         ("## Training\n```bash\npython run.py --learning_rate 3e-5 --per_gpu_train_batch_size 8 --fp16\n```",
          "mixed_precision", "fp16"),
         ("## LoRA configuration\n- r: 16\n- lora_alpha: 32\n- learning rate: 1e-4", "adapter.r", 16),
@@ -229,6 +232,8 @@ def test_a_reported_result_is_read(words, expected):
         "## Usage\n```\n{'label': 'positive', 'accuracy': 0.9998}\n```",
         "BERT has an accuracy of 91.2% and RoBERTa an accuracy of 93.1%.",
         "- Accuracy: 85-90%",
+        "1) Tagging with spaCy Accuracy: **0.911**",
+        "loss: 0.3 accuracy: 0.91\nloss: 0.2 accuracy: 0.92\nloss: 0.1 accuracy: 0.93",
     ],
 )
 def test_what_is_no_result_of_this_model_is_left_alone(words):
@@ -327,7 +332,8 @@ def test_the_recipes_of_the_seeds_are_those_of_their_cards(name, facts):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("a790227-distilbert", [("accuracy", "e.g., 89.20%", "test"), ("f1", "e.g., 0.90", None), ("f1", "e.g., 0.89", None),
+        ("a790227-distilbert", [("accuracy", "e.g., 89.20%", "test"), ("f1", "e.g., 0.90", None),
+         ("f1", "e.g., 0.89", None),
                                 ("accuracy", "92.68%", "validation"), ("loss", "0.1851", "train"),
                                 ("loss", "0.2352", "validation")]),
         ("jamander-project-blockbuster", [("accuracy", "85%", "test"), ("precision", "87%", "test"),
@@ -355,8 +361,10 @@ def test_the_quick_reader_of_numbers_is_the_reader_of_numbers(text):
 
 
 PIECES = [
-    "---\n", "# Training\n", "- learning_rate: ", "| a | b |\n", "|---|---|\n", "```", "\n", " ", "0.9", "%", "Accuracy: ",
-    "epochs", "[", "](", "**", "<td>", "<table>", "{", "'", "test", "license: mit\n", "e.g.", "\u0661", "½", "--x 1 ", "LoRA ",
+    "---\n", "# Training\n", "- learning_rate: ", "| a | b |\n", "|---|---|\n", "```", "\n", " ", "0.9", "%",
+    "Accuracy: ",
+    "epochs", "[", "](", "**", "<td>", "<table>", "{", "'", "test", "license: mit\n", "e.g.", "\u0661", "½",
+    "--x 1 ", "LoRA ",
 ]  # fmt: skip
 
 
@@ -371,7 +379,8 @@ def test_any_text_gives_a_document_whose_words_stand_in_it(text):
 
 @pytest.mark.parametrize("piece", [
     " ", "1", "|", "[", "](", "`", "#", "*", "_", "-", "<", "a ", "1.", "|--", "|--|", "# ", "- a: 1 ", "--a ", "x=1, ",
-    "accuracy of ", "accuracy: 0.9 ", "learning rate ", "```\n", "<table><tr><td>", "key: ", "½", "A100 ", "trained for ",
+    "accuracy of ", "accuracy: 0.9 ", "learning rate ", "```\n", "<table><tr><td>", "key: ", "½", "A100 ",
+    "trained for ",
 ])  # fmt: skip
 @pytest.mark.parametrize("before", ["", "---\n", "--- license: mit ", "## Training hyperparameters\n- learning rate: "])
 def test_time_grows_as_the_text_does(piece, before):
