@@ -60,6 +60,7 @@ MOST_PAIRS = 300_000
 FINEST = 10**7
 """Written digits beyond the seventh are widened away, so that products of counts and bounds fit 64 bits."""
 _GUARD = 1e-11
+_LAST_DIGIT = -12
 _EXACT: frozenset[Statistic] = frozenset(STATISTICS[:8])
 
 
@@ -110,11 +111,14 @@ class Interval:
 def written(number: Number) -> tuple[Fraction, Fraction]:
     """The value of a number and one unit of its last written digit, both exact; percent as shares.
 
+    Digits beyond the twelfth are those of a float, whose last ones are noise of the computation: the unit ends there.
+
     >>> from registry.numbers import read_number
     >>> written(read_number("92.68%"))
     (Fraction(2317, 2500), Fraction(1, 10000))
     """
-    return Fraction(repr(number.value)), Fraction(10) ** round(math.log10(2 * number.half_width))
+    unit = max(round(math.log10(2 * number.half_width)), _LAST_DIGIT)
+    return Fraction(repr(number.value)), Fraction(10) ** unit
 
 
 def interval(number: Number, convention: Convention) -> Interval:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reported import PLACE, document, findings, ids, results
+from reported import BINARY, PLACE, document, findings, ids, results
 
 from registry.document import Row, Table
 from registry.numbers import read_number
@@ -18,7 +18,11 @@ BELOW = [("below-errors", "suspicious")]
 
 def test_a_loss_that_its_errors_exceed_is_suspicious():
     # 0.2 × ln 2 = 0.139
-    assert ids("loss", "loss 0.1200; accuracy 0.80") == BELOW
+    assert ids("loss", "loss 0.1200; accuracy 0.80", **BINARY) == BELOW
+
+
+def test_a_loss_of_classes_that_nobody_names_is_a_question():
+    assert ids("loss", "loss 0.1200; accuracy 0.80") == [("below-errors", "ambiguous")]
 
 
 def test_a_loss_above_the_bound_says_nothing():

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reported import BINARY, document, findings, ids, results
 
+from runner import plugins
 from runner.matrices import AVERAGED, score
 
 NO_MATRIX = [("no-single-matrix", "suspicious")]
@@ -183,3 +184,17 @@ def test_no_mean_of_matrices_is_called_impossible(matrices, data):
 def test_the_bounds_of_f1_hold_of_an_f1_computed_of_averages(low, high):
     mean = 2 * low * high / (low + high)
     assert ids("scores", f"macro precision {low:.4f}; macro recall {high:.4f}; macro f1 {mean:.4f}") == []
+
+
+def test_scores_that_fit_are_told_with_the_number_of_matrices():
+    facts = {**BINARY, "rows.test": 10_000, "positives.test": 5_000}
+    what = document(results("accuracy 85%; precision 87%; recall 83%; f1 85%"), facts=facts)
+    (found,) = plugins.check("scores").check(what)
+    assert (found.id, found.verdict, found.claims) == ("scores/fits", "ok", (0, 1, 2, 3))
+    assert found.arithmetic.startswith("2,309 confusion matrices of 10,000 rows, 5,000 of them positive, give ")
+
+
+def test_the_last_digits_of_a_float_accuse_nobody():
+    # As a training library prints them: the harmonic mean of P and R is one float away from F1.
+    assert ids("scores", "micro precision 0.8979447200566973; micro recall 0.8979447200566973; "
+               "micro f1 0.8979447200566975") == []  # fmt: skip

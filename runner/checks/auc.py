@@ -96,14 +96,14 @@ def _hard(index: int, area: Result, scores: Mapping[int, Result]) -> Finding | N
         if other is not None and _alike(area.number, written(other[1].number)[0], written(other[1].number)[1]):
             name = metric.replace("_", " ")
             said = f"AUC {area.number.text.strip()} = {name} {other[1].number.text.strip()}"
-            return _finding(index, area, (other[0],), said, name, other[1].number)
+            return _finding(index, area, said, name, other[1].number)
     if recall is not None and specificity is not None and recall[1].averaging in (None, "positive"):
         mean = (written(recall[1].number)[0] + written(specificity[1].number)[0]) / 2
         unit = max(written(recall[1].number)[1], written(specificity[1].number)[1])
         if _alike(area.number, mean, unit):
             t, s = (one[1].number.text.strip() for one in (recall, specificity))
             said = f"({t} + {s})/2 = {float(mean):.4f}, AUC {area.number.text.strip()}"
-            return _finding(index, area, (recall[0], specificity[0]), said, "(TPR + TNR)/2", recall[1].number, value)
+            return _finding(index, area, said, "(TPR + TNR)/2", recall[1].number, value)
     return None
 
 
@@ -118,16 +118,14 @@ def _chance(area: Number, other: Fraction, unit: Fraction) -> Fraction:
     return (written(area)[1] + unit) / width if width > 0 else Fraction(1)
 
 
-def _finding(
-    index: int, area: Result, about: tuple[int, ...], said: str, name: str, other: Number, mean: Fraction | None = None
-) -> Finding:
+def _finding(index: int, area: Result, said: str, name: str, other: Number, mean: Fraction | None = None) -> Finding:
     value, unit = written(other)
     chance = _chance(area.number, mean if mean is not None else value, unit)
     width = 2 * (1 - (mean if mean is not None else value))
     return Finding(
         id="auc/hard-labels",
         verdict="suspicious",
-        claims=(index, *about),
+        claims=(index,),
         where=area.place.where,
         message=f"the AUC equals {name}: it was most likely computed from predicted labels, not from scores",
         arithmetic=f"{said}; labels give AUC = (TPR + TNR)/2, of balanced classes the accuracy; by chance they agree in"

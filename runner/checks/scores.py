@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 KINDS: Mapping[str, str] = {
     "impossible": "no confusion matrix, and no mean of several, gives the reported scores at once",
     "no-single-matrix": "no single confusion matrix gives the reported scores at once; a mean of several might",
+    "fits": "scores that some confusion matrices give at once, with their number",
     "repeats-accuracy": "precision, recall and F1 repeat the accuracy to four digits, and so tell nothing more",
     "other-evaluation": "scores without a split that cannot be of the evaluation that the card reports",
 }
@@ -104,7 +105,8 @@ def check(document: Document) -> Iterator[Finding]:
         if finding is not None:
             yield finding
         else:
-            yield from _repeats(group, classes)
+            repeated = list(_repeats(group, classes))
+            yield from repeated or _counted(group, classes)
     if classes == 2:
         yield from _other_evaluations(found)
 
@@ -155,7 +157,7 @@ def _said(result: Result) -> str:
 
 
 def _finding(kind: str, group: Group, about: Sequence[int], message: str, arithmetic: str, remedy: str) -> Finding:
-    verdicts: Mapping[str, Verdict] = {"impossible": "impossible", "no-single-matrix": "suspicious"}
+    verdicts: Mapping[str, Verdict] = {"impossible": "impossible", "no-single-matrix": "suspicious", "fits": "ok"}
     return Finding(
         id=f"scores/{kind}",
         verdict=verdicts.get(kind, "ambiguous"),
@@ -401,6 +403,30 @@ def _repeats(group: Group, classes: int | None) -> Iterator[Finding]:
     )
     remedy = "say how they were averaged; give those of each class, or the confusion matrix"
     yield _finding("repeats-accuracy", group, about, message, arithmetic, remedy)
+
+
+def _counted(group: Group, classes: int | None) -> Iterator[Finding]:
+    """Scores that fit, with the number of matrices that they leave: many say little, few say that all of them fit."""
+    results = list(group.scores.values())
+    if classes != 2 or len(results) < 2 or group.rows is None or group.positives is None:
+        return
+    ways = [*_AVERAGINGS, *(result.averaging for result in results if result.averaging)]
+    for averaging in dict.fromkeys(ways):
+        wanted = _wanted(results, averaging, "rounded", 1)
+        matrices = count(group.rows, wanted, group.positives) if wanted is not None else None
+        if matrices:
+            averaged = any(result.metric in AVERAGED for result in results)
+            how = f" ({'of the positive class' if averaging == 'positive' else averaging})" if averaged else ""
+            yield _finding(
+                "fits",
+                group,
+                list(group.scores),
+                f"the scores fit one another{how}",
+                f"{matrices:,} confusion matrices of {group.rows:,} rows, {group.positives:,} of them positive, give "
+                + ", ".join(_said(result) for result in results),
+                "",
+            )
+            return
 
 
 def _other_evaluations(found: Sequence[Group]) -> Iterator[Finding]:
