@@ -68,6 +68,7 @@ class Result:
         label: The one class it is about.
         dataset: The dataset it was measured on, where that is said of this number.
         rows: Rows it was measured on, where that is said of this number.
+        seeds: Runs that it is the mean of; null where that is not said.
         epoch: The epoch it was measured after; null for the final one.
         step: The optimizer step.
         headline: Whether it is a main result of this model.
@@ -85,6 +86,7 @@ class Result:
     label: str | None = None
     dataset: str | None = None
     rows: int | None = None
+    seeds: int | None = None
     epoch: float | None = None
     step: int | None = None
     headline: bool = False

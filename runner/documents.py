@@ -70,6 +70,7 @@ def _result(loaded: Loaded, index: int, claim: Claim) -> Result:
         averaging=claim.averaging,
         label=claim.label,
         rows=claim.n,
+        seeds=claim.seeds,
         epoch=claim.epoch,
         step=claim.step,
         headline=claim.headline,

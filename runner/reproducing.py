@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -206,14 +207,19 @@ def current_claims(record: Record) -> Card:
 
 
 def claim_findings(card: Card) -> tuple[Finding, ...]:
-    """What the claim checks say of a card, by its file where that still reports the same; else by the card alone."""
+    """What the claim checks say of a card, by its file where that still reports the same; else by the card alone.
+
+    Places are those in the card's folder: where that lies on this machine is nobody's business.
+    """
     file = all_cards().get(card.id)
     loaded = Loaded(card, Path(f"{card.id}.yaml"), "", {})
     if file is not None:
         with contextlib.suppress(InputError):
             found = plugins.load_card(file)
             loaded = found if found.card.claims == card.claims else loaded
-    return examine(of_card(loaded))
+    folder = f"{loaded.file.parent}{os.sep}"
+    findings = examine(of_card(loaded))
+    return tuple(one.model_copy(update={"where": one.where.removeprefix(folder)}) for one in findings)
 
 
 def _begin(ready: Ready, plan: Plan) -> Record:

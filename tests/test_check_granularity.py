@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reported import ids
+from reported import document, findings, ids, results
 
 from registry.numbers import read_number
 from runner.checks.granularity import counts
@@ -35,3 +35,8 @@ def test_no_share_of_whole_rows_is_excluded(rows, data, digits, cut):
     scaled = right * 10**digits
     whole = scaled // rows if cut else (2 * scaled + rows) // (2 * rows)
     assert counts(read_number(f"{whole / 10**digits:.{digits}f}"), rows)
+
+
+def test_a_mean_over_stated_runs_is_no_count():
+    reported = results("accuracy 0.8418", seeds=5)
+    assert findings("granularity", document(reported, facts={"rows.test": 1_200})) == []

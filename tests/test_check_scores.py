@@ -198,3 +198,11 @@ def test_the_last_digits_of_a_float_accuse_nobody():
     # As a training library prints them: the harmonic mean of P and R is one float away from F1.
     assert ids("scores", "micro precision 0.8979447200566973; micro recall 0.8979447200566973; "
                "micro f1 0.8979447200566975") == []  # fmt: skip
+
+
+def test_means_over_stated_runs_are_of_no_matrix():
+    reported = results("accuracy 0.8418; precision 0.8364; recall 0.8507; f1 0.8432", seeds=5)
+    facts = {**BINARY, "rows.test": 1_200}
+    assert findings("scores", document(reported, facts=facts)) == []
+    once = results("accuracy 0.8418; precision 0.8364; recall 0.8507; f1 0.8432")
+    assert findings("scores", document(once, facts=facts)) != []

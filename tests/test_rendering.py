@@ -14,13 +14,14 @@ from runner.audit import judge_runs
 from runner.plugins import load_card
 from runner.record import Record
 from runner.rendering import escape, front_matter, prose, readme, render
+from runner.reproducing import claim_findings
 from runner.runs import Run, read_model
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
 def page(card: Card, run: Run) -> str:
-    return readme(card, run, judge_runs(card, run))
+    return readme(card, run, judge_runs(card, run, claim_findings(card)))
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,9 @@ def check(document: Document) -> Iterator[Finding]:
         if result.metric != "accuracy" or result.placeholder or not 0 <= result.number.value <= 1:
             continue
         rows, _ = rows_and_positives(document, result.split, result.rows)
-        if rows is None or rows < 1 or result.number.approximate or counts(result.number, rows):
+        if rows is None or rows < 1 or result.seeds is not None:
+            continue
+        if result.number.approximate or counts(result.number, rows):
             continue
         value = written(result.number)[0]
         below = math.floor(value * rows)

@@ -115,6 +115,8 @@ def groups(document: Document) -> list[Group]:
     """The document's scores, gathered by evaluation; what cannot be told apart is left out."""
     gathered: dict[tuple[object, ...], dict[int, Result]] = defaultdict(dict)
     for index, result in enumerate(document.results):
+        if result.seeds is not None:
+            continue  # a mean over runs is of no matrix
         if (result.metric in AVERAGED or result.metric in _PLAIN) and abs(result.number.value) <= 1:
             key = (result.group, result.split, result.dataset, result.epoch, result.step, result.rows)
             gathered[key][index] = result
