@@ -62,3 +62,12 @@ def test_a_long_warmup_is_named() -> None:
     assert (finding.verdict, finding.arithmetic) == ("ambiguous", "0.4 > 0.1; 0.4 × 10 epochs = 4 epochs")
     short = document(facts(warmup_ratio=0.1, num_epochs=10, learning_rate=1e-5), SCORE)
     assert "warmup" not in verdicts("recipe", short)
+
+
+def test_what_a_readme_may_say_in_other_words_is_not_missed() -> None:
+    said = facts(learning_rate=2e-5, num_epochs=3)
+    text = "Trained on film reviews with a seed of forty-two, its batches of sixteen rows and a linear decay."
+    gaps = found("recipe", document(said, SCORE, text=text))["gaps"]
+    for word in ("seed", "batch", "dataset", "schedule", "weight decay"):
+        assert word not in gaps.message
+    assert "the maximum length" in gaps.message

@@ -25,6 +25,8 @@ KINDS: Mapping[str, str] = {
     "base": "The license differs from the base's, which has terms that are passed on: needs review.",
 }
 
+_A_WORD = re.compile(r"licen[scz]|lizenz|许可|apache|\bmit\b|\bcc.?by|creative commons|\bgpl", re.IGNORECASE)
+
 # The base by the end of its id or by its name in prose; the first that fits counts.
 _BASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), license_)
@@ -59,8 +61,8 @@ def check(document: Document) -> Iterator[Finding]:
     of_base = _of_base(base.value) if base is not None and isinstance(base.value, str) else None
     stated = {_id(str(value)) for fact in document.said("license") for value in _each(fact.value)}
     if not stated:
-        if not (document.results or document.facts):
-            return
+        if not (document.results or document.facts) or (document.card is None and _A_WORD.search(document.text)):
+            return  # a README may name it in a way that is not read
         about = f"; its base {base.value} has `{of_base}`: {_reason(of_base)}" if base and of_base else ""
         yield Finding(
             id="licenses/missing",

@@ -3,7 +3,8 @@
 The list is ranked by how much a wrong guess can move the result. The order is ours: first what makes it another
 experiment (rows, base, split), then what decides whether training works at all (learning rate, length of the training,
 what is trained), then what moves scores by points on small data (seed: Dodge et al. 2020, arXiv:2002.06305), then the
-rest. A value that somebody assumed for a card is a guess, too.
+rest. A value that somebody assumed for a card is a guess, too. Of a README, only that is missed of which it has no
+word.
 """
 
 from __future__ import annotations
@@ -25,27 +26,28 @@ KINDS: Mapping[str, str] = {
     "warmup": "The learning rate rises for a large part of the training.",
 }
 
-_GAPS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("datasets",), "the dataset"),
-    (("base_model",), "the base model"),
-    (("rows.train", "rows.test", "rows.validation"), "the rows of the splits"),
-    (("learning_rate",), "the learning rate"),
-    (("num_epochs", "max_steps"), "how long it was trained"),
-    (("train_batch_size", "total_train_batch_size"), "the batch size"),
-    (("max_length",), "the maximum length"),
-    (("seed",), "the seed"),
-    (("optimizer",), "the optimizer"),
-    (("lr_scheduler",), "the schedule"),
-    (("warmup_steps", "warmup_ratio"), "the warmup"),
-    (("weight_decay",), "the weight decay"),
-    (("mixed_precision",), "the precision"),
-    (("hardware.accelerator",), "the hardware"),
-    (("framework_versions.transformers",), "the versions"),
+_GAPS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("datasets",), "the dataset", r"data|corpus|corpora|(?:trained|tuned) on"),
+    (("base_model",), "the base model", r"base|fine-?tun|pre-?train|checkpoint"),
+    (("rows.train", "rows.test", "rows.validation"), "the rows of the splits", r"\d[\d,.]*\s?k?\s(?:\w+\s){0,3}\w+s\b"),
+    (("learning_rate",), "the learning rate", r"learning.?rate|\blr\b"),
+    (("num_epochs", "max_steps"), "how long it was trained", "epoch|step|iteration"),
+    (("train_batch_size", "total_train_batch_size"), "the batch size", "batch"),
+    (("max_length",), "the maximum length", "length|max_?len|block.?size|tokens|truncat"),
+    (("seed",), "the seed", "seed"),
+    (("optimizer",), "the optimizer", "optim|adam|sgd|adafactor|lion"),
+    (("lr_scheduler",), "the schedule", "schedul|decay|cosine|linear|constant"),
+    (("warmup_steps", "warmup_ratio"), "the warmup", "warm.?up"),
+    (("weight_decay",), "the weight decay", "decay|regulari[sz]"),
+    (("mixed_precision",), "the precision", r"precision|(?:fp|bf|float) ?\d|half|\bamp\b|\bbits?\b"),
+    (("hardware.accelerator",), "the hardware", "[gtc]pu|hardware|cuda|nvidia|[avth]100|rtx|colab|device|machine"),
+    (("framework_versions.transformers",), "the versions", r"version|==|\d\.\d+\.\d"),
 )
-_ADAPTER_GAPS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("adapter.target_modules",), "the adapted layers"),
-    (("adapter.r",), "the adapter's rank"),
-    (("adapter.alpha",), "the adapter's alpha"),
+"""Facts, what they are called, and words of a README that may say them in a way that is not read."""
+_ADAPTER_GAPS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("adapter.target_modules",), "the adapted layers", "module|_proj|query|linear|layer"),
+    (("adapter.r",), "the adapter's rank", r"rank|\br\b"),
+    (("adapter.alpha",), "the adapter's alpha", "alpha"),
 )
 _RECIPE = ("learning_rate", "num_epochs", "max_steps", "train_batch_size", "total_train_batch_size")
 _PER_DEVICE = re.compile(r"per[\s_-]*(?:device|gpu)|micro|(?:train|eval)_batch_size|total|effective", re.IGNORECASE)
@@ -74,6 +76,11 @@ def _given(document: Document, names: tuple[str, ...]) -> bool:
     return any(fact.status != "assumed" for name in names for fact in document.said(name))
 
 
+def _may_say(document: Document, words: str) -> bool:
+    """Whether a README may say something in a way that is not read; a card was read by somebody."""
+    return document.card is None and re.search(words, document.text, re.IGNORECASE) is not None
+
+
 def _gaps(document: Document) -> Iterator[Finding]:
     if document.card is not None and document.card.source is None:
         return  # a card without a source declares every value, defaults included
@@ -81,8 +88,8 @@ def _gaps(document: Document) -> Iterator[Finding]:
     if document.said("adapter.method"):
         wanted[4:4] = _ADAPTER_GAPS
     if document.said("quantization.bits"):
-        wanted.insert(7, (("quantization.type",), "the quantization's type"))
-    open_ = [what for names, what in wanted if not _given(document, names)]
+        wanted.insert(7, (("quantization.type",), "the quantization's type", "nf4|fp4|quant_type"))
+    open_ = [what for names, what, words in wanted if not _given(document, names) and not _may_say(document, words)]
     if open_:
         yield Finding(
             id="recipe/gaps",
