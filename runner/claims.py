@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from runner import plugins
 from runner.checks import VERDICTS, Finding, Verdict
@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from registry.document import Document, Result
-
-Severity = Literal["error", "warning", "notice"]
-
-SEVERITIES: dict[Verdict, Severity] = {"impossible": "error", "suspicious": "warning", "placeholder": "warning"}
-"""How loud a verdict is; the others are for notice."""
 
 _LINE = re.compile(r":(\d+):(\d+)$")
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from registry.errors import one_line
 from runner.checks import VERDICTS
-from runner.claims import SEVERITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,7 +45,7 @@ def markdown(report: Report) -> str:
         text.append("")
     for where, _, finding in lines(report):
         text.append(f"- **{finding.verdict}** {_escaped(finding.message)} (`{one_line(where).replace('`', '')}`, "
-                    f"[{finding.id}]({finding.anchor}))")  # fmt: skip
+                    f"[{finding.id}]({finding.docs}))")  # fmt: skip
         text += [f"  - {_escaped(detail)}" for detail in (finding.arithmetic, finding.remedy) if detail]
     return "\n".join(text) + "\n"
 
@@ -62,7 +61,7 @@ def github(report: Report) -> Iterator[str]:
         properties = {"file": file, "line": line, "col": column, "title": f"{finding.verdict}: {finding.id}"}
         given = ",".join(f"{name}={_property(value)}" for name, value in properties.items() if value)
         message = "; ".join(part for part in (finding.message, finding.arithmetic, finding.remedy) if part)
-        yield f"::{SEVERITIES.get(finding.verdict, 'notice')} {given}::{one_line(message).replace('%', '%25')}"
+        yield f"::{finding.severity} {given}::{one_line(message).replace('%', '%25')}"
 
 
 def failing(reports: Iterable[Report], wanted: Iterable[str]) -> bool:

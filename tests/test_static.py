@@ -48,7 +48,7 @@ def test_a_readme_is_told_what_is_impossible_in_it_with_its_line_and_arithmetic(
     answer = replicard("audit", "--static", readme)
     assert answer.code == 0
     found = next(line for line in answer.out.splitlines() if line.startswith(f"{readme}:12:"))
-    assert "impossible: " in found
+    assert "impossible [carbon/too-much]: " in found
     assert re.search(r"^    .*45.*kWh.*$", answer.out, re.MULTILINE)
 
 

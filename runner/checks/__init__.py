@@ -7,7 +7,9 @@ silence: `impossible` is for arithmetic that holds whatever the author did, ever
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from runner.record import Item
 
@@ -15,6 +17,12 @@ Verdict = Literal["ok", "ambiguous", "underspecified", "placeholder", "suspiciou
 """From good to bad."""
 
 VERDICTS: tuple[Verdict, ...] = ("ok", "ambiguous", "underspecified", "placeholder", "suspicious", "impossible")
+
+
+Severity = Literal["error", "warning", "notice"]
+
+SEVERITIES: dict[Verdict, Severity] = {"impossible": "error", "suspicious": "warning", "placeholder": "warning"}
+"""How loud a verdict is; the others are for notice."""
 
 
 class Finding(Item):
@@ -28,6 +36,8 @@ class Finding(Item):
         message: What is the matter, in one line.
         arithmetic: One line that a reader can redo by hand; empty where there is nothing to compute.
         remedy: What the author can do about it.
+        severity: How loud it is told; follows from the verdict.
+        docs: Where its kind is described; follows from the id.
     """
 
     id: str
@@ -37,8 +47,12 @@ class Finding(Item):
     message: str
     arithmetic: str = ""
     remedy: str = ""
+    severity: Severity = "notice"
+    docs: str = ""
 
-    @property
-    def anchor(self) -> str:
-        """The kind's place in the documentation."""
-        return f"docs/checks.md#{self.id.replace('/', '-')}"
+    @model_validator(mode="after")
+    def _told(self) -> Self:
+        # Frozen fields that follow from others are filled in here, so that whoever reads the JSON finds them.
+        object.__setattr__(self, "severity", SEVERITIES.get(self.verdict, "notice"))
+        object.__setattr__(self, "docs", f"docs/checks.md#{self.id.replace('/', '-')}")
+        return self

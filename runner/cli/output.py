@@ -106,7 +106,7 @@ def print_report(report: Report) -> None:
         table([report.document, "Reported", "Split", "Verdict"], rows)
     for where, about, finding in lines(report):
         suffix = f" ({about})" if about else ""
-        typer.echo(f"{one_line(where)}  {finding.verdict}: {one_line(finding.message + suffix)}")
+        typer.echo(f"{one_line(where)}  {finding.verdict} [{finding.id}]: {one_line(finding.message + suffix)}")
         for detail in (finding.arithmetic, finding.remedy):
             if detail:
                 typer.echo(f"    {one_line(detail)}")
