@@ -150,6 +150,8 @@ class Hub:
         """Called when a request has had its effect, before it is answered."""
         self.patience = 0.0
         """Seconds after which a client that hears nothing has given up."""
+        self.spoiled: dict[str, bytes] = {}
+        """Path of a file → what is sent instead of its content, under its hash."""
         self.part_size = 0
         """Bytes of a part of an LFS upload; 0 takes files whole."""
         self.page = 1000
@@ -213,7 +215,11 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.headers.append(dict(self.headers.items()))
         path, _, self.query = self.path.partition("?")
         step, found = next(
-            ((name, match) for method, name, route in ROUTES if self.fits(method, name) and (match := route.fullmatch(path))),
+            (
+                (name, match)
+                for method, name, route in ROUTES
+                if self.fits(method, name) and (match := route.fullmatch(path))
+            ),
             ("", None),
         )
         self.hub.before(step)
@@ -318,7 +324,9 @@ class Handler(BaseHTTPRequestHandler):
             refusal = Refusal(409, "", "You already created this repo").reply
             return refusal._replace(body=json.dumps({"error": "You already created this repo", "url": url}).encode())
         repo = self.hub.repos[kind, id] = Repo(private=wanted.get("visibility") == "private")
-        repo.commit({".gitattributes": b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n"}, message="initial commit")
+        repo.commit(
+            {".gitattributes": b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n"}, message="initial commit"
+        )
         return self.json({"url": url, "name": id})
 
     def validate(self) -> Reply:
@@ -359,7 +367,9 @@ class Handler(BaseHTTPRequestHandler):
         start = int(parse_qs(self.query).get("cursor", ["0"])[0])
         headers = {}
         if start + self.hub.page < len(files):
-            following = f"{self.hub.endpoint}{self.path.partition('?')[0]}?recursive=True&cursor={start + self.hub.page}"
+            following = (
+                f"{self.hub.endpoint}{self.path.partition('?')[0]}?recursive=True&cursor={start + self.hub.page}"
+            )
             headers["Link"] = f'<{following}>; rel="next"'
         return self.json(files[start : start + self.hub.page], headers=headers)
 
@@ -421,6 +431,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(404, "EntryNotFound", "Entry not found", headers)
         etag = hashlib.sha256(content).hexdigest() if lfs(path, content) else blob_id(content)
         headers |= {"ETag": f'"{etag}"', "Accept-Ranges": "bytes"}
+        content = self.hub.spoiled.get(path, content)
         found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if found is None:
             return Reply(200, content, headers)
@@ -513,9 +524,8 @@ class Handler(BaseHTTPRequestHandler):
                 if value["oid"] not in self.repo.objects:
                     raise Refusal(400, "", f"LFS pointer pointed to a file that does not exist: {path}")
                 files[path] = self.repo.objects[value["oid"]]
-            elif line["key"] == "deletedFile":
-                if files.pop(path, None) is None:
-                    raise Refusal(404, "EntryNotFound", "A file with this name doesn't exist")
+            elif line["key"] == "deletedFile" and files.pop(path, None) is None:
+                raise Refusal(404, "EntryNotFound", "A file with this name doesn't exist")
         url = None
         if pull:
             self.repo.pulls.append(header["summary"])
