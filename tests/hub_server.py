@@ -11,8 +11,10 @@ import base64
 import hashlib
 import json
 import re
+import sys
 import threading
 import time
+import traceback
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -165,8 +167,7 @@ class Hub:
             pass
 
         Bound.hub = hub
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), Bound)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
     @property
@@ -200,6 +201,17 @@ class Hub:
         return [request for request in self.requests if request.startswith(f"{method} ") and part in request]
 
 
+class Server(ThreadingHTTPServer):
+    """A thread for each connection."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that was killed is nothing to tell of; any other error is."""
+        if not isinstance(sys.exception(), ConnectionError):
+            traceback.print_exc()
+
+
 class Handler(BaseHTTPRequestHandler):
     """One request: routed, done, answered; a method named like its step does it."""
 
@@ -212,7 +224,7 @@ class Handler(BaseHTTPRequestHandler):
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
             self.body = self.read_chunks()
         self.hub.requests.append(f"{self.command} {self.path}")
-        self.hub.headers.append(dict(self.headers.items()))
+        self.hub.headers.append({name.lower(): value for name, value in self.headers.items()})
         path, _, self.query = self.path.partition("?")
         step, found = next(
             (
@@ -233,13 +245,15 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(self.hub.patience * 1.5)
         if fault == "hang":
             return self.hang_up()
-        if fault.isdigit():
+        if fault == "conflict":
+            reply = Refusal(409, "", "Cannot create repo: another conflicting operation is in progress").reply
+        elif fault.isdigit():
             told = {"429": {"Retry-After": "1"}}.get(fault, {})
             reply = Refusal(int(fault), "", f"injected {fault}", told).reply
         else:
             with self.hub.lock:
                 reply = self.reply(step, path, found)
-        if not fault.isdigit():
+        if not fault.isdigit() and fault != "conflict":
             self.hub.after(step)
         if fault in ("drop after", "late"):
             return self.hang_up()
