@@ -30,6 +30,8 @@ PREDICATE = "urn:replicard:run:v1"
 
 _BY_THE_HUB = (".gitattributes",)
 """Files that the Hub itself writes."""
+_BY_RUNS = (".lock", "publication.json")
+"""Files that a run's folder holds and that are not published."""
 
 
 def statement(record: Record, audit: Audit, files: Iterable[PublishedFile]) -> bytes:
@@ -119,15 +121,15 @@ def differences(folder: Path) -> dict[str, str]:
 
 
 def _beside(folder: Path, named: Iterable[str]) -> Sequence[str]:
-    """Files next to named ones that are not named themselves; those of locks and of git aside."""
-    known = {*named, NAME, "publication.json", *_BY_THE_HUB}
+    """Files next to named ones that are not named themselves; those that the Hub or a run keeps for itself aside."""
+    known = {*named, NAME, *_BY_THE_HUB}
     folders = {PurePosixPath(name).parent for name in known}
     present = (
         (PurePosixPath(at) / entry.name).as_posix()
         for at in sorted(folders)
         if (folder / at).is_dir()
         for entry in sorted(os.scandir(folder / at), key=lambda entry: entry.name)
-        if not entry.is_dir() and entry.name != ".lock"
+        if not entry.is_dir() and entry.name not in _BY_RUNS
     )
     return [name for name in present if name not in known]
 

@@ -188,25 +188,28 @@ def fetch(repo: str, revision: str | None, cache: Path, names: Sequence[str] | N
 
 def _open(api: Any, wanted: Wanted) -> None:
     """See that the repo is there, and as private as it should be, before anything is sent to it."""
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    def look() -> Any:
-        return api.repo_info(wanted.repo)
-
-    try:
-        info = _ask(look, "reading", wanted.repo)
-    except RepositoryNotFoundError:
+    info = _info(api, wanted.repo)
+    if info is None:
         private = not wanted.public
         _ask(lambda: api.create_repo(wanted.repo, private=private, exist_ok=True), "creating", wanted.repo)
-        try:
-            info = _ask(look, "reading", wanted.repo)
-        except RepositoryNotFoundError:
-            raise MissingError(f"{wanted.repo} is there, but the token may not read it") from None
+        info = _info(api, wanted.repo)
+    if info is None:
+        raise MissingError(f"{wanted.repo} is there, but the token may not read it; `hf auth login` with one that may")
     if info.private and wanted.public:
         message = f"{wanted.repo} is private; make it public in its settings, or leave --public out"
         raise InputError(Problem("--public", "", message))
     if not info.private and not wanted.public:
         raise InputError(f"{wanted.repo} is public; --public agrees to that")
+
+
+def _info(api: Any, repo: str) -> Any:
+    """What the Hub says of a repo; null where it says that there is none."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        return _ask(lambda: api.repo_info(repo), "reading", repo)
+    except RepositoryNotFoundError:
+        return None
 
 
 def _commit(api: Any, wanted: Wanted) -> Pushed:
