@@ -11,6 +11,7 @@ import contextlib
 import glob
 import json
 import logging
+import os
 import re
 import tempfile
 import time
@@ -124,12 +125,16 @@ def require_login(repo: str) -> None:
     Raises:
         MissingError: There is no token, or it may only read.
     """
-    from huggingface_hub import HfApi, constants
+    from huggingface_hub import HfApi, constants, get_token
     from huggingface_hub.errors import LocalTokenNotFoundError
 
     _prepare()
     if constants.HF_HUB_OFFLINE:
         raise MissingError("HF_HUB_OFFLINE is set; publish where there is network")
+    if os.environ.get("HF_OIDC_RESOURCE"):
+        # Trusted publishing: a token of an hour for one repo. Whether the Hub tells its account was not tried.
+        _ask(get_token, "trusted publishing to", repo)
+        return
     try:
         account = _ask(lambda: HfApi().whoami(), "asking who you are", repo)
     except LocalTokenNotFoundError:
@@ -429,6 +434,8 @@ def _pause(error: BaseException, round_: int) -> float:
 
 def _explained(error: Exception, doing: str, repo: str) -> Exception:
     """What went wrong with the Hub in one line and what to do; any other error as it is."""
+    from huggingface_hub.errors import OIDCError
+
     response, text = _response(error), str(error)
     status = _status(error)
     told = _line(response.headers.get("X-Error-Message", "")) if response is not None else ""
@@ -439,6 +446,8 @@ def _explained(error: Exception, doing: str, repo: str) -> Exception:
         return InputError(f"the Hub refuses the README's front matter: {said}; put it right in the card")
     if isinstance(error, ValueError) and "LFS batch API returned errors" in text:
         message = f"the Hub does not take the files of {repo}: {_line(text.partition(':')[2])}"
+    elif isinstance(error, OIDCError):
+        message = _line(text)
     elif status == 401:
         message = f"the Hub refused the token when {doing} {repo} (401); `hf auth login` with a valid one"
     elif status == 403:

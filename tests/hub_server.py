@@ -33,6 +33,7 @@ ROUTES = [
     (method, name, re.compile(path))
     for method, name, path in (
         ("GET", "whoami", r"/api/whoami-v2"),
+        ("POST", "exchange", r"/oauth/token"),
         ("POST", "create", r"/api/repos/create"),
         ("POST", "validate", r"/api/validate-yaml"),
         ("GET", "info", rf"/api/{KIND}/{ID}(?:/revision/{REVISION})?"),
@@ -138,6 +139,8 @@ class Hub:
         self.moved: dict[tuple[str, str], str] = {}
         self.accounts: dict[str, Account] = {}
         """By token. Where there are none, everybody may read, and nobody write."""
+        self.publishers: dict[tuple[str, str], str] = {}
+        """Trusted publishing: an identity token and a repo → the token that they are given for."""
         self.faults: dict[str, tuple[int, str]] = {}
         """Part of a path → status and error code to answer with."""
         self.cut: set[str] = set()
@@ -324,6 +327,13 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(401, "", "Invalid credentials in Authorization header")
         orgs = [{"name": name} for name in account.orgs]
         return self.json({"name": account.name, "orgs": orgs, "auth": {"accessToken": {"role": account.role}}})
+
+    def exchange(self) -> Reply:
+        wanted = json.loads(self.body)
+        token = self.hub.publishers.get((wanted["subject_token"], wanted["resource"]))
+        if token is None:
+            raise Refusal(401, "", "no trusted publisher fits this identity token")
+        return self.json({"access_token": token, "token_type": "bearer", "expires_in": 3600})
 
     # Repos
 

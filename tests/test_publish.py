@@ -406,6 +406,40 @@ def test_a_token_from_the_client_s_own_file_is_taken(
     assert publish(runs).code == 0
 
 
+@pytest.fixture
+def trusted(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An identity token that is good for the repo; no other token is here."""
+    from huggingface_hub.utils import _auth
+
+    identity = "eyJ-of-the-workflow"
+    hub.publishers[identity, REPO] = TOKEN
+    monkeypatch.setattr(_auth, "_OIDC_TOKEN_CACHE", None)
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setenv("HF_OIDC_RESOURCE", REPO)
+    return identity
+
+
+def test_trusted_publishing_needs_no_token_here(
+    hub: Hub, runs: Path, trusted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_OIDC_ID_TOKEN", trusted)
+    answer = publish(runs)
+    assert (answer.code, answer.err) == (0, "")
+    assert whole(hub, runs)
+
+
+@pytest.mark.parametrize(
+    ("identity", "said"),
+    [("", "HF_OIDC_RESOURCE is set but no OIDC id token is available"), ("another", "the Hub refused the token when")],
+)
+def test_trusted_publishing_that_does_not_work_is_told(
+    identity: str, said: str, hub: Hub, runs: Path, trusted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_OIDC_ID_TOKEN", identity)
+    answer = publish(runs)
+    assert (answer.code, said in answer.line) == (3, True)
+
+
 def test_a_token_that_may_only_read_is_told_before_anything_is_sent(hub: Hub, runs: Path) -> None:
     hub.accounts[TOKEN] = Account("tester", role="read")
     answer = publish(runs)
@@ -544,6 +578,7 @@ def test_another_repo_being_made_is_waited_for_but_not_for_ever(hub: Hub, runs: 
     assert publish(runs).code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "when"), [("put", "before"), ("commit", "before"), ("commit", "after"), ("tag", "after")]
 )
