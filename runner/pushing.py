@@ -7,7 +7,6 @@ everything went well are one case: the next round finds out what is still to do 
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import json
 import logging
@@ -179,8 +178,7 @@ def fetch(repo: str, revision: str | None, cache: Path, names: Sequence[str] | N
         return Path(snapshot_download(repo, revision=revision, cache_dir=cache, allow_patterns=patterns))
 
     try:
-        with _bars():
-            return _ask(download, "reading", repo)
+        return _ask(download, "reading", repo)
     except GatedRepoError:
         raise MissingError(f"{repo} is gated; ask for access on its page, then `hf auth login`") from None
     except RevisionNotFoundError:
@@ -262,7 +260,7 @@ def _send(
 
     operations: list[Any] = [CommitOperationAdd(file.name, file.path) for file in missing]
     operations += [CommitOperationDelete(name) for name in stale]
-    with _bars(), warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             return api.create_commit(
@@ -486,6 +484,7 @@ def _prepare() -> None:
     from huggingface_hub import set_client_factory
 
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    progress.show_transfers()
     set_client_factory(_client)
 
 
@@ -508,18 +507,6 @@ def _client() -> Any:
 
     client.event_hooks = {**client.event_hooks, "response": [pace]}
     return client
-
-
-@contextlib.contextmanager
-def _bars() -> Iterator[None]:
-    """The client's bars for large files, where somebody looks."""
-    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
-
-    if progress.console.is_terminal and not progress.console.quiet:
-        enable_progress_bars()
-    else:
-        disable_progress_bars()
-    yield
 
 
 def split_revision(name: str) -> tuple[str, str | None]:

@@ -193,6 +193,31 @@ def test_a_readme_that_was_rendered_anew_is_sent_alone_and_the_tag_follows(
     assert len(repo(hub).log) == 3
 
 
+def test_somebody_at_a_terminal_sees_how_far_a_large_file_is(
+    hub: Hub, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rich.console import Console
+
+    from runner import progress
+
+    monkeypatch.setattr(progress, "console", Console(stderr=True, force_terminal=True))
+    answer = replicard("publish", "tiny", "--to", REPO, "--runs", runs)
+    assert answer.code == 0
+    assert "model.safetensors:" in answer.err
+
+
+@pytest.mark.parametrize("step", ["whoami", "create", "commit", "tag"])
+def test_the_hub_is_asked_again_after_as_long_as_it_says(
+    step: str, hub: Hub, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(pushing, "LONGEST", 300.0)
+    monkeypatch.setattr(pushing, "time", SimpleNamespace(sleep=waited.append))
+    hub.inject(step, "429")
+    assert publish(runs).code == 0
+    assert waited == [1.0]
+
+
 # A dry run
 
 
