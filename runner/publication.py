@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from registry.errors import InputError, Problem
 from registry.loading import Loaded
+from registry.locking import COMMIT
 from runner import model, progress, provenance, pushing
 from runner.audit import Audit, judge_runs
 from runner.data import TEXTS, cleaned, load_parts
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from registry.card import Card
+    from runner.record import Snapshot
 
 ROWS = 32
 """Rows that are scored again."""
@@ -135,6 +137,9 @@ def collect(card: Card, run: Run) -> tuple[tuple[PublishedFile, ...], bytes]:
         )
     audit = judge_runs(card, run)
     problems = list(_behind(card, run, audit))
+    if card.adapter is not None and record.base is not None and not COMMIT.fullmatch(record.base.revision):
+        message = f"{record.base.name} is a folder of this machine, and its adapter would load nowhere else"
+        problems.append(Problem("", "base.model", f"{message}; name the base by its id on the Hub"))
     files: tuple[PublishedFile, ...] = ()
     try:
         files = select(run)
@@ -293,18 +298,16 @@ def _sample(card: Card, record: Record, run: Run) -> tuple[dict[str, list[str]],
     import pyarrow.parquet as pq
 
     assert record.evaluation is not None
-    if Path(record.dataset.path).is_dir():
+    if _is_here(record.dataset):
         scored = pq.read_table(run.predictions)
         step = max(1, scored.num_rows // ROWS)
         chosen = list(range(0, scored.num_rows, step))[:ROWS]
         parts = load_parts(Loaded(card, run.record, record.card_sha256, {}), record.dataset)
         rows = parts.splits[card.evaluation.split].select(chosen)
-        before = scored.take(chosen)
-        if rows["row"][:] == before["row"].to_pylist():
-            labels = card.task.labels
-            chances = zip(*(before[f"probability_{label}"].to_pylist() for label in labels), strict=True)
-            columns = {name: rows[name][:] for name in TEXTS if name in rows.column_names}
-            return columns, [dict(zip(labels, row, strict=True)) for row in chances]
+        before, labels = scored.take(chosen), card.task.labels
+        chances = zip(*(before[f"probability_{label}"].to_pylist() for label in labels), strict=True)
+        columns = {name: rows[name][:] for name in TEXTS if name in rows.column_names}
+        return columns, [dict(zip(labels, row, strict=True)) for row in chances]
     examples = record.evaluation.examples
     if not examples:
         message = f"the rows that {run} was scored on are no longer at {record.dataset.path}"
@@ -313,3 +316,9 @@ def _sample(card: Card, record: Record, run: Run) -> tuple[dict[str, list[str]],
     if card.data.text_pair is not None:
         columns["text_pair"] = [example.text_pair or "" for example in examples]
     return cleaned(columns, card.data.clean), [{example.predicted: example.probability} for example in examples]
+
+
+def _is_here(dataset: Snapshot) -> bool:
+    """Whether the files that the run read are still where it read them."""
+    files = ((Path(dataset.path) / name, sha256) for name, sha256 in dataset.files.items())
+    return all(path.is_file() and file_sha256(path) == sha256 for path, sha256 in files)

@@ -245,9 +245,10 @@ def _commit(api: Any, wanted: Wanted) -> Pushed:
             continue
         finally:
             sent, removed = tuple(file.name for file in missing), tuple(stale)
+        # The answer alone proves nothing, and the head may be told late: what counts is the commit itself.
         kept = _state(api, wanted.repo, info.oid)
         if lacking := [file.name for file in wanted.files if not kept.holds(file)]:
-            raise InputError(f"{wanted.repo} did not take {_some(lacking)}; is it in its .gitignore?")
+            raise InputError(f"{_some(lacking)} changed while being published to {wanted.repo}; publish it again")
         return Pushed(_endpoint(), info.oid, None, info.pr_url, sent, removed, tuple(said))
     raise AssertionError("a round returns or raises")
 
@@ -258,14 +259,18 @@ def _send(
     """One commit on top of a head."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-    operations: list[Any] = [CommitOperationAdd(file.name, file.path) for file in missing]
-    operations += [CommitOperationDelete(name) for name in stale]
+    additions = [CommitOperationAdd(file.name, file.path) for file in missing]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
+            api.preupload_lfs_files(wanted.repo, additions, create_pr=wanted.create_pr, free_memory=False)
+            # The client would leave them out of the commit, and say nothing.
+            ignored = [addition.path_in_repo for addition in additions if getattr(addition, "_should_ignore", False)]
+            if ignored:
+                raise InputError(f"the .gitignore of {wanted.repo} leaves out {_some(ignored)}; take it away there")
             return api.create_commit(
                 wanted.repo,
-                operations,
+                [*additions, *(CommitOperationDelete(name) for name in stale)],
                 commit_message=wanted.title,
                 parent_commit=head.commit,
                 create_pr=wanted.create_pr,

@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import parse_qs, unquote
@@ -470,6 +471,7 @@ class Handler(BaseHTTPRequestHandler):
     def preupload(self) -> Reply:
         self.must_write(self.id, anyone="create_pr" in self.query)
         files = self.repo.commits[self.at()]
+        ignored = files.get(".gitignore", b"").decode().split()
         answers = []
         for file in json.loads(self.body)["files"]:
             path, sample = file["path"], base64.b64decode(file["sample"])
@@ -477,7 +479,8 @@ class Handler(BaseHTTPRequestHandler):
             there = listed(path, files[path]) if path in files else {}
             oid = there.get("lfs", there).get("oid")
             mode = "lfs" if large else "regular"
-            answers.append({"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": oid})
+            ignore = any(fnmatchcase(path.rpartition("/")[2], pattern) for pattern in ignored)
+            answers.append({"path": path, "uploadMode": mode, "shouldIgnore": ignore, "oid": oid})
         return self.json({"files": answers})
 
     def signature(self, oid: str) -> str:

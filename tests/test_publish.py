@@ -279,6 +279,17 @@ def test_a_repo_that_is_not_as_private_as_wanted_gets_nothing(
     assert not hub.asked("PUT")
 
 
+def test_a_file_that_the_repo_s_gitignore_would_leave_out_is_told_and_nothing_is_committed(
+    hub: Hub, runs: Path
+) -> None:
+    hub.add("models", REPO, {".gitignore": b"*.png\n"})
+    repo(hub).private = True
+    answer = publish(runs)
+    assert answer.code == 2
+    assert f"the .gitignore of {REPO} leaves out seed2/plots/calibration.png" in answer.line
+    assert list(repo(hub).tree()) == [".gitignore"]
+
+
 # Pull requests
 
 
@@ -392,6 +403,21 @@ def test_a_run_that_is_not_ready_is_refused_before_the_hub_hears_of_it(
     assert answer.code == 2
     assert said in answer.err
     assert TOKEN not in answer.err
+    assert hub.requests == []
+
+
+def test_an_adapter_on_a_base_that_only_this_machine_has_is_refused(
+    hub: Hub, tmp_path: Path, base_repo: Callable[..., Path]
+) -> None:
+    base_repo("bert")
+    card = write_card(tmp_path)
+    text = card.read_text()
+    start, end = text.index("base:"), text.index("task:")
+    adapter = "adapter: {type: lora, r: 2, target_modules: [query, value]}\n"
+    card.write_text(f"{text[:start]}base: {{model: base, head: keep}}\n{adapter}{text[end:]}")
+    assert replicard("reproduce", card, "--runs", tmp_path / "runs", "-q").code == 0
+    answer = publish(tmp_path / "runs")
+    assert (answer.code, "is a folder of this machine" in answer.line) == (2, True)
     assert hub.requests == []
 
 
