@@ -32,9 +32,9 @@ T = TypeVar("T")
 TIMEOUT = 120.0
 """Seconds without a byte after which an answer counts as lost; the client itself would wait for ever."""
 ROUNDS = 5
-"""How often something is tried."""
+"""How often something is tried again."""
 PAUSE = 1.0
-"""Seconds before the second time; before each further one twice as many."""
+"""Seconds before it is tried again; before each further time twice as many."""
 LONGEST = 300.0
 """Most seconds to wait because the Hub asks for it (`Retry-After`)."""
 
@@ -263,11 +263,8 @@ def _send(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            api.preupload_lfs_files(wanted.repo, additions, create_pr=wanted.create_pr, free_memory=False)
-            # The client would leave them out of the commit, and say nothing.
-            ignored = [addition.path_in_repo for addition in additions if getattr(addition, "_should_ignore", False)]
-            if ignored:
-                raise InputError(f"the .gitignore of {wanted.repo} leaves out {_some(ignored)}; take it away there")
+            if ".gitignore" in head.oids:
+                _require_not_ignored(api, wanted, additions)
             return api.create_commit(
                 wanted.repo,
                 [*additions, *(CommitOperationDelete(name) for name in stale)],
@@ -278,6 +275,14 @@ def _send(
         finally:
             lines = [str(warning.message) for warning in caught if "validating metadata" in str(warning.message)]
             said[:] = [line.removeprefix("- ") for text in lines for line in text.splitlines()[1:]]
+
+
+def _require_not_ignored(api: Any, wanted: Wanted, additions: Sequence[Any]) -> None:
+    """Refuse what the repo ignores: the client would leave it out of the commit, and say nothing."""
+    api.preupload_lfs_files(wanted.repo, additions, create_pr=wanted.create_pr, free_memory=False)
+    ignored = [addition.path_in_repo for addition in additions if getattr(addition, "_should_ignore", False)]
+    if ignored:
+        raise InputError(f"the .gitignore of {wanted.repo} leaves out {_some(ignored)}; take it away there")
 
 
 def _state(api: Any, repo: str, revision: str) -> _State:

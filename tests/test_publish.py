@@ -533,6 +533,7 @@ def test_front_matter_that_the_hub_refuses_is_told_and_nothing_is_sent(
     assert answer.code == 2
     assert 'refuses the README\'s front matter: "license" must be one of the known ones' in answer.line
     assert list(repo(hub).tree()) == [".gitattributes"]
+    assert not hub.asked("PUT")
 
 
 # What arrives
