@@ -1,4 +1,4 @@
-"""Bases and datasets, pinned: a folder, or a commit of the Hub through its cache. All reading of the Hub is here."""
+"""Bases and datasets, pinned: a folder, or a commit of the Hub through its cache."""
 
 from __future__ import annotations
 

@@ -60,7 +60,8 @@ KINDS_OF_FAULT = (
     "500", "503", "429", "401", "403", "412", "drop before", "drop after", "hang", "late", "truncated",
 )  # fmt: skip
 """A status; a connection that closes before or after the effect; no answer at all, without the effect or with it when
-the client has given up; and an answer that breaks off in the middle, the effect done."""
+the client has given up; and an answer that breaks off in the middle, the effect done. Besides, `slow` is an answer that
+comes in time, and `conflict` what `create` says while another repo is being made."""
 
 
 @dataclass
@@ -245,8 +246,8 @@ class Handler(BaseHTTPRequestHandler):
             self.hub.had.append((step, fault))
         if fault == "drop before":
             return self.hang_up()
-        if fault in ("hang", "late"):
-            time.sleep(self.hub.patience * 1.5)
+        if fault in ("hang", "late", "slow"):
+            time.sleep(self.hub.patience * (0.5 if fault == "slow" else 1.5))
         if fault == "hang":
             return self.hang_up()
         if fault == "conflict":

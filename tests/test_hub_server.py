@@ -344,6 +344,11 @@ def test_a_fault_happens_once_and_has_its_effect_or_not(fault: str, hub: Hub, ap
     assert api.create_repo(REPO, exist_ok=True).repo_id == REPO
 
 
+def test_a_slow_answer_comes_all_the_same(hub: Hub, api: HfApi) -> None:
+    hub.inject("create", "slow")
+    assert api.create_repo(REPO).repo_id == REPO
+
+
 def test_a_429_says_how_long_to_wait(hub: Hub) -> None:
     import httpx2
 
