@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from runner.cli.app import app
-from runner.cli.arguments import JsonOption, QuietOption, RunArgument, RunsOption, set_quiet
+from runner.cli.arguments import JsonOption, PublicOption, QuietOption, RunArgument, RunsOption, set_quiet
 from runner.cli.output import print_json, table
 
 if TYPE_CHECKING:
     from registry.card import Card
     from runner.runs import Run
-
-PublicOption = Annotated[bool, typer.Option("--public", help="For everybody to read; private without it.")]
 
 
 @app.command()

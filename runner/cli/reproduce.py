@@ -14,6 +14,7 @@ from runner.cli.arguments import (
     CardsArgument,
     FreshOption,
     JsonOption,
+    PublicOption,
     QuietOption,
     RunsOption,
     SeedsOption,
@@ -24,7 +25,6 @@ from runner.cli.arguments import (
 )
 from runner.cli.failures import fail
 from runner.cli.output import print_audit, print_json
-from runner.cli.publish import PublicOption, published
 
 if TYPE_CHECKING:
     from registry.loading import Loaded
@@ -112,6 +112,7 @@ def _reproduce(
         typer.echo(f"plots   {', '.join(str(path) for path in sorted(run.plots.glob('*.png')))}")
     done = {"run": str(run), "readme": str(page), "audit": result.model_dump(mode="json")}
     if to is not None:
+        from runner.cli.publish import published
         from runner.publication import to_publish
 
         shown = to_publish(loaded.card, run, named=False)

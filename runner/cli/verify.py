@@ -26,7 +26,7 @@ def verify(
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Check that published files are those which their `provenance.json` names.
+    """Check published files by their `provenance.json`.
 
     Exits with 1 where one differs, is missing, or lies beside them unnamed.
     """
