@@ -593,6 +593,18 @@ def test_without_rows_or_examples_it_is_said_what_is_missing(hub: Hub, tmp_path:
     assert (answer.code, "`replicard reproduce tiny` fetches them" in answer.line) == (2, True)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("card", ["tiny-lora", "tiny-lora-4bit", "tiny-lora-8bit", "tiny-pairs", "quickstart-topics"])
+def test_every_kind_of_model_arrives_and_scores_as_the_run_did(card: str, hub: Hub, tmp_path: Path) -> None:
+    options = ("--runs", tmp_path / "runs", "-q", "--accept-deviations", "--publish", "--to", f"tester/{card}")
+    answer = replicard("reproduce", card, *options)
+    assert (answer.code, answer.err) == (0, "")
+    said = json.loads(next(tmp_path.glob("runs/*/*/seed*/publication.json")).read_bytes())
+    assert said["rows"] == publication.ROWS
+    assert said["largest_difference"] < (1e-3 if card.endswith("bit") else 1e-6)
+    assert replicard("verify", f"hub:tester/{card}@{said['tag']}").code == 0
+
+
 # Others at work
 
 

@@ -83,6 +83,6 @@ def published(
         where = done.pull_request or f"{done.endpoint}/{done.repo}/tree/{done.commit}"
         typer.echo(f"published  {where}  ({what}{removed})")
         typer.echo(f"tag        {done.tag}" if done.tag else "tag        none before the pull request is merged")
-        said = f"{len(done.files)} hashes, {done.rows} rows scored again, no probability differs by more than"
+        said = f"{len(done.files)} hashes; {done.rows} rows scored again, largest difference of a probability"
         typer.echo(f"checked    {said} {done.largest_difference:.1g}")
     return {**done.model_dump(mode="json"), "sent": list(pushed.sent), "removed": list(pushed.removed)}
