@@ -1,4 +1,4 @@
-"""Bases and datasets, pinned: a folder, or a commit of the Hub through its cache. All reading of the Hub is here."""
+"""Bases and datasets, pinned: a folder, or a commit of the Hub through its cache."""
 
 from __future__ import annotations
 
@@ -313,12 +313,8 @@ def changed(pin: Pin, files: Mapping[str, str]) -> str:
 def _download(name: str, kind: str, revision: str | None, patterns: list[str], where: Problem) -> Path:
     """Fetch a repo's files into the Hub's cache, or find them there."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
-    if progress.console.is_terminal and not progress.console.quiet:
-        enable_progress_bars()
-    else:
-        disable_progress_bars()
+    progress.show_transfers()
     ignored = ["*/*"] if kind == "model" else None
     with _told(name, kind, revision, where, asked=False):
         return Path(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import subprocess
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 
 from registry.errors import InputError, Problem
 from registry.grid import grid_of
@@ -86,3 +89,39 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+@cache
+def packages() -> dict[str, str]:
+    """Versions of all installed packages, by name."""
+    found = {package.name: package.version for package in metadata.distributions() if package.name}
+    return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
+
+
+@cache
+def code_commit() -> str | None:
+    """The commit that this code is of, with a `+` where files differ from it; null where nothing tells.
+
+    A checkout is asked for its commit, an installed package for where pip had it from (PEP 610).
+    """
+    here = Path(__file__)
+    # An installed package may lie in somebody else's checkout.
+    if _git(here.parent, "ls-files", "--error-unmatch", here.name) is not None:
+        commit = _git(here.parent, "rev-parse", "HEAD")
+        changed = _git(here.parents[1], "status", "--porcelain", "--untracked-files=no")
+        return f"{commit}{'+' if changed else ''}" if commit else None
+    try:
+        origin = metadata.distribution("replicard").read_text("direct_url.json")
+    except metadata.PackageNotFoundError:
+        return None
+    commit = json.loads(origin or "{}").get("vcs_info", {}).get("commit_id")
+    return str(commit) if commit else None
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git says; null where it has nothing to say, or is not here."""
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

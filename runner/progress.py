@@ -45,3 +45,13 @@ def stage(name: str, total: int | None = None) -> Iterator[Advance]:
         task = progress.add_task(name, total=total, note="")
         yield lambda done, note: progress.update(task, completed=done, note=note)
         progress.update(task, completed=total or 1, total=total or 1)
+
+
+def show_transfers() -> None:
+    """Let the Hub's client show its own bars for large files where somebody looks, and nowhere else."""
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
+
+    if console.is_terminal and not console.quiet:
+        enable_progress_bars()
+    else:
+        disable_progress_bars()

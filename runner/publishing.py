@@ -6,12 +6,13 @@ import json
 import os
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.errors import InputError, Problem
 from registry.secrets import find_secrets
-from runner.runs import file_sha256
+from runner.runs import file_sha256, git_blob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +35,11 @@ class PublishedFile:
     path: Path
     size: int
     sha256: str
+
+    @cached_property
+    def git_blob(self) -> str:
+        """The id that git gives to its content."""
+        return git_blob(self.path)
 
 
 def select(run: Run) -> tuple[PublishedFile, ...]:

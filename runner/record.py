@@ -442,6 +442,8 @@ class Record(Item):
         tokenizer: The tokenizer, pinned, where the card names another than the base's.
         dataset: The dataset, pinned.
         versions: Versions of Python and of the packages that matter.
+        packages: Versions of all packages that were installed, as `pip freeze` lists them.
+        code: The commit of replicard's own checkout, with a `+` where its files differ from it; null where unknown.
         machine: What it ran on.
         kernels: `reference`: the plain Trainer.
         plan: What was planned.
@@ -462,6 +464,8 @@ class Record(Item):
     tokenizer: Snapshot | None = None
     dataset: Snapshot
     versions: dict[str, str]
+    packages: dict[str, str] = {}
+    code: str | None = None
     machine: Machine
     kernels: str
     plan: Plan

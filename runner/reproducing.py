@@ -19,7 +19,7 @@ from runner import model as models
 from runner.claims import examine
 from runner.data import load_parts, texts_of
 from runner.documents import of_card
-from runner.machine import detect, versions
+from runner.machine import code_commit, detect, packages, versions
 from runner.plan import make_plan, require_memory
 from runner.record import Deviation, Machine, Plan, Record, Snapshot
 from runner.runs import Run, exclusive, file_sha256, read_model, run_id, write_model
@@ -236,6 +236,8 @@ def _begin(ready: Ready, plan: Plan) -> Record:
         tokenizer=ready.tokenizer,
         dataset=ready.dataset,
         versions=versions(),
+        packages=packages(),
+        code=code_commit(),
         machine=ready.machine,
         kernels="reference",
         plan=plan,

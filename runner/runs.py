@@ -161,6 +161,15 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def git_blob(path: Path) -> str:
+    """The id that git gives to a file's content, 40 hexadecimal digits: what the Hub knows small files by."""
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
 @contextlib.contextmanager
 def exclusive(run: Run) -> Iterator[None]:
     """Hold the run's folder; the system lets go of it when the process ends, however it ends.

@@ -1,29 +1,67 @@
-"""The reading side of the Hub on the loopback: info, tree and files of repos, as the Hub's client asks for them."""
+"""A Hub on the loopback: what the unmodified client of huggingface_hub asks of the real one, with faults on demand.
+
+Repos with commits, branches, tags and pull requests; files read whole or in ranges; uploads by preupload, git LFS (one
+PUT, or several parts) and one commit with its parent; tokens that may read or write. Xet is not spoken: the client must
+be told so (`HF_HUB_DISABLE_XET=1`).
+"""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
+import sys
 import threading
+import time
+import traceback
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from urllib.parse import parse_qs, unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import pytest
 
 KIND = r"(?P<kind>models|datasets)"
 ID = r"(?P<id>[^/]+(?:/[^/]+)??)"  # ids of old repos have no namespace
-ROUTES = {
-    "info": re.compile(rf"/api/{KIND}/{ID}(?:/revision/(?P<revision>[^/]+))?"),
-    "tree": re.compile(rf"/api/{KIND}/{ID}/tree/(?P<revision>[^/]+)"),
-    "file": re.compile(rf"/(?:(?P<kind>datasets)/)?{ID}/resolve/(?P<revision>[^/]+)/(?P<path>.+)"),
-}
+REVISION = r"(?P<revision>[^/]+)"
+ROUTES = [
+    (method, name, re.compile(path))
+    for method, name, path in (
+        ("GET", "whoami", r"/api/whoami-v2"),
+        ("POST", "exchange", r"/oauth/token"),
+        ("POST", "create", r"/api/repos/create"),
+        ("POST", "validate", r"/api/validate-yaml"),
+        ("GET", "info", rf"/api/{KIND}/{ID}(?:/revision/{REVISION})?"),
+        ("GET", "tree", rf"/api/{KIND}/{ID}/tree/{REVISION}(?:/(?P<path>.+))?"),
+        ("POST", "paths", rf"/api/{KIND}/{ID}/paths-info/{REVISION}"),
+        ("GET", "refs", rf"/api/{KIND}/{ID}/refs"),
+        ("GET", "commits", rf"/api/{KIND}/{ID}/commits/{REVISION}"),
+        ("GET", "discussions", rf"/api/{KIND}/{ID}/discussions"),
+        ("POST", "preupload", rf"/api/{KIND}/{ID}/preupload/{REVISION}"),
+        ("POST", "commit", rf"/api/{KIND}/{ID}/commit/{REVISION}"),
+        ("POST", "tag", rf"/api/{KIND}/{ID}/tag/{REVISION}"),
+        ("DELETE", "untag", rf"/api/{KIND}/{ID}/tag/{REVISION}"),
+        ("POST", "batch", rf"/(?:(?P<kind>datasets)/)?{ID}\.git/info/lfs/objects/batch"),
+        ("PUT", "put", rf"/lfs/{KIND}/{ID}/(?P<oid>[0-9a-f]{{64}})(?:/(?P<part>\d+))?"),
+        ("POST", "complete", rf"/lfs/{KIND}/{ID}/(?P<oid>[0-9a-f]{{64}})"),
+        ("HEAD", "head", rf"/(?:(?P<kind>datasets)/)?{ID}/resolve/{REVISION}/(?P<path>.+)"),
+        ("GET", "get", rf"/(?:(?P<kind>datasets)/)?{ID}/resolve/{REVISION}/(?P<path>.+)"),
+    )
+]
+"""What can be asked: method, name of the step, path."""
+
+KINDS_OF_FAULT = (
+    "500", "503", "429", "401", "403", "412", "drop before", "drop after", "hang", "late", "truncated",
+)  # fmt: skip
+"""A status; a connection that closes before or after the effect; no answer at all, without the effect or with it when
+the client has given up; and an answer that breaks off in the middle, the effect done. Besides, `slow` is an answer that
+comes in time, and `conflict` what `create` says while another repo is being made."""
 
 
 @dataclass
@@ -32,26 +70,67 @@ class Repo:
 
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
+    """Branches, and pull requests as `refs/pr/1`."""
+    tags: dict[str, str] = field(default_factory=dict)
+    log: list[tuple[str, str]] = field(default_factory=list)
+    """Commits on `main` with their messages, oldest first."""
+    pulls: list[str] = field(default_factory=list)
+    """Titles of pull requests, the first one number 1."""
+    objects: dict[str, bytes] = field(default_factory=dict)
+    """What was uploaded by LFS, by SHA-256; another repo's cannot be committed here."""
+    parts: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    private: bool = False
     gated: bool = False
 
-    def commit(self, files: Mapping[str, bytes]) -> str:
-        """Put a tree on `main`; returns the commit id."""
-        parent = self.refs.get("main", "")
-        digest = hashlib.sha1(parent.encode())
+    def commit(self, files: Mapping[str, bytes], ref: str = "main", parent: str = "", message: str = "a commit") -> str:
+        """Put a tree on a branch; returns the commit id, a hash of the tree, its parent and the message."""
+        parent = parent or self.refs.get(ref, "")
+        digest = hashlib.sha1(f"{parent}\0{message}\0".encode())
         for path, content in sorted(files.items()):
             digest.update(path.encode() + b"\0" + content)
-        self.commits[digest.hexdigest()] = dict(files)
-        self.refs["main"] = digest.hexdigest()
-        return self.refs["main"]
+        made = digest.hexdigest()
+        self.commits[made] = dict(files)
+        if ref == "main":
+            self.log.append((made, message))
+        self.refs[ref] = made
+        return made
 
-    def tree(self) -> dict[str, bytes]:
-        """The files on `main`."""
-        return self.commits[self.refs["main"]]
+    def tree(self, revision: str = "main") -> dict[str, bytes]:
+        """The files at a revision."""
+        return self.commits[self.resolve(revision) or ""]
 
     def resolve(self, revision: str) -> str | None:
         """The commit that a branch, tag or commit id means."""
-        commit = self.refs.get(revision, revision)
+        commit = self.refs.get(revision) or self.tags.get(revision, revision)
         return commit if commit in self.commits else None
+
+
+class Account(NamedTuple):
+    """Who a token is, and what it may do."""
+
+    name: str
+    role: str = "write"
+    orgs: tuple[str, ...] = ()
+
+
+class Reply(NamedTuple):
+    """What is answered."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = {}
+
+
+class Refusal(Exception):  # noqa: N818
+    """An error that the client is told, with the Hub's code for it."""
+
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.reply = Reply(
+            status,
+            json.dumps({"error": message}).encode(),
+            {**(headers or {}), "X-Error-Code": code, "X-Error-Message": message},
+        )
 
 
 class Hub:
@@ -60,19 +139,40 @@ class Hub:
     def __init__(self) -> None:
         self.repos: dict[tuple[str, str], Repo] = {}
         self.moved: dict[tuple[str, str], str] = {}
+        self.accounts: dict[str, Account] = {}
+        """By token. Where there are none, everybody may read, and nobody write."""
+        self.publishers: dict[tuple[str, str], str] = {}
+        """Trusted publishing: an identity token and a repo → the token that they are given for."""
         self.faults: dict[str, tuple[int, str]] = {}
         """Part of a path → status and error code to answer with."""
         self.cut: set[str] = set()
         """Parts of paths whose answers break off in the middle."""
+        self.injected: dict[str, list[str]] = {}
+        """Step → faults it will have, one a request."""
+        self.had: list[tuple[str, str]] = []
+        """Step and fault of those it had."""
+        self.before: Callable[[str], None] = lambda step: None
+        """Called when a request has come, before anything is done about it."""
+        self.after: Callable[[str], None] = lambda step: None
+        """Called when a request has had its effect, before it is answered."""
+        self.patience = 0.0
+        """Seconds after which a client that hears nothing has given up."""
+        self.spoiled: dict[str, bytes] = {}
+        """Path of a file → what is sent instead of its content, under its hash."""
+        self.part_size = 0
+        """Bytes of a part of an LFS upload; 0 takes files whole."""
+        self.page = 1000
+        """Files a page of a tree."""
         self.requests: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.lock = threading.RLock()
         hub = self
 
         class Bound(Handler):
             pass
 
         Bound.hub = hub
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), Bound)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
     @property
@@ -97,77 +197,404 @@ class Hub:
             }
         return self.repos.setdefault((kind, id), Repo()).commit(files)
 
+    def inject(self, step: str, fault: str, times: int = 1) -> None:
+        """Let the next requests of a step go wrong."""
+        self.injected[step] = [fault] * times
+
+    def asked(self, method: str, part: str = "") -> list[str]:
+        """The requests of a method whose path has this part."""
+        return [request for request in self.requests if request.startswith(f"{method} ") and part in request]
+
+
+class Server(ThreadingHTTPServer):
+    """A thread for each connection."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that was killed is nothing to tell of; any other error is."""
+        if not isinstance(sys.exception(), ConnectionError):
+            traceback.print_exc()
+
 
 class Handler(BaseHTTPRequestHandler):
-    """One request."""
+    """One request: routed, done, answered; a method named like its step does it."""
 
     hub: Hub
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
+    def handle_request(self) -> None:
+        # Read even where it is refused: else the connection holds it before the next request.
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if "chunked" in self.headers.get("Transfer-Encoding", ""):
+            self.body = self.read_chunks()
         self.hub.requests.append(f"{self.command} {self.path}")
-        path, _, query = self.path.partition("?")
+        self.hub.headers.append({name.lower(): value for name, value in self.headers.items()})
+        path, _, self.query = self.path.partition("?")
+        step, found = next(
+            (
+                (name, match)
+                for method, name, route in ROUTES
+                if self.fits(method, name) and (match := route.fullmatch(path))
+            ),
+            ("", None),
+        )
+        self.hub.before(step)
+        waiting = self.hub.injected.get(step)
+        fault = waiting.pop(0) if waiting else ""
+        if fault:
+            self.hub.had.append((step, fault))
+        if fault == "drop before":
+            return self.hang_up()
+        if fault in ("hang", "late", "slow"):
+            time.sleep(self.hub.patience * (0.5 if fault == "slow" else 1.5))
+        if fault == "hang":
+            return self.hang_up()
+        if fault == "conflict":
+            reply = Refusal(409, "", "Cannot create repo: another conflicting operation is in progress").reply
+        elif fault.isdigit():
+            told = {"429": {"Retry-After": "1"}}.get(fault, {})
+            reply = Refusal(int(fault), "", f"injected {fault}", told).reply
+        else:
+            with self.hub.lock:
+                reply = self.reply(step, path, found)
+        if not fault.isdigit() and fault != "conflict":
+            self.hub.after(step)
+        if fault in ("drop after", "late"):
+            return self.hang_up()
+        cut = fault == "truncated" or (self.command == "GET" and any(part in self.path for part in self.hub.cut))
+        return self.answer(reply, cut)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_request  # noqa: N815
+
+    def fits(self, method: str, name: str) -> bool:
+        # `HEAD` of anything but a file is a `GET` without its answer.
+        return method == self.command or (self.command == "HEAD" and method == "GET" and name != "get")
+
+    def read_chunks(self) -> bytes:
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def hang_up(self) -> None:
+        self.close_connection = True
+
+    def reply(self, step: str, path: str, found: re.Match[str] | None) -> Reply:
         for part, (status, code) in self.hub.faults.items():
             if part in path:
-                return self.fail(status, code, "out of order")
-        for name, route in ROUTES.items():
-            if found := route.fullmatch(path):
-                kind, id = found["kind"] or "models", found["id"]
-                if (kind, id) in self.hub.moved:
-                    to = self.hub.moved[kind, id]
-                    target = path.replace(f"/{id}/", f"/{to}/", 1) + (f"?{query}" if query else "")
-                    return self.answer(307, b"", {"Location": target})
-                repo = self.hub.repos.get((kind, id))
-                if repo is None:
-                    return self.fail(404, "RepoNotFound", "Repository not found")
-                commit = repo.resolve(unquote(found["revision"] or "main"))
-                if commit is None:
-                    return self.fail(404, "RevisionNotFound", f"Invalid rev id: {found['revision']}")
-                return getattr(self, name)(kind, id, repo, commit, found.groupdict())
-        return self.fail(404, "", "no such route")
+                return Refusal(status, code, "out of order").reply
+        if found is None:
+            return Refusal(404, "", "no such route").reply
+        self.found = found.groupdict()
+        try:
+            if "id" not in self.found:
+                return getattr(self, step)()
+            kind, id = self.found.get("kind") or "models", self.found["id"]
+            if (kind, id) in self.hub.moved:
+                to = self.hub.moved[kind, id]
+                target = path.replace(f"/{id}/", f"/{to}/", 1) + (f"?{self.query}" if self.query else "")
+                return Reply(307, b"", {"Location": target})
+            repo = self.hub.repos.get((kind, id))
+            if repo is None or (repo.private and step not in ("put", "complete") and not self.owns(id)):
+                raise Refusal(404, "RepoNotFound", "Repository not found")
+            self.kind, self.id, self.repo = kind, id, repo
+            return getattr(self, step)()
+        except Refusal as refusal:
+            return refusal.reply
 
-    do_HEAD = do_GET  # noqa: N815
+    # Who may
 
-    def info(self, kind: str, id: str, repo: Repo, commit: str, _: dict[str, str]) -> None:
-        siblings = [{"rfilename": path} for path in repo.commits[commit]]
-        self.json({"id": id, "modelId": id, "sha": commit, "private": False, "gated": repo.gated, "siblings": siblings})
+    def account(self) -> Account | None:
+        return self.hub.accounts.get(self.headers.get("Authorization", "").removeprefix("Bearer "))
 
-    def tree(self, kind: str, id: str, repo: Repo, commit: str, _: dict[str, str]) -> None:
-        self.json(
+    def owns(self, id: str) -> bool:
+        account = self.account()
+        return account is not None and id.partition("/")[0] in (account.name, *account.orgs)
+
+    def must_write(self, id: str, anyone: bool = False) -> None:
+        account = self.account()
+        if account is None:
+            raise Refusal(401, "", "Invalid username or password.")
+        if account.role == "read":
+            raise Refusal(403, "", "you must use a write token to upload to a repository")
+        if not anyone and not self.owns(id):
+            raise Refusal(403, "", "you don't have the rights to write to this repo; pass `create_pr=1`")
+
+    def whoami(self) -> Reply:
+        account = self.account()
+        if account is None:
+            raise Refusal(401, "", "Invalid credentials in Authorization header")
+        orgs = [{"name": name} for name in account.orgs]
+        return self.json({"name": account.name, "orgs": orgs, "auth": {"accessToken": {"role": account.role}}})
+
+    def exchange(self) -> Reply:
+        wanted = json.loads(self.body)
+        token = self.hub.publishers.get((wanted["subject_token"], wanted["resource"]))
+        if token is None:
+            raise Refusal(401, "", "no trusted publisher fits this identity token")
+        return self.json({"access_token": token, "token_type": "bearer", "expires_in": 3600})
+
+    # Repos
+
+    def create(self) -> Reply:
+        wanted = json.loads(self.body)
+        account = self.account()
+        id = f"{wanted.get('organization') or (account.name if account else '')}/{wanted['name']}"
+        self.must_write(id)
+        kind = f"{wanted.get('type') or 'model'}s"
+        url = f"{self.hub.endpoint}/{'datasets/' if kind == 'datasets' else ''}{id}"
+        if (kind, id) in self.hub.repos:
+            refusal = Refusal(409, "", "You already created this repo").reply
+            return refusal._replace(body=json.dumps({"error": "You already created this repo", "url": url}).encode())
+        repo = self.hub.repos[kind, id] = Repo(private=wanted.get("visibility") == "private")
+        repo.commit(
+            {".gitattributes": b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n"}, message="initial commit"
+        )
+        return self.json({"url": url, "name": id})
+
+    def validate(self) -> Reply:
+        content = json.loads(self.body)["content"]
+        found = re.match(r"---\n(.*?)\n---\n", content, re.DOTALL)
+        if found is None:
+            return self.json({"errors": [], "warnings": [{"message": "empty or missing yaml metadata in repo card"}]})
+        wrong = [line for line in found[1].splitlines() if re.match(r"license: (?![a-z0-9.-]+$)", line)]
+        if wrong:
+            message = f'"license" must be one of the known ones ({wrong[0]})'
+            return self.json({"errors": [{"message": message}], "warnings": []}, 400)
+        return self.json({"errors": [], "warnings": []})
+
+    def at(self) -> str:
+        """The commit that is asked about."""
+        revision = unquote(self.found.get("revision") or "main")
+        commit = self.repo.resolve(revision)
+        if commit is None:
+            raise Refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        return commit
+
+    def info(self) -> Reply:
+        commit = self.at()
+        siblings = [{"rfilename": path} for path in self.repo.commits[commit]]
+        gate, private = self.repo.gated, self.repo.private
+        return self.json(
+            {"id": self.id, "modelId": self.id, "sha": commit, "private": private, "gated": gate, "siblings": siblings}
+        )
+
+    def tree(self) -> Reply:
+        commit = self.at()
+        folder = unquote(self.found["path"] or "")
+        files = [
+            listed(path, content)
+            for path, content in sorted(self.repo.commits[commit].items())
+            if not folder or path.startswith(f"{folder}/")
+        ]
+        start = int(parse_qs(self.query).get("cursor", ["0"])[0])
+        headers = {}
+        if start + self.hub.page < len(files):
+            following = (
+                f"{self.hub.endpoint}{self.path.partition('?')[0]}?recursive=True&cursor={start + self.hub.page}"
+            )
+            headers["Link"] = f'<{following}>; rel="next"'
+        return self.json(files[start : start + self.hub.page], headers=headers)
+
+    def paths(self) -> Reply:
+        files = self.repo.commits[self.at()]
+        wanted = parse_qs(self.body.decode()).get("paths", [])
+        return self.json([listed(path, files[path]) for path in wanted if path in files])
+
+    def refs(self) -> Reply:
+        branches = [(name, f"refs/heads/{name}", at) for name, at in self.repo.refs.items() if "/" not in name]
+        tags = [(name, f"refs/tags/{name}", at) for name, at in self.repo.tags.items()]
+        pulls = [(name.removeprefix("refs/"), name, at) for name, at in self.repo.refs.items() if "/" in name]
+        rows = {"branches": branches, "converts": [], "tags": tags, "pullRequests": pulls}
+        return self.json(
+            {
+                name: [{"name": short, "ref": ref, "targetCommit": at} for short, ref, at in row]
+                for name, row in rows.items()
+            }
+        )
+
+    def commits(self) -> Reply:
+        when = "2026-01-01T00:00:00.000Z"
+        return self.json(
             [
-                {"type": "file", "path": path, "size": len(content), "oid": blob_id(content), **lfs(path, content)}
-                for path, content in repo.commits[commit].items()
+                {"id": commit, "title": message, "message": "", "date": when, "authors": []}
+                for commit, message in reversed(self.repo.log)
             ]
         )
 
-    def file(self, kind: str, id: str, repo: Repo, commit: str, found: dict[str, str]) -> None:
+    def discussions(self) -> Reply:
+        rows = [
+            {
+                "title": title,
+                "num": number,
+                "author": {"name": "somebody"},
+                "createdAt": "2026-01-01T00:00:00.000Z",
+                "status": "open",
+                "repo": {"name": self.id, "type": self.kind.removesuffix("s")},
+                "isPullRequest": True,
+            }
+            for number, title in enumerate(self.repo.pulls, start=1)
+        ]
+        return self.json({"discussions": rows, "count": len(rows), "start": 0})
+
+    # Files
+
+    def head(self) -> Reply:
+        return self.get()
+
+    def get(self) -> Reply:
         # What a repo holds can be seen by everybody; its files are what is gated.
-        if repo.gated:
-            return self.fail(403, "GatedRepo", f"Access to model {id} is restricted")
-        content = repo.commits[commit].get(unquote(found["path"]))
+        if self.repo.gated:
+            raise Refusal(403, "GatedRepo", f"Access to model {self.id} is restricted")
+        commit = self.at()
+        path = unquote(self.found["path"])
+        content = self.repo.commits[commit].get(path)
         headers = {"X-Repo-Commit": commit}
         if content is None:
-            return self.fail(404, "EntryNotFound", "Entry not found", headers)
-        etag = hashlib.sha256(content).hexdigest() if lfs(found["path"], content) else blob_id(content)
-        return self.answer(200, content, {**headers, "ETag": f'"{etag}"'})
+            raise Refusal(404, "EntryNotFound", "Entry not found", headers)
+        etag = hashlib.sha256(content).hexdigest() if lfs(path, content) else blob_id(content)
+        headers |= {"ETag": f'"{etag}"', "Accept-Ranges": "bytes"}
+        content = self.hub.spoiled.get(path, content)
+        found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if found is None:
+            return Reply(200, content, headers)
+        start, end = int(found[1]), min(int(found[2] or len(content)), len(content) - 1)
+        if start >= len(content):
+            raise Refusal(416, "", "Range not satisfiable", {"Content-Range": f"bytes */{len(content)}"})
+        headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
+        return Reply(206, content[start : end + 1], headers)
 
-    def json(self, value: Any) -> None:
-        self.answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
+    # Uploads
 
-    def fail(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
-        body = json.dumps({"error": message}).encode()
-        self.answer(status, body, {**(headers or {}), "X-Error-Code": code, "X-Error-Message": message})
+    def preupload(self) -> Reply:
+        self.must_write(self.id, anyone="create_pr" in self.query)
+        files = self.repo.commits[self.at()]
+        ignored = files.get(".gitignore", b"").decode().split()
+        answers = []
+        for file in json.loads(self.body)["files"]:
+            path, sample = file["path"], base64.b64decode(file["sample"])
+            large = bool(lfs(path, sample))
+            there = listed(path, files[path]) if path in files else {}
+            oid = there.get("lfs", there).get("oid")
+            mode = "lfs" if large else "regular"
+            ignore = any(fnmatchcase(path.rpartition("/")[2], pattern) for pattern in ignored)
+            answers.append({"path": path, "uploadMode": mode, "shouldIgnore": ignore, "oid": oid})
+        return self.json({"files": answers})
 
-    def answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
+    def signature(self, oid: str) -> str:
+        """What an upload's address proves; the upload itself carries no token."""
+        return hashlib.sha256(f"{id(self.hub)} {self.id} {oid}".encode()).hexdigest()[:16]
+
+    def batch(self) -> Reply:
+        self.must_write(self.id, anyone=True)
+        answers = []
+        for one in json.loads(self.body)["objects"]:
+            oid, size = one["oid"], one["size"]
+            answer: dict[str, Any] = {"oid": oid, "size": size}
+            if oid not in self.repo.objects:
+                address = f"{self.hub.endpoint}/lfs/{self.kind}/{self.id}/{oid}"
+                signed = f"?signature={self.signature(oid)}"
+                upload: dict[str, Any] = {"href": f"{address}{signed}"}
+                if self.hub.part_size and size > self.hub.part_size:
+                    count = -(-size // self.hub.part_size)
+                    upload["header"] = {
+                        "chunk_size": str(self.hub.part_size),
+                        **{str(part): f"{address}/{part}{signed}" for part in range(1, count + 1)},
+                    }
+                answer["actions"] = {"upload": upload}
+            answers.append(answer)
+        return self.json({"transfer": "basic", "objects": answers})
+
+    def must_be_signed(self) -> str:
+        oid = self.found["oid"]
+        if parse_qs(self.query).get("signature") != [self.signature(oid)]:
+            raise Refusal(403, "", "SignatureDoesNotMatch")
+        return oid
+
+    def put(self) -> Reply:
+        oid = self.must_be_signed()
+        if self.found["part"]:
+            self.repo.parts[oid, int(self.found["part"])] = self.body
+            return Reply(200, b"", {"ETag": hashlib.md5(self.body).hexdigest()})
+        return self.keep(oid, self.body)
+
+    def complete(self) -> Reply:
+        oid = self.must_be_signed()
+        parts = json.loads(self.body)["parts"]
+        return self.keep(oid, b"".join(self.repo.parts[oid, part["partNumber"]] for part in parts))
+
+    def keep(self, oid: str, content: bytes) -> Reply:
+        if hashlib.sha256(content).hexdigest() != oid:
+            raise Refusal(400, "", "the content has another SHA-256")
+        self.repo.objects[oid] = content
+        return Reply(200)
+
+    def commit(self) -> Reply:
+        pull = "create_pr=1" in self.query
+        self.must_write(self.id, anyone=pull)
+        ref = unquote(self.found["revision"])
+        head = self.at()
+        lines = [json.loads(line) for line in self.body.splitlines()]
+        header = lines[0]["value"]
+        if header.get("parentCommit", head) != head:
+            message = "The repo has been updated since the parent commit; the commit was refused"
+            raise Refusal(412, "", message)
+        files = dict(self.repo.commits[head])
+        for line in lines[1:]:
+            value = line["value"]
+            path = value["path"]
+            if line["key"] == "file":
+                files[path] = base64.b64decode(value["content"])
+            elif line["key"] == "lfsFile":
+                if value["oid"] not in self.repo.objects:
+                    raise Refusal(400, "", f"LFS pointer pointed to a file that does not exist: {path}")
+                files[path] = self.repo.objects[value["oid"]]
+            elif line["key"] == "deletedFile" and files.pop(path, None) is None:
+                raise Refusal(404, "EntryNotFound", "A file with this name doesn't exist")
+        url = None
+        if pull:
+            self.repo.pulls.append(header["summary"])
+            ref = f"refs/pr/{len(self.repo.pulls)}"
+            url = f"{self.hub.endpoint}/{self.id}/discussions/{len(self.repo.pulls)}"
+        made = self.repo.commit(files, ref, head, header["summary"])
+        commit_url = f"{self.hub.endpoint}/{self.id}/commit/{made}"
+        return self.json({"success": True, "commitUrl": commit_url, "commitOid": made, "pullRequestUrl": url})
+
+    def tag(self) -> Reply:
+        self.must_write(self.id)
+        commit, name = self.at(), json.loads(self.body)["tag"]
+        if name in self.repo.tags:
+            raise Refusal(409, "", f"Tag {name} already exists")
+        self.repo.tags[name] = commit
+        return self.json({"ref": f"refs/tags/{name}"})
+
+    def untag(self) -> Reply:
+        self.must_write(self.id)
+        if self.repo.tags.pop(unquote(self.found["revision"]), None) is None:
+            raise Refusal(404, "RevisionNotFound", "no such tag")
+        return self.json({})
+
+    # The wire
+
+    def json(self, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+        return Reply(status, json.dumps(value).encode(), {"Content-Type": "application/json", **(headers or {})})
+
+    def answer(self, reply: Reply, cut: bool) -> None:
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command == "GET":
-            cut = any(part in self.path for part in self.hub.cut)
-            self.wfile.write(body[: len(body) // 2] if cut else body)
-            self.close_connection = self.close_connection or cut
+        # Of an answer without a body, the headers are what breaks off.
+        body = b"" if self.command == "HEAD" else reply.body
+        if not (cut and not body):
+            self.send_header("Content-Length", str(len(reply.body)))
+            self.end_headers()
+        else:
+            self.flush_headers()
+        self.wfile.write(body[: len(body) // 2] if cut else body)
+        self.close_connection = self.close_connection or cut
 
     def log_message(self, *_: object) -> None:
         """The requests are kept in `Hub.requests`."""
@@ -178,9 +605,14 @@ def blob_id(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
+def listed(path: str, content: bytes) -> dict[str, Any]:
+    """A file as a tree lists it."""
+    return {"type": "file", "path": path, "size": len(content), "oid": blob_id(content), **lfs(path, content)}
+
+
 def lfs(path: str, content: bytes) -> dict[str, Any]:
-    """What a tree says more of a file that is kept outside git, as weights and tables are by the Hub's defaults."""
-    if not path.endswith((".safetensors", ".bin", ".parquet")):
+    """What a tree says more of a file that is kept outside git, as weights, tables and other binary files are."""
+    if not content or (not path.endswith((".safetensors", ".bin", ".parquet")) and b"\0" not in content[:512]):
         return {}
     return {"lfs": {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}}
 

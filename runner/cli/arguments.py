@@ -46,6 +46,7 @@ AcceptOption = Annotated[
     bool, typer.Option("--accept-deviations", help="Run although this machine cannot do all that is declared.")
 ]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Do it again even if it is done.")]
+PublicOption = Annotated[bool, typer.Option("--public", help="For everybody to read; private without it.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, results only.")]
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from registry.errors import InputError, Problem
 from runner.cli.app import app
 from runner.cli.arguments import (
     AcceptOption,
     CardsArgument,
     FreshOption,
     JsonOption,
+    PublicOption,
     QuietOption,
     RunsOption,
     SeedsOption,
@@ -35,6 +37,11 @@ def reproduce(
     seeds: SeedsOption = None,
     accept: AcceptOption = False,
     fresh: FreshOption = False,
+    publish: Annotated[bool, typer.Option("--publish", help="Publish it then, as `replicard publish` does.")] = False,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="NAMESPACE/NAME", help="The repo on the Hub.", show_default=False)
+    ] = None,
+    public: PublicOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     runs: RunsOption = Path("runs"),
@@ -44,12 +51,16 @@ def reproduce(
     What was begun is resumed; what is done is not done again.
     """
     set_quiet(quiet)
+    if publish != (to is not None) or (public and not publish):
+        raise InputError(Problem("--publish", "", "goes with --to namespace/name, and --public with both"))
     # Every card is validated before the first is run.
     loaded = load_all(cards, set_)
+    if to is not None:
+        _require_publishable(loaded, to)
     done, worst = [], 0
     for one in loaded:
         try:
-            done.append(_reproduce(one, seeds, accept, fresh, as_json, runs))
+            done.append(_reproduce(one, seeds, accept, fresh, to, public, as_json, runs))
         except Exception as error:
             if len(loaded) == 1:
                 raise
@@ -60,8 +71,25 @@ def reproduce(
         raise typer.Exit(worst)
 
 
+def _require_publishable(loaded: list[Loaded], to: str) -> None:
+    """Refuse what could not be published, before hours are spent on it."""
+    from runner.pushing import require_login, require_name
+
+    require_name(to)
+    if len(loaded) > 1:
+        raise InputError(Problem(f"--to {to}", "", f"is one repo for {len(loaded)} cards; publish them one by one"))
+    require_login(to)
+
+
 def _reproduce(
-    loaded: Loaded, seeds: str | None, accept: bool, fresh: bool, as_json: bool, runs: Path
+    loaded: Loaded,
+    seeds: str | None,
+    accept: bool,
+    fresh: bool,
+    to: str | None,
+    public: bool,
+    as_json: bool,
+    runs: Path,
 ) -> dict[str, Any]:
     """One card, all its seeds; the result as JSON, printed for people unless that is wanted."""
     from runner.audit import audit as make_audit
@@ -84,4 +112,11 @@ def _reproduce(
         typer.echo(f"record  {run.record}")
         typer.echo(f"model   {run.model}")
         typer.echo(f"plots   {', '.join(str(path) for path in sorted(run.plots.glob('*.png')))}")
-    return {"run": str(run), "readme": str(page), "audit": result.model_dump(mode="json")}
+    done = {"run": str(run), "readme": str(page), "audit": result.model_dump(mode="json")}
+    if to is not None:
+        from runner.cli.publish import published
+        from runner.publication import to_publish
+
+        shown = to_publish(loaded.card, run, named=False)
+        done["publication"] = published(loaded.card, shown, to, public, False, False, as_json)
+    return done

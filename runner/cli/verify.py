@@ -1,0 +1,52 @@
+"""`replicard verify`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from registry.errors import InputError, Problem
+from runner.cli.app import app
+from runner.cli.arguments import JsonOption
+from runner.cli.output import print_json
+
+
+@app.command()
+def verify(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="FOLDER|hub:OWNER/NAME",
+            help="A folder with `provenance.json`, or a repo of the Hub (`@` a branch, tag or commit).",
+            show_default=False,
+        ),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Check published files by their `provenance.json`.
+
+    Exits with 1 where one differs, is missing, or lies beside them unnamed.
+    """
+    from runner.provenance import NAME, differences
+    from runner.pushing import fetch, split_revision
+
+    with tempfile.TemporaryDirectory(prefix="replicard-") as cache:
+        if what.startswith("hub:"):
+            folder = fetch(*split_revision(what.removeprefix("hub:")), Path(cache))
+        else:
+            folder = Path(what)
+            if not folder.is_dir():
+                raise InputError(Problem(what, "", "no such folder; a repo of the Hub is hub:owner/name"))
+        found = differences(folder)
+    if as_json:
+        print_json({"verified": what, "ok": not found, "differences": found})
+    else:
+        for name, how in found.items():
+            typer.echo(str(Problem(name, "", how)), err=True)
+        if not found:
+            typer.echo(f"{what}: every file is as its {NAME} says")
+    if found:
+        raise typer.Exit(1)
