@@ -135,7 +135,7 @@ def collect(card: Card, run: Run) -> tuple[tuple[PublishedFile, ...], bytes]:
         raise InputError(
             f"{run} is a rehearsal, whose scores mean nothing; `replicard reproduce {run.card}` is the run"
         )
-    audit = judge_runs(card, run, claim_findings(card))
+    audit = judge_runs(card, run, claim_findings(card, run))
     problems = list(_behind(card, run, audit))
     if card.adapter is not None and record.base is not None and not COMMIT.fullmatch(record.base.revision):
         message = f"{record.base.name} is a folder of this machine, and its adapter would load nowhere else"

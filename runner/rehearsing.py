@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner import locking, progress, publishing, reproducing, stand_ins
 from runner import model as models
-from runner.claims import examine
 from runner.data import load_parts
-from runner.documents import of_card
 from runner.machine import detect
 from runner.plan import make_plan
 from runner.reproducing import Ready
@@ -129,7 +127,7 @@ def rehearse(loaded: Loaded, root: Path) -> Rehearsal:
     with progress.stage("reload"):
         passed("save, reload", _reloaded(ready, record))
     with over_all_seeds(run):
-        result = audit(ready.loaded.card, run, examine(of_card(ready.loaded)))
+        result = audit(ready.loaded.card, run, reproducing.claims_of(ready.loaded))
         passed("audit", f"{len(result.findings)} claims, each {result.verdict}" if result.findings else "no claims")
         page = render(ready.loaded.card, run, result)
     passed("README", "follows from card, record and audit, and says that it is of a rehearsal")

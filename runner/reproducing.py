@@ -16,6 +16,7 @@ from registry.finding import all_cards
 from registry.loading import Loaded
 from runner import deviations, fetching, locking, plugins, progress
 from runner import model as models
+from runner.audit import Audit
 from runner.claims import examine
 from runner.data import load_parts, texts_of
 from runner.documents import of_card
@@ -206,20 +207,32 @@ def current_claims(record: Record) -> Card:
     return card.model_copy(update={**kept, "training": training, "evaluation": margin})
 
 
-def claim_findings(card: Card) -> tuple[Finding, ...]:
-    """What the claim checks say of a card, by its file where that still reports the same; else by the card alone.
+def claims_of(loaded: Loaded) -> tuple[Finding, ...]:
+    """What the claim checks say of a card.
 
     Places are those in the card's folder: where that lies on this machine is nobody's business.
     """
-    file = all_cards().get(card.id)
-    loaded = Loaded(card, Path(f"{card.id}.yaml"), "", {})
-    if file is not None:
-        with contextlib.suppress(InputError):
-            found = plugins.load_card(file)
-            loaded = found if found.card.claims == card.claims else loaded
     folder = f"{loaded.file.parent}{os.sep}"
     findings = examine(of_card(loaded))
     return tuple(one.model_copy(update={"where": one.where.removeprefix(folder)}) for one in findings)
+
+
+def claim_findings(card: Card, run: Run) -> tuple[Finding, ...]:
+    """The same of a run's card: by its file where that still reports the same, as last audited, or by the card alone.
+
+    A card that was named by its path is not found again by its id, and its source with it.
+    """
+    file = all_cards().get(card.id)
+    if file is not None:
+        with contextlib.suppress(InputError):
+            found = plugins.load_card(file)
+            if found.card.claims == card.claims:
+                return claims_of(found)
+    with contextlib.suppress(OSError, ValueError, InputError):
+        kept = read_model(run.over_seeds / "audit.json", Audit)
+        if [finding.reported for finding in kept.findings] == [claim.value for claim in card.claims]:
+            return kept.claims
+    return claims_of(Loaded(card, Path(f"{card.id}.yaml"), "", {}))
 
 
 def _begin(ready: Ready, plan: Plan) -> Record:

@@ -21,7 +21,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def page(card: Card, run: Run) -> str:
-    return readme(card, run, judge_runs(card, run, claim_findings(card)))
+    return readme(card, run, judge_runs(card, run, claim_findings(card, run)))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import REPO, replicard
+from command import REPO, replicard, write_card
 from hub_server import Hub, take_for_the_hub
 from jsonschema import Draft202012Validator
 
@@ -180,3 +181,23 @@ def test_every_finding_of_the_sources_is_of_a_kind_that_its_check_names() -> Non
 def test_an_audit_of_runs_takes_one_run_and_no_pages() -> None:
     assert "name one run, not 2" in replicard("audit", "a", "b").line
     assert "add --static" in replicard("audit", "quickstart", "--format", "github").line
+
+
+def test_the_readme_of_a_card_that_was_named_by_its_path_follows_from_its_run(tmp_path: Path) -> None:
+    # Its source says more than the card: what is left of the template is found only where that lies.
+    card = write_card(tmp_path)
+    readme = tmp_path / "source.md"
+    readme.write_text("# Reviews\n\n## Bias\n\n[More Information Needed]\n")
+    digest = hashlib.sha256(readme.read_bytes()).hexdigest()
+    reasons = "".join(
+        f"  {path}: ours\n" for path in ("base", "task", "data", "training", "evaluation", "hardware", "software")
+    )
+    source = f"source: {{readme: source.md, sha256: {digest}}}\nassumed:\n{reasons}"
+    card.write_text(card.read_text() + source)
+    runs = tmp_path / "runs"
+    made = replicard("reproduce", card, "--runs", runs, "-q")
+    assert made.code == 0, made.err
+    (page,) = runs.rglob("README.md")
+    assert "More Information Needed" in page.read_text()
+    assert replicard("render", "tiny", "--check", "--runs", runs).code == 0
+    assert str(tmp_path) not in next(runs.rglob("audit.json")).read_text()

@@ -109,17 +109,16 @@ def _of_weights(name: str, source: str, predictions: Path | None, runs: Path) ->
     """Score published weights as a card declares, and judge its claims by them."""
     from runner import weights
     from runner.audit import audit_weights
-    from runner.claims import examine
-    from runner.documents import of_card
     from runner.fetching import PREDICTIONS
     from runner.predictions import published_predictions
+    from runner.reproducing import claims_of
 
     loaded = load(one_file(name))
     scored = weights.score(loaded, source, runs)
     beside = Path(weights.read(scored).weights.path) / PREDICTIONS
     file = predictions or (beside if beside.is_file() else None)
     theirs = published_predictions(loaded.card, scored, file) if file is not None else None
-    return audit_weights(loaded.card, scored, examine(of_card(loaded)), theirs), loaded.card
+    return audit_weights(loaded.card, scored, claims_of(loaded), theirs), loaded.card
 
 
 def _of_run(run: str, predictions: Path | None, runs: Path) -> tuple[Audit, Card]:
@@ -135,4 +134,4 @@ def _of_run(run: str, predictions: Path | None, runs: Path) -> tuple[Audit, Card
     with over_all_seeds(found):
         seeds = seeds_of(found)
         theirs = published_predictions(card, seeds[0], predictions) if predictions is not None and seeds else None
-        return make_audit(card, found, claim_findings(card), theirs), card
+        return make_audit(card, found, claim_findings(card, found), theirs), card

@@ -35,7 +35,7 @@ def explain(
     set_quiet(quiet)
     found = find_run(runs, run)
     card = current_claims(read_model(found.record, Record))
-    result = find_explanations(card, found, claim_findings(card), budget)
+    result = find_explanations(card, found, claim_findings(card, found), budget)
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:

@@ -28,7 +28,7 @@ def render(
 
     found = find_run(runs, run)
     card = current_claims(read_model(found.record, Record))
-    claims = claim_findings(card)
+    claims = claim_findings(card, found)
     if check:
         path = found.over_seeds / "README.md"
         follows = readme(card, found, judge_runs(card, found, claims))

@@ -93,10 +93,8 @@ def _reproduce(
 ) -> dict[str, Any]:
     """One card, all its seeds; the result as JSON, printed for people unless that is wanted."""
     from runner.audit import audit as make_audit
-    from runner.claims import examine
-    from runner.documents import of_card
     from runner.rendering import render as write_readme
-    from runner.reproducing import train_and_evaluate
+    from runner.reproducing import claims_of, train_and_evaluate
     from runner.runs import over_all_seeds
 
     inputs = prepared(loaded, seeds, accept, runs)
@@ -104,7 +102,7 @@ def _reproduce(
         train_and_evaluate(ready, fresh)
     run = inputs[0].run  # the first seed is the one that stands for the card
     with over_all_seeds(run):
-        result = make_audit(loaded.card, run, examine(of_card(loaded)))
+        result = make_audit(loaded.card, run, claims_of(loaded))
         page = write_readme(loaded.card, run, result)
     if not as_json:
         print_audit(result, loaded.card)
