@@ -21,6 +21,9 @@ _PLACE = re.compile(r"(.*):(\d+):(\d+)", re.DOTALL)
 
 def summary(reports: Iterable[Report]) -> str:
     """Findings by verdict, the worst first: `2 impossible, 1 suspicious`."""
+    reports = list(reports)
+    if not any(report.claims or report.findings for report in reports):
+        return "reports no numbers"
     counts = Counter(finding.verdict for report in reports for finding in report.findings)
     told = [f"{counts[verdict]:,} {verdict}" for verdict in reversed(VERDICTS) if counts[verdict] and verdict != "ok"]
     return ", ".join(told) or "nothing speaks against its claims"

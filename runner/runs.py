@@ -244,7 +244,7 @@ def find_run(root: Path, name: str) -> Run:
     complete = next((run for run in runs if is_complete(run)), None)
     if complete or runs:
         return complete or runs[0]
-    have = sorted(path.name for path in root.glob("*") if path.is_dir()) if root.is_dir() else []
+    have = sorted({path.parts[-3] for path in root.glob("*/*/seed*")})
     if parts[0] in have:
         message = f"no finished run of {given!r} in {root}; `replicard reproduce {parts[0]}` makes one"
     elif have:

@@ -201,3 +201,14 @@ def test_the_readme_of_a_card_that_was_named_by_its_path_follows_from_its_run(tm
     assert "More Information Needed" in page.read_text()
     assert replicard("render", "tiny", "--check", "--runs", runs).code == 0
     assert str(tmp_path) not in next(runs.rglob("audit.json")).read_text()
+
+
+def test_a_folder_without_a_readme_is_told(tmp_path: Path) -> None:
+    answer = replicard("audit", "--static", tmp_path)
+    assert (answer.code, answer.line) == (2, f"{tmp_path}  holds no README: nothing there ends in .md, .markdown, .txt")
+
+
+def test_a_readme_without_numbers_is_not_called_sound(tmp_path: Path) -> None:
+    file = tmp_path / "README.md"
+    file.write_text("Hello.\n")
+    assert replicard("audit", "--static", file).out == f"{file}: reports no numbers\n"

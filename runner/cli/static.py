@@ -89,6 +89,8 @@ def _sources(name: str) -> Iterator[Callable[[], Document]]:
         found = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         files = [Path(one) for one in found] or [Path(name)]
         for file in files:
+            if file.is_dir() and not any(one.suffix in READMES for one in file.rglob("*")):
+                raise InputError(Problem(str(file), "", f"holds no README: nothing there ends in {', '.join(READMES)}"))
             below = sorted(one for one in file.rglob("*") if one.suffix in READMES) if file.is_dir() else [file]
             yield from (partial(_file, one) for one in below)
     else:
