@@ -11,6 +11,7 @@ from registry.errors import InputError
 from registry.evidence import assumptions
 from registry.vocabulary import SHARES, Split
 from runner import checks
+from runner.claims import verdict_on
 from runner.judging import (
     BADNESS,
     Comparison,
@@ -309,7 +310,7 @@ def _judge(
     """Every metric over the seeds, and a finding on every claim."""
     changed = sorted({d.field for d in deviations if d.overridden and d.field != "training.seed"})
     assumed = len(assumptions(card, {d.root for d in deviations if d.overridden}))
-    verdicts = [_claim_verdict(claims, index) for index in range(len(card.claims))]
+    verdicts = [verdict_on(index, claims) for index in range(len(card.claims))]
     measured: list[_Measured | tuple[Verdict, str]] = []
     for index, claim in enumerate(card.claims):
         if rehearsed:
@@ -341,12 +342,6 @@ def _judge(
         paired = _paired(card.claims[index], found, sides[0], pairing) if isinstance(found, _Measured) else None
         findings.append(one.model_copy(update={"claim_verdict": verdicts[index], "paired": paired}))
     return _summaries(card, sides, findings), tuple(findings)
-
-
-def _claim_verdict(claims: Sequence[checks.Finding], index: int) -> checks.Verdict | None:
-    """The worst that the claim checks say of one number."""
-    found = [finding.verdict for finding in claims if index in finding.claims]
-    return max(found, key=checks.VERDICTS.index, default=None)
 
 
 def _refused(claims: Sequence[checks.Finding], index: int) -> str | None:

@@ -88,8 +88,13 @@ def _claimed(document: Document, index: int, result: Result, findings: Sequence[
         high=result.number.high,
         split=result.split,
         where=result.place.where,
-        verdict=_worst([finding for finding in findings if index in finding.claims]),
+        verdict=verdict_on(index, findings),
     )
+
+
+def verdict_on(index: int, findings: Sequence[Finding]) -> Verdict | None:
+    """The worst that findings say of one reported number; null where no check could test it."""
+    return _worst([finding for finding in findings if index in finding.claims])
 
 
 def _worst(findings: Sequence[Finding]) -> Verdict | None:

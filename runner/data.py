@@ -65,6 +65,15 @@ def split_rows(data: Data, sizes: Mapping[str, int]) -> dict[str, int]:
     return {part: rows.get(part, 0) for part in SPLITS}
 
 
+def stated_rows(data: Data) -> dict[str, int]:
+    """Rows of the parts as they follow from the sizes that a card states of the dataset's splits.
+
+    Raises:
+        KeyError: The split of that name has none.
+    """
+    return split_rows(data, {name: rows for name in SPLITS if (rows := getattr(data.rows, name, None)) is not None})
+
+
 def load_parts(loaded: Loaded, snapshot: Snapshot) -> Parts:
     """Load and divide the rows as the card says.
 

@@ -8,17 +8,14 @@ from registry.datasets import DATASETS
 from registry.document import FACTS, Document, Fact, Place, Result, Row, Table
 from registry.evidence import source_text
 from registry.numbers import read_number
-from runner.data import SPLITS, split_rows
+from runner.data import SPLITS, stated_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from registry.card import Card, Claim
     from registry.document import Status
-    from registry.evidence import Evidence
     from registry.loading import Loaded
-
-_ROWS = {"train": "rows.train", "validation": "rows.validation", "test": "rows.test"}
 
 
 def of_card(loaded: Loaded, others: Iterable[Loaded] = ()) -> Document:
@@ -49,15 +46,11 @@ def _source_file(loaded: Loaded) -> str:
 
 def _place(loaded: Loaded, path: str) -> Place:
     """Where a value's words stand in the source; else where it stands in the card."""
-    found = _evidence(loaded, path)
+    found = loaded.evidence.get(path)
     if found is None or found.start is None:
         return Place(loaded.where(path))
     where = f"{_source_file(loaded)}:{found.line}:{found.column}"
     return Place(where, found.start, found.start + len(found.words.partition(" … ")[0]))
-
-
-def _evidence(loaded: Loaded, path: str) -> Evidence | None:
-    return loaded.evidence.get(path)
 
 
 def _result(loaded: Loaded, index: int, claim: Claim) -> Result:
@@ -100,20 +93,19 @@ def _facts(loaded: Loaded) -> Iterator[Fact]:
         value = _at(card, path) if path else None
         if value is None or value == ():
             continue
-        found = _evidence(loaded, path)
+        found = loaded.evidence.get(path)
         status = found.status if found is not None and found.status != "overridden" else "stated"
         yield Fact(name, value, found.words if found is not None else str(value), _place(loaded, path), status)
     if card.data.rows is not None:
-        stated = {name: value for name in SPLITS if (value := getattr(card.data.rows, name)) is not None}
         try:
-            rows = split_rows(card.data, stated)
+            rows = stated_rows(card.data)
         except KeyError:
             return
-        for split, name in _ROWS.items():
+        for split in SPLITS:
             if rows[split] > 0:
                 path = "data.split" if card.data.split is not None else "data.rows"
                 of_rows = _rows_status(loaded, split)
-                yield Fact(name, rows[split], f"{rows[split]:,} rows", _place(loaded, path), of_rows)
+                yield Fact(f"rows.{split}", rows[split], f"{rows[split]:,} rows", _place(loaded, path), of_rows)
                 if _halved(card, split):
                     half = rows[split] // 2
                     yield Fact(f"positives.{split}", half, f"half of {rows[split]:,}", _place(loaded, path), "derived")
@@ -125,7 +117,7 @@ def _rows_status(loaded: Loaded, split: str) -> Status:
     if split != "test":
         paths.append("data.split.validation")
     given = (path for path in paths if _at(loaded.card, path) not in (None, ()))
-    found = {evidence.status for path in given if (evidence := _evidence(loaded, path)) is not None}
+    found = {evidence.status for path in given if (evidence := loaded.evidence.get(path)) is not None}
     order: tuple[Status, ...] = ("assumed", "derived")
     return next((status for status in order if status in found), "stated")
 
@@ -141,11 +133,9 @@ def _halved(card: Card, part: str) -> bool:
     sources = (
         data.pool if data.pool is not None else [data.taken[part] if part in data.taken else data.taken.get("train")]
     )
-    if data.split is not None and (part == "train" or getattr(data.split, part, None) is not None):
-        # An odd row of a stratified share may go to either class.
-        rows = split_rows(data, {name: value for name in SPLITS if (value := getattr(data.rows, name)) is not None})
-        if not data.split.stratify or rows[part] % 2:
-            return False
+    shared = data.split is not None and (part == "train" or getattr(data.split, part, None) is not None)
+    if data.split is not None and shared and (not data.split.stratify or stated_rows(data)[part] % 2):
+        return False  # an odd row of a stratified share may go to either class
     return all(name in known.rows for name in sources)
 
 

@@ -9,7 +9,7 @@ from registry.errors import InputError, MissingError, Problem
 from registry.hardware import ACCELERATORS
 from runner import flops
 from runner import model as models
-from runner.data import SPLITS, split_rows
+from runner.data import stated_rows
 from runner.deviations import actual_accumulation, actual_precision, before
 from runner.record import Estimate, Machine, Plan, Rows
 
@@ -133,9 +133,8 @@ def _declared_rows(loaded: Loaded) -> Rows:
     if data.rows is None:
         message = "missing; planning needs no download when the card states the rows of the dataset's splits"
         raise InputError(Problem(loaded.where("data"), "data.rows", message))
-    stated = {name: value for name in SPLITS if (value := getattr(data.rows, name)) is not None}
     try:
-        rows = split_rows(data, stated)
+        rows = stated_rows(data)
     except KeyError as error:
         message = f"`data.rows` does not say how many rows {error.args[0]!r} has"
         raise InputError(Problem(loaded.where("data.rows"), "data.rows", message)) from None

@@ -1,4 +1,4 @@
-"""The claim report: what the checks say of a document, for people, for a page, for programs and for GitHub."""
+"""The claim report: what the checks say of a document, for people and for a page."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from runner.checks import VERDICTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from runner.checks import Finding, Verdict
+    from runner.checks import Finding
     from runner.claims import Report
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]#|~$<>])")
-_PLACE = re.compile(r"(.*):(\d+):(\d+)", re.DOTALL)
 
 
 def summary(reports: Iterable[Report]) -> str:
@@ -29,12 +28,12 @@ def summary(reports: Iterable[Report]) -> str:
     return ", ".join(told) or "nothing speaks against its claims"
 
 
-def lines(report: Report) -> Iterator[tuple[str, str, Finding]]:
-    """The findings that matter, each with its place and the reported numbers it is about."""
+def lines(report: Report) -> Iterator[tuple[str, Finding]]:
+    """The findings that matter, each with the reported numbers it is about."""
     for finding in report.findings:
         if finding.verdict != "ok":
             claims = [report.claims[index] for index in finding.claims]
-            yield finding.where, ", ".join(f"{claim.metric} {claim.reported}" for claim in claims), finding
+            yield ", ".join(f"{claim.metric} {claim.reported}" for claim in claims), finding
 
 
 def markdown(report: Report) -> str:
@@ -46,36 +45,12 @@ def markdown(report: Report) -> str:
             cells = (claim.metric, claim.reported, claim.split or "–", claim.verdict or "not checked")
             text.append("| " + " | ".join(map(_escaped, cells)) + " |")
         text.append("")
-    for where, _, finding in lines(report):
-        text.append(f"- **{finding.verdict}** {_escaped(finding.message)} (`{one_line(where).replace('`', '')}`, "
-                    f"[{finding.id}]({finding.docs}))")  # fmt: skip
+    for _, finding in lines(report):
+        where = one_line(finding.where).replace("`", "")
+        text.append(f"- **{finding.verdict}** {_escaped(finding.message)} (`{where}`, [{finding.id}]({finding.docs}))")
         text += [f"  - {_escaped(detail)}" for detail in (finding.arithmetic, finding.remedy) if detail]
     return "\n".join(text) + "\n"
 
 
-def github(report: Report) -> Iterator[str]:
-    """Workflow commands of GitHub Actions, with their escapes.
-
-    https://docs.github.com/actions/reference/workflow-commands-for-github-actions
-    """
-    for where, _, finding in lines(report):
-        place = _PLACE.fullmatch(where)
-        file, line, column = place.groups() if place is not None else (where, "", "")
-        properties = {"file": file, "line": line, "col": column, "title": f"{finding.verdict}: {finding.id}"}
-        given = ",".join(f"{name}={_property(value)}" for name, value in properties.items() if value)
-        message = "; ".join(part for part in (finding.message, finding.arithmetic, finding.remedy) if part)
-        yield f"::{finding.severity} {given}::{one_line(message).replace('%', '%25')}"
-
-
-def failing(reports: Iterable[Report], wanted: Iterable[str]) -> bool:
-    """Whether a finding has one of these verdicts."""
-    refused: set[Verdict | str] = set(wanted)
-    return any(finding.verdict in refused for report in reports for finding in report.findings)
-
-
 def _escaped(text: str) -> str:
     return _MARKUP.sub(r"\\\1", one_line(text))
-
-
-def _property(text: str) -> str:
-    return one_line(text).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")

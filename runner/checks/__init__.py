@@ -7,7 +7,7 @@ silence: `impossible` is for arithmetic that holds whatever the author did, ever
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import model_validator
 
@@ -16,8 +16,7 @@ from runner.record import Item
 Verdict = Literal["ok", "ambiguous", "underspecified", "placeholder", "suspicious", "impossible"]
 """From good to bad."""
 
-VERDICTS: tuple[Verdict, ...] = ("ok", "ambiguous", "underspecified", "placeholder", "suspicious", "impossible")
-
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 Severity = Literal["error", "warning", "notice"]
 

@@ -48,6 +48,19 @@ def print_problems(error: ReplicardError) -> int:
     return error.exit_code
 
 
+def annotation(level: str, message: str, **properties: object) -> str:
+    """A workflow command of GitHub Actions, with its escapes; properties without a value are left out.
+
+    https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+    """
+    given = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items() if value not in ("", None))
+    return f"::{level} {given}::{one_line(message).replace('%', '%25')}"
+
+
+def _property(text: str) -> str:
+    return one_line(text).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+
+
 def print_audit(result: Audit, card: Card) -> None:
     """The result table: every metric over the seeds, with the claim about it and the verdict; then why.
 
@@ -104,9 +117,9 @@ def print_report(report: Report) -> None:
     rows = [[c.metric, c.reported, c.split or "–", c.verdict or "not checked"] for c in report.claims]
     if rows:
         table([report.document, "Reported", "Split", "Verdict"], rows)
-    for where, about, finding in lines(report):
+    for about, finding in lines(report):
         suffix = f" ({about})" if about else ""
-        typer.echo(f"{one_line(where)}  {finding.verdict} [{finding.id}]: {one_line(finding.message + suffix)}")
+        typer.echo(f"{one_line(finding.where)}  {finding.verdict} [{finding.id}]: {one_line(finding.message + suffix)}")
         for detail in (finding.arithmetic, finding.remedy):
             if detail:
                 typer.echo(f"    {one_line(detail)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -13,12 +14,14 @@ import typer
 
 from registry.errors import InputError, Problem, ReplicardError
 from runner.cli.arguments import listed, load
-from runner.cli.output import print_json, print_report
+from runner.cli.output import annotation, print_json, print_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence, Set
 
     from registry.document import Document
+    from registry.listing import Entry
+    from runner.checks import Finding
     from runner.claims import Report
 
 Format = Literal["text", "markdown", "json", "jsonl", "github"]
@@ -26,12 +29,14 @@ Format = Literal["text", "markdown", "json", "jsonl", "github"]
 READMES = (".md", ".markdown", ".txt")
 """Endings of what is read as a README; anything else names a card."""
 
+_PLACE = re.compile(r"(.*):(\d+):(\d+)", re.DOTALL)
+
 
 def audit_documents(names: Sequence[str], format_: Format, wanted: Set[str]) -> int:
     """Check the claims of documents, one after the other; returns the exit code."""
     from runner.claims import report
     from runner.cli.failures import fail
-    from runner.reports import failing, github, markdown, summary
+    from runner.reports import lines, markdown, summary
 
     code, bad, several = 0, False, len(names) > 1
     reports: list[Report] = []
@@ -40,7 +45,7 @@ def audit_documents(names: Sequence[str], format_: Format, wanted: Set[str]) -> 
             code = max(code, fail(document))
             continue
         one = report(document)
-        bad = bad or failing([one], wanted)
+        bad = bad or any(finding.verdict in wanted for finding in one.findings)
         if format_ == "jsonl":
             typer.echo(one.model_dump_json())
             continue
@@ -48,8 +53,8 @@ def audit_documents(names: Sequence[str], format_: Format, wanted: Set[str]) -> 
         if format_ == "markdown":
             typer.echo(markdown(one))
         elif format_ == "github":
-            for line in github(one):
-                typer.echo(line)
+            for _, finding in lines(one):
+                typer.echo(_as_annotation(finding))
         elif format_ == "text":
             print_report(one)
     if format_ == "json":
@@ -57,6 +62,14 @@ def audit_documents(names: Sequence[str], format_: Format, wanted: Set[str]) -> 
     if format_ == "text" and (several or len(reports) > 1):
         typer.echo(f"{len(reports):,} documents: {summary(reports)}")
     return code or int(bad)
+
+
+def _as_annotation(finding: Finding) -> str:
+    place = _PLACE.fullmatch(finding.where)
+    file, line, column = place.groups() if place is not None else (finding.where, "", "")
+    message = "; ".join(part for part in (finding.message, finding.arithmetic, finding.remedy) if part)
+    title = f"{finding.verdict}: {finding.id}"
+    return annotation(finding.severity, message, file=file, line=line, col=column, title=title)
 
 
 def _documents(names: Sequence[str]) -> Iterator[Document | ReplicardError]:
@@ -78,7 +91,7 @@ def _documents(names: Sequence[str]) -> Iterator[Document | ReplicardError]:
 
 def _sources(name: str) -> Iterator[Callable[[], Document]]:
     """How to get each document that an argument means."""
-    from registry.finding import find
+    from registry.finding import all_cards, find
     from runner.fetching import fetch_readme
 
     if name == "-":
@@ -89,21 +102,21 @@ def _sources(name: str) -> Iterator[Callable[[], Document]]:
         found = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         files = [Path(one) for one in found] or [Path(name)]
         for file in files:
-            if file.is_dir() and not any(one.suffix in READMES for one in file.rglob("*")):
-                raise InputError(Problem(str(file), "", f"holds no README: nothing there ends in {', '.join(READMES)}"))
             below = sorted(one for one in file.rglob("*") if one.suffix in READMES) if file.is_dir() else [file]
+            if not below:
+                raise InputError(Problem(str(file), "", f"holds no README: nothing there ends in {', '.join(READMES)}"))
             yield from (partial(_file, one) for one in below)
     else:
-        yield from (partial(_card, file) for file in find(name))
+        files = find(name)
+        cards, _ = listed(all_cards().values())
+        yield from (partial(_card, file, cards) for file in files)
 
 
-def _card(file: Path) -> Document:
+def _card(file: Path, cards: Sequence[Entry]) -> Document:
     """A card, with those of the registry that are of the same base and dataset."""
-    from registry.finding import all_cards
     from runner.documents import of_card
 
     loaded = load(file)
-    cards, _ = listed(all_cards().values())
     own = (_name(loaded.card.base.model or ""), _name(loaded.card.data.dataset))
     kin = [Path(one.file) for one in cards if (_name(one.base), _name(one.dataset)) == own and one.id != loaded.card.id]
     return of_card(loaded, [load(one) for one in kin])

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from registry.errors import InputError, in_order, one_line
+from registry.errors import InputError, in_order
 from runner.cli.app import app
 from runner.cli.arguments import CardsArgument, SetOption, files_of, load
-from runner.cli.output import print_json
+from runner.cli.output import annotation, print_json
 
 if TYPE_CHECKING:
     from registry.errors import Problem
@@ -86,15 +86,5 @@ def _as_json(problem: Problem) -> dict[str, Any]:
 
 
 def _as_annotation(problem: Problem) -> str:
-    """A workflow command of GitHub Actions, with its escapes.
-
-    https://docs.github.com/actions/reference/workflow-commands-for-github-actions
-    """
     file, line, column = problem.place
-    properties = {"file": file, "line": line, "col": column, "title": problem.path}
-    given = ",".join(f"{name}={_escaped(str(value))}" for name, value in properties.items() if value not in ("", None))
-    return f"::{problem.level} {given}::{one_line(problem.message).replace('%', '%25')}"
-
-
-def _escaped(text: str) -> str:
-    return one_line(text).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    return annotation(problem.level, problem.message, file=file, line=line, col=column, title=problem.path)
