@@ -59,7 +59,7 @@ def make_trainer(
     # model says that its loss knows nothing of the number of items.
     unwrapped = model.get_base_model() if hasattr(model, "get_base_model") else model
     unwrapped.accepts_loss_kwargs = False
-    kernels.enable(model, plan.kernels, plan.device, plan.precision)
+    kernels.enable(model, plan.kernels, plan.device, plan.precision, getattr(tokenizer, "padding_side", "right"))
     training = card.training
     each_epoch = scored is not None
     best = each_epoch and training.select == "best"

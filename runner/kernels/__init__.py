@@ -22,7 +22,7 @@ _told: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 """What computes each model that `enable` was asked about."""
 
 
-def enable(model: Any, wanted: str, device: str, precision: str) -> str:
+def enable(model: Any, wanted: str, device: str, precision: str, padding_side: str = "right") -> str:
     """Let a classifier compute fast where that is wanted and known to be right.
 
     Args:
@@ -30,6 +30,7 @@ def enable(model: Any, wanted: str, device: str, precision: str) -> str:
         wanted: `fast` or `reference`.
         device: Kind of device.
         precision: Number type of the products: `fp32`, `bf16` or `fp16`.
+        padding_side: Where its tokenizer fills up short rows.
 
     Returns:
         What computes it, in a line for the record: begins with `fast` or `reference`, and tells why.
@@ -37,7 +38,7 @@ def enable(model: Any, wanted: str, device: str, precision: str) -> str:
     inner = _inner(model)
     if is_fast(inner):
         return _told[inner]
-    reason = unfit(inner.config, device, precision) if wanted == "fast" else "asked for"
+    reason = unfit(inner.config, device, precision, padding_side) if wanted == "fast" else "asked for"
     _told[inner] = f"reference ({reason})" if reason is not None else f"fast ({_enable(model, inner, device)})"
     return _told[inner]
 
@@ -69,23 +70,25 @@ def _inner(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-def unfit(config: Any, device: str, precision: str) -> str | None:
+def unfit(config: Any, device: str, precision: str, padding_side: str = "right") -> str | None:
     """Why a model cannot be computed fast; null where it can.
 
     Args:
         config: Its configuration.
         device: Kind of device.
         precision: Number type of the products.
+        padding_side: Where its tokenizer fills up short rows.
     """
-    if config.model_type not in MODEL_TYPES:
-        return f"packing is not known to be right for {config.model_type}"
-    if device == "cpu":
-        return "fp16 is not fused" if precision == "fp16" else None
-    if device != "cuda":
-        return f"there is no packed attention for {device}"
-    if precision == "fp32":
-        return "flash attention computes in 16 bits"
-    chances = [getattr(config, name, 0.0) for name in ("attention_probs_dropout_prob", "attention_dropout")]
-    if any(chances) and util.find_spec("flash_attn") is None:
-        return "dropout within attention needs the package flash-attn here"
-    return None
+    kind, on_cpu = config.model_type, device == "cpu"
+    inside = [getattr(config, name, 0.0) for name in ("attention_probs_dropout_prob", "attention_dropout")]
+    reasons = {
+        f"packing is not known to be right for {kind}": kind not in MODEL_TYPES,
+        "an encoder that is padded on the left reads its padding": padding_side == "left" and kind != "llama",
+        "fp16 is not fused": on_cpu and precision == "fp16",
+        f"there is no packed attention for {device}": device not in ("cpu", "cuda"),
+        "flash attention computes in 16 bits": not on_cpu and precision == "fp32",
+        "dropout within attention needs the package flash-attn here": (
+            not on_cpu and any(inside) and util.find_spec("flash_attn") is None
+        ),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)

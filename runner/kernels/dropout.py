@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class FastDropout(torch.nn.Dropout):  # type: ignore[misc]
+class FastDropout(torch.nn.Dropout):
     """`torch.nn.Dropout` on a CPU; its chance is rounded to 1/65,536."""
 
     def forward(self, values: Tensor) -> Tensor:
@@ -20,7 +20,8 @@ class FastDropout(torch.nn.Dropout):  # type: ignore[misc]
         threshold = fused.threshold(self.p)
         if not self.training or threshold == 0:
             return values
-        return Dropped.apply(values, threshold, draw_seed())
+        found: Tensor = Dropped.apply(values, threshold, draw_seed())  # type: ignore[no-untyped-call]
+        return found
 
 
 class Dropped(torch.autograd.Function):

@@ -1,4 +1,7 @@
-"""The three kernels on a CPU: compiled where that is possible, else in torch and numpy. They overwrite what they get."""
+"""The kernels on a CPU, compiled where that is possible, else in torch and numpy.
+
+Those of softmax may overwrite what they get.
+"""
 
 from __future__ import annotations
 

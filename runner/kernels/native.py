@@ -24,8 +24,11 @@ SECONDS = 60
 """A compiler that takes longer is given up; GCC 12 takes one."""
 
 _SIGNATURES = {
-    "softmax_forward": [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_float, c_int, c_uint32, c_uint64]
-    + [c_uint32, c_int],
+    "softmax_forward": [
+        *(c_void_p, c_void_p, c_void_p),
+        *(c_int64, c_int64, c_int64),
+        *(c_float, c_int, c_uint32, c_uint64, c_uint32, c_int),
+    ],
     "softmax_backward": [c_void_p, c_void_p, c_int64, c_int64, c_float, c_uint32, c_int],
     "dropout": [c_void_p, c_void_p, c_int64, c_uint32, c_uint64, c_int],
 }
@@ -37,10 +40,9 @@ def library() -> ctypes.CDLL | None:
     try:
         return _typed(ctypes.CDLL(str(_built())))
     except (OSError, subprocess.SubprocessError) as error:
-        told = (
-            error.stderr.strip().splitlines()[:1] if isinstance(error, subprocess.CalledProcessError) else [str(error)]
-        )
-        logging.getLogger("replicard").warning("the fast kernels are not compiled: %s", *told or ["no word why"])
+        words = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
+        first = next(iter(words.strip().splitlines()), "the compiler failed without a word")
+        logging.getLogger("replicard").warning("the fast kernels are not compiled, so a run is slower: %s", first)
         return None
 
 

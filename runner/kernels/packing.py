@@ -16,7 +16,7 @@ from runner.kernels.dropout import draw_seed
 from runner.kernels.fused import threshold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
@@ -50,6 +50,7 @@ class Packing:
         ids = arguments[0] if arguments else given["input_ids"]
         mask = given.get("attention_mask")
         self.mask = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
+        self.mask[:, 0] |= ~self.mask.any(1)  # a row without any token is read at its first place
         lengths = self.mask.sum(1).tolist()
         filling = -sum(lengths) % BUCKET if ids.device.type == "cpu" else 0
         self.packed = layout(lengths, sum(lengths) + filling)
@@ -111,24 +112,27 @@ def attend(
         return _on_cuda(vectors, packed, scale, causal, dropout)[None], None
     chance = threshold(dropout)
     seed = draw_seed() if chance else 0
-    return PackedAttention.apply(*vectors, packed, scale, causal, chance, seed)[None], None
+    found = PackedAttention.apply(*vectors, packed, scale, causal, chance, seed)  # type: ignore[no-untyped-call]
+    return found[None], None
 
 
-def _on_cuda(vectors: list[Tensor], packed: Layout, scale: float, causal: bool, dropout: float) -> Tensor:
+def _on_cuda(vectors: Sequence[Tensor], packed: Layout, scale: float, causal: bool, dropout: float) -> Any:
     """The same by flash attention: that of torch, which has no dropout, or of the package `flash-attn`."""
-    lengths = torch.tensor((0, *packed.lengths), device=vectors[0].device, dtype=torch.int32)
+    query, key, value = vectors
+    lengths = torch.tensor((0, *packed.lengths), device=query.device)
     bounds, longest = lengths.cumsum(0, dtype=torch.int32), max(packed.lengths)
     if dropout:
         from flash_attn import flash_attn_varlen_func
 
         options = {"dropout_p": dropout, "softmax_scale": scale, "causal": causal}
-        return flash_attn_varlen_func(*vectors, bounds, bounds, longest, longest, **options)
+        return flash_attn_varlen_func(query, key, value, bounds, bounds, longest, longest, **options)
     from torch.nn.attention.varlen import varlen_attn
 
     window = (-1, 0) if causal else (-1, -1)
-    grouped = vectors[0].shape[1] != vectors[1].shape[1]
-    sizes = (bounds, bounds, longest, longest)
-    return varlen_attn(*vectors, *sizes, scale=scale, window_size=window, enable_gqa=grouped)
+    grouped = query.shape[1] != key.shape[1]
+    return varlen_attn(
+        query, key, value, bounds, bounds, longest, longest, scale=scale, window_size=window, enable_gqa=grouped
+    )
 
 
 AttentionInterface.register(NAME, attend)
