@@ -1,9 +1,9 @@
 """Whether the fast kernels train models as good as the reference: `python -m bench.kernel_quality RUNS`.
 
-Trains the card `minilm-l6` with both kernels: over five seeds on 2,000 reviews of at most 128 tokens, and with one seed on
-1,000 of at most 512; all are scored on the 25,000 test reviews. That takes hours on two CPU cores. RUNS is a folder of
-runs: what is done there is only read, so it can be stopped at any time. Prints a Markdown table, the difference of the
-mean accuracies with its 90% interval (Welch's), and whether that lies within one point: two one-sided tests at 5%.
+Trains the card `minilm-l6` with both kernels: over five seeds on 2,000 reviews of at most 128 tokens, and with one seed
+on 1,000 of at most 512; all are scored on the 25,000 test reviews. That takes hours on two CPU cores. RUNS is a folder
+of runs: what is done there is only read, so it can be stopped at any time. Prints a Markdown table, the difference of
+the mean accuracies with its 90% interval (Welch's), and whether that is within one point: two one-sided tests at 5%.
 """
 
 from __future__ import annotations
@@ -27,7 +27,13 @@ STUDIES = {
 def accuracy(folder: Path, kernels: str, sets: tuple[str, ...], seed: int) -> float:
     """Accuracy of one run, made if it is not there."""
     words = [sys.executable, "-m", "runner.cli", "reproduce", "minilm-l6", "--kernels", kernels, "--seeds", str(seed)]
-    words += ["--json", "--quiet", "--runs", str(folder / kernels), *(part for each in sets for part in ("--set", each))]
+    words += [
+        "--json",
+        "--quiet",
+        "--runs",
+        str(folder / kernels),
+        *(part for each in sets for part in ("--set", each)),
+    ]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     audit = json.loads(done.stdout)[0]["audit"]
     return float(next(line["values"][0] for line in audit["summaries"] if line["metric"] == "accuracy"))

@@ -1,0 +1,87 @@
+"""How fast training is beside the cards' own way: `python -m bench.train_speed [MiniLM|bert-tiny …] [--rounds N]`.
+
+Each variant trains in a process of its own, in turn, on the same random batches of 16 reviews, at most 512 tokens
+each; what counts is the median of the rounds, of each the examples a second after the first step. FLOP/s are those of
+the real tokens alone, whatever is computed; the share is of a square bf16 product measured in between. Takes under ten
+minutes for a shape with two rounds. With HF_HUB_CACHE the reviews are real ones.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench import workload
+
+BATCH, SECONDS, FEWEST = 16, 10, 2
+
+
+def measure(shape: str, way: str, variant: str, file: Path) -> None:
+    """Print examples a second."""
+    from transformers import TrainerCallback
+
+    worker, _ = workload.worker(shape, way, variant, file, BATCH)
+    times: list[float] = []
+
+    class Watch(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            times.append(time.perf_counter())
+            control.should_training_stop = len(times) > FEWEST and times[-1] - times[0] > SECONDS
+
+    worker.add_callback(Watch())
+    worker.train()
+    print(BATCH * (len(times) - 1) / (times[-1] - times[0]))
+
+
+def flops(shape: str, way: str, file: Path) -> float:
+    """Products and sums of an example's training, on average; attention goes by the square of the length."""
+    import numpy as np
+
+    from runner.flops import training_flops
+
+    lengths = np.load(file)["lengths"].astype(float)
+    model = workload.classifier(shape, way)
+    return training_flops(model, float(lengths.sum()), float((lengths**2).sum() / lengths.sum())) / len(lengths)  # type: ignore[arg-type]
+
+
+def main(shapes: list[str], rounds: int) -> None:
+    """Print a table for each shape and way."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.npz"
+        print(workload.tokens(file))
+        for shape in shapes:
+            for way in workload.WAYS:
+                found: dict[str, list[float]] = {variant: [] for variant in workload.VARIANTS}
+                peaks = []
+                for _ in range(rounds):
+                    peaks.append(workload.peak()["bf16"])
+                    for variant, speeds in found.items():
+                        speeds.append(workload.child("bench.train_speed", shape, way, variant, str(file)))
+                table(f"{shape}, {way}", found, flops(shape, way, file) / 1e9, statistics.median(peaks))
+
+
+def table(title: str, found: dict[str, list[float]], gflops: float, peak: float) -> None:
+    """Print examples a second with their ratios."""
+    print(f"\n{title}: {gflops:.2f} GFLOP an example; a square bf16 product reaches {peak:.0f} GFLOP/s\n")
+    print(
+        "| | examples/s | GFLOP/s | of that | times the cards' way | times tuned |\n|---|---|---|---|---|---|",
+        flush=True,
+    )
+    median = {variant: statistics.median(speeds) for variant, speeds in found.items()}
+    for variant, speed in median.items():
+        ratios = [speed / median[other] for other in (workload.CARDS, workload.TUNED)]
+        shown = f"{speed:.2f} | {speed * gflops:.0f} | {speed * gflops / peak:.0%} | {ratios[0]:.1f} | {ratios[1]:.1f}"
+        print(f"| {variant} | {shown} |", flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        measure(*sys.argv[2:5], Path(sys.argv[5]))
+    else:
+        words = sys.argv[1:]
+        count = int(words.pop(words.index("--rounds") + 1)) if "--rounds" in words else 2
+        main([word for word in words if word != "--rounds"] or list(workload.SHAPES), count)
