@@ -86,7 +86,7 @@ def _repo(value: Any) -> bool:
         validate_repo_id(value)
     except HFValidationError:
         return False
-    return True
+    return isinstance(value, str)
 
 
 def _language(value: Any) -> bool:

@@ -22,29 +22,29 @@ def escape(text: object) -> str:
 
 def prose(text: str) -> str:
     """Text as paragraphs without markup, parted by empty lines; a line that begins with `- ` stays a list's item."""
-    return "\n\n".join("\n".join(map(_line, _lines(part))) for part in re.split(r"\n\s*\n", text.strip()))
+    return "\n\n".join(_paragraph(part) for part in re.split(r"\n\s*\n", text.strip()))
 
 
-def _lines(paragraph: str) -> list[str]:
-    """The items of lists, and what stands between them, each as one line."""
-    lines: list[str] = []
-    for line in filter(None, map(str.strip, paragraph.split("\n"))):
-        if line.startswith("- ") or not lines:
-            lines.append(line)
+def _paragraph(text: str) -> str:
+    """Items of lists and what stands between them, each in one line, so that no line is read with the one before."""
+    lines: list[tuple[str, str]] = []
+    for line in filter(None, map(str.strip, text.split("\n"))):
+        bullet = "- " if line.startswith("- ") else ""
+        if bullet or not lines:
+            lines.append((bullet, line.removeprefix(bullet)))
         else:
-            lines[-1] += f" {line}"
-    return lines
+            lines[-1] = (lines[-1][0], f"{lines[-1][1]} {line}")
+    return "\n".join(bullet + _begun(escape(line)) for bullet, line in lines)
 
 
-def _line(line: str) -> str:
-    bullet = "- " if line.startswith("- ") else ""
-    shown = escape(line.removeprefix(bullet))
+def _begun(shown: str) -> str:
+    """The beginning of a line, which begins nothing else."""
     found = _BEGINNING.match(shown)
     if found is None:
-        return bullet + shown
+        return shown
     # A number is told from that of a list by its dot alone.
     at = found.end() if found[0].isdigit() else 0
-    return f"{bullet}{shown[:at]}\\{shown[at:]}"
+    return f"{shown[:at]}\\{shown[at:]}"
 
 
 def verbatim(text: str) -> str:
@@ -55,4 +55,4 @@ def verbatim(text: str) -> str:
 def code(text: object) -> str:
     """A Python string literal, in which nothing is that does not show; JSON's are such literals."""
     quoted = json.dumps(str(text), ensure_ascii=False)
-    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in quoted)
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in quoted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import re
@@ -21,6 +22,8 @@ from runner.runs import Run, read_model, seeds_of, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from jinja2 import Template
 
     from registry.card import Card, Claim
     from runner.audit import Audit
@@ -96,23 +99,11 @@ def readme(card: Card, run: Run, audit: Audit) -> str:
     Raises:
         InputError: The Hub would refuse its front matter.
     """
-    from jinja2 import FileSystemLoader, StrictUndefined
-    from jinja2.sandbox import SandboxedEnvironment
-
     runs = seeds_of(run)
     records = [read_model(found.record, Record) for found in runs]
     shown = next((r for r in records if r.seed == card.training.seed), records[0])
     shown_run = runs[records.index(shown)]
-    environment = SandboxedEnvironment(
-        loader=FileSystemLoader(templates()),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    filters = (prose, said, verbatim, code, tick, metric, snapshot, percent, scored, span, number, rounded, duration)
-    environment.filters.update({"md": escape, **{function.__name__: function for function in filters}})
-    text = environment.get_template("model_card.md.jinja").render(
+    text = _template().render(
         front_matter=front_matter(card, shown),
         card=card,
         record=shown,
@@ -132,6 +123,24 @@ def readme(card: Card, run: Run, audit: Audit) -> str:
         **_told(card, shown),
     )
     return keeping.sealed(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
+
+
+@functools.cache
+def _template() -> Template:
+    """The template, compiled once; it takes longer than to render it."""
+    from jinja2 import FileSystemLoader, StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(
+        loader=FileSystemLoader(templates()),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    filters = (prose, said, verbatim, code, tick, metric, snapshot, percent, scored, span, number, rounded, duration)
+    environment.filters.update({"md": escape, **{function.__name__: function for function in filters}})
+    return environment.get_template("model_card.md.jinja")
 
 
 def _told(card: Card, shown: Record) -> dict[str, Any]:
