@@ -225,13 +225,9 @@ def tick(text: str) -> str:
 
 def said(text: str) -> str:
     """What replicard says: names in backticks as code, all else as text, since it may quote a card."""
-    parts = re.split(r"`([\w./:@\[\]-]+(?: [\w./:@\[\]-]+)*)`", text, flags=re.ASCII)
-    return "".join(f"`{part}`" if odd % 2 else _within(part) for odd, part in enumerate(parts))
-
-
-def _within(part: str) -> str:
-    """A part of a line; the spaces at its ends stay."""
-    return re.sub(r"\S(?:.*\S)?", lambda found: escape(found[0]), part, flags=re.DOTALL)
+    parts = re.split(r"`([\w./:@\[\]-]+(?: [\w./:@\[\]-]+)*)`", " ".join(text.split()), flags=re.ASCII)
+    # Between two letters a part keeps the spaces at its ends.
+    return "".join(f"`{part}`" if odd % 2 else escape(f"x{part}x")[1:-1] for odd, part in enumerate(parts))
 
 
 def metric(name: str) -> str:

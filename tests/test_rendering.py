@@ -17,7 +17,7 @@ from markdown import MARKDOWN, kinds, plain, shown, texts
 from pydantic import ValidationError
 from records import CARDS, finished
 
-from registry.card import Card, Readme
+from registry.card import Card, Hardware, Readme, Software, Source
 from registry.errors import InputError
 from runner.audit import Audit, judge_runs
 from runner.markup import escape
@@ -275,11 +275,22 @@ BLOCKS |= {"paragraph_open", "paragraph_close", "inline", "code_block"}
 
 @functools.cache
 def parsed(said: str) -> tuple[list[tuple[str, str]], str, dict[str, object]]:
-    """Headings, tables, HTML and the like of a README with a text in every field; its words; and its metadata."""
+    """Headings, tables, HTML and the like of a README with a text all over the card; its words; and its metadata."""
     card, run, audit = once()
     several = ("authors", "card_authors")
     fields = {name: (said,) if name in several else said for name in TEXTS if name not in ADDRESSES}
-    _, front, body = readme(filled(card, license="other", **fields), run, audit).split("---\n", 2)
+    others = {
+        "source": Source(repo="a/b", revision=said, readme="x.md", sha256="0" * 64),
+        "task": card.task.model_copy(update={"labels": ("negative", f"x{said}")}),
+        "hardware": Hardware(provider=said, region=said),
+        "software": Software(torch=said),
+        "assumed": {"training.seed": said},
+        "underspecified": (f"x{said}",),
+    }
+    card = filled(card, license="other", **fields).model_copy(update=others)
+    cause = audit.deviations[0].model_copy(update={"declared": said, "actual": said, "cause": said})
+    audit = audit.model_copy(update={"deviations": (cause,)})
+    _, front, body = readme(card, run, audit).split("---\n", 2)
     tokens = MARKDOWN.parse(body)
     inside = kinds(tokens) & {"link_open", "image", "html_inline"}
     structure = [(token.type, token.tag) for token in tokens if token.type not in BLOCKS]
