@@ -623,8 +623,18 @@ def _language(code: str) -> str:
     return code
 
 
+def _address(text: str) -> str:
+    # In ASCII, so that a name that looks like another one is seen to be none; and without what would end a link.
+    if not re.fullmatch(r"https?://[!-;=?-~]+", text):
+        raise ValueError(f"{text[:60]!r} is no address of a page; write https://…")
+    return text
+
+
+_Address = Annotated[str, AfterValidator(_address)]
+
+
 class Readme(Part):
-    """What only the README shows."""
+    """What only the README shows, where the Hub's template has it; what the run knows is not asked."""
 
     license: Annotated[str, AfterValidator(_license)] | None = None
     """The Hub's id of the license; `other` with a name and a link where it is none of them."""
@@ -638,14 +648,42 @@ class Readme(Part):
     """Further tags for the Hub."""
     description: str | None = None
     """What the model is."""
+    authors: tuple[str, ...] = ()
+    """Who made it."""
+    funded_by: Annotated[str | None, Field(examples=["a grant of the university"])] = None
+    """Who paid for it."""
+    shared_by: Annotated[str | None, Field(examples=["the university's library"])] = None
+    """Who shares it, where somebody else made it."""
+    repository: Annotated[_Address | None, Field(examples=["https://example.org/film-reviews"])] = None
+    """Address of its code."""
+    paper: Annotated[_Address | None, Field(examples=["https://example.org/film-reviews.pdf"])] = None
+    """Address of its paper."""
+    demo: Annotated[_Address | None, Field(examples=["https://example.org/film-reviews/demo"])] = None
+    """Address of a demonstration."""
     uses: str | None = None
-    """What it is for."""
+    """What it is for, as it is."""
+    downstream_uses: str | None = None
+    """What it is for as a part of something larger, or when fine-tuned further."""
     out_of_scope: str | None = None
     """What it is not for."""
     limitations: str | None = None
     """Biases, risks and limitations."""
-    authors: tuple[str, ...] = ()
-    """Who made it."""
+    recommendations: str | None = None
+    """What to do about them."""
+    training_data: Annotated[str | None, Field(examples=["Reviews of 1990 to 2010, by their authors' stars."])] = None
+    """What to know of the training data besides name and rows."""
+    examination: Annotated[str | None, Field(examples=["Attention is mostly on adjectives."])] = None
+    """What was found out about how it decides."""
+    citation: Annotated[str | None, Field(examples=["Doe, J. (2026). Film reviews in two layers."])] = None
+    """How to cite it: BibTeX, or a sentence."""
+    glossary: Annotated[str | None, Field(examples=["Stars: what the author gave, of ten."])] = None
+    """Terms that a reader may not know."""
+    more: Annotated[str | None, Field(examples=["A version for German is under way."])] = None
+    """Anything else."""
+    card_authors: Annotated[tuple[str, ...], Field(examples=[["Jane Doe"]])] = ()
+    """Who wrote this card, where others made the model."""
+    contact: Annotated[str | None, Field(examples=["jane@example.org"])] = None
+    """Whom to ask."""
 
     @model_validator(mode="after")
     def _other_license_has_a_name(self) -> Self:

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 Level = Literal["error", "warning"]
 
-# What would break a line or move the cursor: control characters, separators of lines, halves of surrogate pairs.
-_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# What would break a line, move the cursor or show letters in another order than they stand: control characters,
+# separators of lines, embeddings and overrides of direction, halves of surrogate pairs.
+_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _LONGEST = 100
 """A longer name is near to none, and would take long to compare."""

@@ -18,12 +18,12 @@ from pydantic import ValidationError
 from registry.errors import InputError, Problem
 from registry.loading import Loaded
 from registry.locking import COMMIT
-from runner import model, progress, provenance, pushing
+from runner import keeping, model, progress, provenance, pushing
 from runner.audit import Audit, judge_runs
 from runner.data import TEXTS, cleaned, load_parts
 from runner.publishing import PublishedFile, select
 from runner.record import Item, Record
-from runner.rendering import readme
+from runner.rendering import difference
 from runner.reproducing import card_of, claim_findings
 from runner.runs import (
     Run,
@@ -161,7 +161,7 @@ def collect(card: Card, run: Run) -> tuple[tuple[PublishedFile, ...], bytes]:
 
 def _behind(card: Card, run: Run, audit: Audit) -> Sequence[Problem]:
     """What does not follow from the run any more: the audit, the README."""
-    at, page = run.over_seeds / "audit.json", run.over_seeds / "README.md"
+    at = run.over_seeds / "audit.json"
     try:
         done = Audit.model_validate_json(at.read_bytes()) == audit
     except (FileNotFoundError, ValidationError):
@@ -170,9 +170,8 @@ def _behind(card: Card, run: Run, audit: Audit) -> Sequence[Problem]:
     if not done:
         message = f"the audit of these runs is not done; `replicard audit {run}` and `replicard render {run}` do it"
         problems.append(Problem(str(at), "", message))
-    elif page.exists() and page.read_text(encoding="utf-8", errors="replace") != readme(card, run, audit):
-        message = f"does not follow from its card and record; `replicard render {run}` renders it"
-        problems.append(Problem(str(page), "", message))
+    elif (run.over_seeds / "README.md").exists() and (behind := difference(card, run, audit)):
+        problems.append(behind)
     return problems
 
 
@@ -272,12 +271,13 @@ def _same(path: Path, file: PublishedFile) -> bool:
 
 
 def _by_readme(page: Path, where: str) -> Any:
-    """The classifier that the README's code makes, run in its folder.
+    """The classifier that the README's code makes, run in its folder; what was written by hand into it is not run.
 
     Raises:
         InputError: There is no such code, or it fails.
     """
-    code = re.search(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    rendered = keeping.without(page.read_text(encoding="utf-8"))
+    code = re.search(r"^```python\n(.*?)^```", rendered, re.DOTALL | re.MULTILINE)
     names: dict[str, Any] = {}
     model.quiet()
     try:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from registry.errors import one_line
 from runner.checks import VERDICTS
+from runner.markup import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runner.checks import Finding
     from runner.claims import Report
-
-_MARKUP = re.compile(r"([\\`*_{}\[\]#|~$<>])")
 
 
 def summary(reports: Iterable[Report]) -> str:
@@ -38,19 +36,15 @@ def lines(report: Report) -> Iterator[tuple[str, Finding]]:
 
 def markdown(report: Report) -> str:
     """The report as a section of a Markdown page, what it quotes escaped."""
-    text = [f"# {_escaped(report.document)}: {summary([report])}", ""]
+    text = [f"# {escape(report.document)}: {summary([report])}", ""]
     if report.claims:
         text += ["| Claim | Reported | Split | Verdict |", "|---|---|---|---|"]
         for claim in report.claims:
             cells = (claim.metric, claim.reported, claim.split or "–", claim.verdict or "not checked")
-            text.append("| " + " | ".join(map(_escaped, cells)) + " |")
+            text.append("| " + " | ".join(map(escape, cells)) + " |")
         text.append("")
     for _, finding in lines(report):
         where = one_line(finding.where).replace("`", "")
-        text.append(f"- **{finding.verdict}** {_escaped(finding.message)} (`{where}`, [{finding.id}]({finding.docs}))")
-        text += [f"  - {_escaped(detail)}" for detail in (finding.arithmetic, finding.remedy) if detail]
+        text.append(f"- **{finding.verdict}** {escape(finding.message)} (`{where}`, [{finding.id}]({finding.docs}))")
+        text += [f"  - {escape(detail)}" for detail in (finding.arithmetic, finding.remedy) if detail]
     return "\n".join(text) + "\n"
-
-
-def _escaped(text: str) -> str:
-    return _MARKUP.sub(r"\\\1", one_line(text))

@@ -538,7 +538,8 @@ def copy_rows(rows: Path, file: Path) -> bool:
 
 _OF_THE_OTHER = (
     "source", "reported", "epoch_table", "stated", "derived", "assumed", "underspecified", "hardware.hours",
-    "readme.authors",
+    "readme.authors", "readme.funded_by", "readme.shared_by", "readme.repository", "readme.paper", "readme.demo",
+    "readme.citation", "readme.card_authors", "readme.contact",
 )  # fmt: skip
 """What a card says of the one it describes: its claims, what shows them, and who made it."""
 

@@ -48,7 +48,8 @@ def record_of(card: Card, seed: int, accuracy: float, base: Snapshot | None, dat
         score(m.name, accuracy, (m.averaging or averaging) if m.name in ("precision", "recall", "f1") else None)
         for m in card.evaluation.metrics
     )
-    rows = Rows(train=40000, validation=0, test=10000, shared_texts=123)
+    on_validation = card.evaluation.split == "validation"
+    rows = Rows(train=40000, validation=10000 * on_validation, test=10000 * (not on_validation), shared_texts=123)
     deviation = Deviation(
         field="training.precision", declared="fp16", actual="fp32", cause="cpu has no fp16 training", consent=True
     )

@@ -402,9 +402,29 @@ def test_render_check_is_0_on_what_render_wrote_and_1_on_what_was_edited(trained
     page.write_text(page.read_text().replace("tiny", "mighty", 1))
     edited = replicard("render", "--check", *run)
     assert edited.code == 1
-    assert "does not follow from its card and record" in edited.line
-    replicard("render", *run)
+    assert "was edited, and does not follow from its card and record; put text of your own between" in edited.line
+    assert replicard("render", *run).code == 2
+    assert "mighty" in page.read_text()
+    assert replicard("render", "--force", *run).code == 0
     assert replicard("render", "--check", *run).code == 0
+
+
+def test_text_between_markers_stays_in_the_readme_and_is_no_difference(trained: Path) -> None:
+    run = ["tiny", "--runs", trained / "runs"]
+    assert replicard("render", *run).code == 0
+    page = next((trained / "runs").glob("tiny/*/README.md"))
+    kept = "<!-- replicard:keep -->\nOf use to *nobody*.\n<!-- /replicard:keep -->\n"
+    page.write_text(page.read_text().replace("## Evaluation\n", f"## Evaluation\n\n{kept}"))
+    assert replicard("render", "--check", *run).code == 0
+    assert replicard("render", *run).code == 0
+    assert page.read_text().count(kept) == 1
+    page.write_text(page.read_text().replace("<!-- /replicard:keep -->", ""))
+    broken = replicard("render", *run)
+    assert (broken.code, "is never ended; put <!-- /replicard:keep --> below its text" in broken.line) == (2, True)
+    assert replicard("render", "--check", *run).code == 1
+    page.unlink()
+    assert replicard("render", "--check", *run).code == 1
+    assert replicard("render", *run).code == 0
 
 
 # Predict
@@ -551,7 +571,7 @@ def test_the_four_class_card_trains_and_its_readme_holds_every_epoch(tmp_path: P
     assert record["evaluation"]["scores"][0]["value"] > 0.75
     assert len(record["evaluation"]["confusion"]) == 4
     (page,) = tmp_path.glob("quickstart-topics/*/README.md")
-    assert "### By epoch, on the validation split" in page.read_text()
+    assert "#### By epoch, on the validation split" in page.read_text()
     plots = {path.stem for path in page.parent.glob("seed42/plots/*.png")}
     assert plots == {"loss", "accuracy", "confusion_matrix", "roc", "calibration"}
 

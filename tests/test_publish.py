@@ -184,8 +184,8 @@ def test_a_readme_that_was_rendered_anew_is_sent_alone_and_the_tag_follows(
 
     assert publish(runs).code == 0
     was = rendering.readme
-    for module in (rendering, publication):
-        monkeypatch.setattr(module, "readme", lambda *inputs: was(*inputs) + "\nOne more line.\n")
+    more = "## Evaluation\n\nOne more line.\n"
+    monkeypatch.setattr(rendering, "readme", lambda *inputs: was(*inputs).replace("## Evaluation\n", more))
     assert replicard("render", "tiny", "--runs", runs).code == 0
     answer = publish(runs, "--json")
     assert json.loads(answer.out)["sent"] == ["README.md", "provenance.json"]
@@ -387,7 +387,7 @@ def pickled(root: Path) -> None:
     [
         (no_audit, "the audit of these runs is not done"),
         (changed_audit, "the audit of these runs is not done"),
-        (edited_readme, "does not follow from its card and record; `replicard render"),
+        (edited_readme, "was edited, and does not follow from its card and record; put text of your own between"),
         (other_weights, "is not what was trained"),
         (rehearsed, "is a rehearsal"),
         (unfinished, "is not complete; `replicard reproduce tiny` finishes it"),
@@ -524,9 +524,11 @@ def test_offline_says_so(hub: Hub, runs: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_front_matter_that_the_hub_refuses_is_told_and_nothing_is_sent(
     hub: Hub, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runner import rendering
+    from runner import hub_rules, rendering
 
     was = rendering.front_matter
+    # The Hub's own rules are more than are known here.
+    monkeypatch.setattr(hub_rules, "RULES", ())
     monkeypatch.setattr(rendering, "front_matter", lambda *inputs: was(*inputs) + "license: My Own\n")
     assert replicard("render", "tiny", "--runs", runs).code == 0
     answer = publish(runs)
@@ -554,12 +556,20 @@ def test_a_readme_whose_code_does_not_load_the_model_is_no_publication(
     from runner import rendering
 
     was = rendering.readme
-    for module in (rendering, publication):
-        monkeypatch.setattr(module, "readme", lambda *inputs: was(*inputs).replace("seed2/model", "seed2/modell"))
+    monkeypatch.setattr(rendering, "readme", lambda *inputs: was(*inputs).replace("seed2/model", "seed2/modell"))
     assert replicard("render", "tiny", "--runs", runs).code == 0
     answer = publish(runs)
     assert (answer.code, "arrived whole, but the README's code does not load it" in answer.line) == (2, True)
     assert not list(runs.rglob("publication.json"))
+
+
+def test_text_that_was_written_by_hand_is_published_and_its_code_is_not_run(hub: Hub, runs: Path) -> None:
+    page = next(runs.glob("tiny/*/README.md"))
+    kept = "<!-- replicard:keep -->\n```python\nraise SystemExit\n```\n<!-- /replicard:keep -->\n"
+    page.write_text(page.read_text().replace("## Model Details\n", f"## Model Details\n\n{kept}"))
+    assert publish(runs).code == 0
+    assert kept in repo(hub).tree()["README.md"].decode()
+    assert replicard("verify", f"hub:{REPO}").code == 0
 
 
 def test_a_model_that_scores_otherwise_is_no_publication(hub: Hub, runs: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command import replicard
+from markdown import MARKDOWN
 
 from runner import plugins
 from runner.plugins import load_card
@@ -82,6 +85,39 @@ def test_a_reloaded_model_predicts_what_was_evaluated(reproduced: Path, runs: Pa
     for row, chances in zip(rows, told, strict=True):
         for label, chance in chances.items():
             assert chance == pytest.approx(row[f"probability_{label}"], abs=1e-4)
+
+
+@pytest.mark.parametrize("reproduced", NAMES, indirect=True)
+def test_every_block_of_code_in_the_readme_runs_and_classifies_as_was_evaluated(
+    reproduced: Path, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow.parquet as pq
+
+    row = pq.read_table(reproduced / "predictions.parquet").slice(0, 1).to_pylist()[0]
+    card = record_of(reproduced)["card"]
+    file = Path(__file__).parents[1] / "cards/data" / Path(card["data"]["dataset"]).name / "test.jsonl"
+    given = json.loads(file.read_text(encoding="utf-8").splitlines()[int(row["row"].partition(":")[2])])
+    pair = {"text": given["text"], "text_pair": given[card["data"]["text_pair"]]} if card["data"]["text_pair"] else None
+    shutil.copytree(reproduced.parent, tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    page = Path("README.md").read_text(encoding="utf-8")
+    blocks = [token for token in MARKDOWN.parse(page) if token.type == "fence"]
+    names: dict[str, Any] = {}
+    classified = []
+    for block in blocks:
+        if block.info == "python":
+            exec(block.content, names)
+            said = names["classifier"](pair or given["text"], truncation=True, max_length=64, top_k=None)
+            classified.append({one["label"]: one["score"] for one in said})
+    adapted, rounded = card["adapter"] is not None, card["quantization"] is not None
+    assert len(classified) == (2 if adapted and not rounded else 1)
+    for chances in classified:
+        for label, chance in chances.items():
+            assert chance == pytest.approx(row[f"probability_{label}"], abs=1e-3 if rounded else 1e-4)
+    (command,) = (block.content for block in blocks if block.info == "bash")
+    before = (reproduced / "record.json").stat().st_mtime_ns
+    assert replicard(*shlex.split(command)[1:], "-q", "--runs", runs).code == 0
+    assert (reproduced / "record.json").stat().st_mtime_ns == before  # it is that run, which is done
 
 
 @pytest.mark.parametrize("reproduced", ["tiny-pairs"], indirect=True)

@@ -126,7 +126,7 @@ def test_texts_that_training_and_test_share_are_counted_and_reported(
     record = reproducing.train_and_evaluate(ready)
     assert record.plan.rows.shared_texts == 3
     page = render(loaded.card, ready.run, audit(loaded.card, ready.run)).read_text()
-    assert "- **Texts of the test split that also stand in the training split:** 3" in page
+    assert "\n3 of its texts also stand in the training split.\n" in page
 
 
 @pytest.mark.parametrize(("scored", "warned"), [("test", True), ("validation", False)])

@@ -15,13 +15,19 @@ from runner.cli.arguments import RunArgument, RunsOption
 def render(
     run: RunArgument,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 if the README no longer follows.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Lose what was edited in it by hand outside of `replicard:keep`.")
+    ] = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Render the README of a run."""
+    """Render the README of a run; text between `replicard:keep` comments stays.
+
+    With `--check` nothing is written.
+    """
     from runner.audit import audit as make_audit
     from runner.audit import judge_runs
     from runner.record import Record
-    from runner.rendering import readme
+    from runner.rendering import difference
     from runner.rendering import render as write_readme
     from runner.reproducing import claim_findings, current_claims
     from runner.runs import find_run, over_all_seeds, read_model
@@ -30,14 +36,10 @@ def render(
     card = current_claims(read_model(found.record, Record))
     claims = claim_findings(card, found)
     if check:
-        path = found.over_seeds / "README.md"
-        follows = readme(card, found, judge_runs(card, found, claims))
-        if not path.exists() or path.read_text(encoding="utf-8") != follows:
-            typer.echo(
-                f"{path} does not follow from its card and record; `replicard render {run}` renders it", err=True
-            )
+        if behind := difference(card, found, judge_runs(card, found, claims)):
+            typer.echo(str(behind), err=True)
             raise typer.Exit(1)
-        typer.echo(f"{path} follows from its card and record")
+        typer.echo(f"{found.over_seeds / 'README.md'} follows from its card and record")
         return
     with over_all_seeds(found):
-        typer.echo(str(write_readme(card, found, make_audit(card, found, claims))))
+        typer.echo(str(write_readme(card, found, make_audit(card, found, claims), force)))
