@@ -30,7 +30,7 @@ PREDICATE = "urn:replicard:run:v1"
 
 _BY_THE_HUB = (".gitattributes",)
 """Files that the Hub itself writes."""
-_BY_RUNS = (".lock", "publication.json")
+_BY_RUNS = (".lock", "inputs.json", "publication.json")
 """Files that a run's folder holds and that are not published."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shlex
 from pathlib import Path
@@ -13,7 +14,7 @@ from registry.card import Example
 from registry.evidence import leaves, needs_evidence, status_of
 from runner import plugins
 from runner.record import Record
-from runner.runs import Run, read_model, seeds_of, write
+from runner.runs import Run, read_record, seeds_of, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ def readme(card: Card, run: Run, audit: Audit) -> str:
     from jinja2.sandbox import SandboxedEnvironment
 
     runs = seeds_of(run)
-    records = [read_model(found.record, Record) for found in runs]
+    records = [read_record(found, Record) for found in runs]
     shown = next((r for r in records if r.seed == card.training.seed), records[0])
     shown_run = runs[records.index(shown)]
     environment = SandboxedEnvironment(
@@ -290,4 +291,6 @@ def _base_path(card: Card, record: Record, run: Run) -> str:
     """How the snippet names the frozen base of an adapter."""
     if record.base is None:
         return f"{run.folder.name}/base"
-    return record.base.name if _HUB_COMMIT.fullmatch(record.base.revision) else record.base.path
+    if _HUB_COMMIT.fullmatch(record.base.revision):
+        return record.base.name
+    return os.path.relpath(record.base.path, run.over_seeds) if record.base.path else record.base.name

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from registry.card import RUN_SECTIONS
 from registry.errors import InputError, MissingError, Problem, did_you_mean
@@ -61,6 +61,11 @@ class Run:
     def record(self) -> Path:
         """The record."""
         return self.folder / "record.json"
+
+    @property
+    def inputs(self) -> Path:
+        """Where the inputs lie on this machine; it is of no use to others and never published."""
+        return self.folder / "inputs.json"
 
     @property
     def model(self) -> Path:
@@ -153,6 +158,31 @@ def read_model(path: Path, kind: type[M]) -> M:
         place = ".".join(map(str, first["loc"]))
         message = f"not a {kind.__name__.lower()} this version reads ({place}: {first['msg']}); run the card again"
         raise InputError(Problem(str(path), "", message)) from None
+
+
+def keep_places(run: Run, **inputs: Snapshot | None) -> None:
+    """Write down where a run's inputs lie here, by the names of their fields in its record."""
+    places = {name: snapshot.path for name, snapshot in inputs.items() if snapshot is not None}
+    write(run.inputs, json.dumps(places, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_record(run: Run, kind: type[M]) -> M:
+    """The record of a run, its inputs with the folders they lie in here.
+
+    Args:
+        run: The run.
+        kind: The kind of record.
+
+    Raises:
+        InputError: It is not there, or not of this version of replicard.
+    """
+    record = read_model(run.record, kind)
+    places: dict[str, str] = {}
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        places = TypeAdapter(dict[str, str]).validate_json(run.inputs.read_bytes())
+    inputs = {name: value for name, value in record if isinstance(value, Snapshot)}
+    found = {name: value.model_copy(update={"path": places.get(name, "")}) for name, value in inputs.items()}
+    return record.model_copy(update=found)
 
 
 def file_sha256(path: Path) -> str:

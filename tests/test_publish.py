@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 TOKEN = "hf_" + "qW3eR5tY7uI9oP1aS3dF5gH7jK9lZ1xC3v"
 REPO = "tester/reviews-classifier"
+LOCAL = (".lock", "inputs.json", "publication.json")
+"""What a run's folder holds and keeps."""
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +88,7 @@ def statement(runs: Path) -> Path:
 def files_of(runs: Path) -> dict[str, bytes]:
     """What a run's folder holds that is published."""
     root = next(runs.glob("tiny/*"))
-    kept = (path for path in root.rglob("*") if path.is_file() and path.name not in (".lock", "publication.json"))
+    kept = (path for path in root.rglob("*") if path.is_file() and path.name not in LOCAL)
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in kept}
 
 
@@ -216,6 +219,53 @@ def test_the_hub_is_asked_again_after_as_long_as_it_says(
     hub.inject(step, "429")
     assert publish(runs).code == 0
     assert waited == [1.0]
+
+
+# What is nobody else's business
+
+
+def personal(folder: Path, hub: Hub) -> dict[str, str]:
+    """An environment in which a name of one's own stands for every thing that could be given away."""
+    home = folder / "home-of-jane"
+    (home / "tmp").mkdir(parents=True)
+    return {
+        "HF_ENDPOINT": hub.endpoint,
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HOME": str(home / "hugging"),
+        "HF_TOKEN": TOKEN,
+        "HOME": str(home),
+        "TMPDIR": str(home / "tmp"),
+        "USER": "jane-the-user",
+        "LOGNAME": "jane-the-user",
+        "HOSTNAME": "host-of-jane",
+        "PWD": str(folder),
+    }
+
+
+ADAPTED = """\
+base: {model: tester/base, head: keep}
+adapter: {type: lora, r: 2, target_modules: [query, value]}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("base", ["base: {model: base, head: keep}\n", ADAPTED], ids=["folder", "hub"])
+def test_nothing_that_is_published_names_a_folder_a_user_or_a_host(
+    base: str, hub: Hub, tmp_path: Path, base_repo: Callable[..., Path]
+) -> None:
+    hub.add("models", "tester/base", base_repo("bert"))
+    card = write_card(tmp_path / "cards")
+    shutil.move(tmp_path / "base", tmp_path / "cards/base")
+    text = card.read_text()
+    card.write_text(text[: text.index("base:")] + base + text[text.index("task:") :])
+    command = [sys.executable, "-m", "runner.cli", "reproduce", card, "--runs", tmp_path / "jane-runs", "-q"]
+    with process([*command, "--publish", "--to", REPO], cwd=tmp_path, **personal(tmp_path, hub)) as running:
+        out, err = running.communicate(timeout=120)
+    assert running.returncode == 0, out + err
+    given_away = [str(tmp_path), "jane", str(Path.home()), socket.gethostname() + "/", "/tmp/", str(Path(sys.prefix))]
+    for name, content in repo(hub).tree().items():
+        assert not [words for words in given_away if len(words) > 5 and words.encode() in content], name
+    assert set(repo(hub).tree()).isdisjoint(f"seed1/{name}" for name in LOCAL)
 
 
 # A dry run

@@ -31,14 +31,14 @@ def predict(
     """Classify texts, or pairs of texts, with a finished run."""
     from runner.record import Record
     from runner.reproducing import card_of, reload
-    from runner.runs import find_run, read_model
+    from runner.runs import find_run, read_record
 
     lines = [] if texts else sys.stdin.buffer.read().decode(errors="surrogateescape").splitlines()
     if not texts and not any(line.strip() for line in lines):
         raise InputError("no text; write it after the run, or one a line on standard input")
     found = find_run(runs, run)
     # Before the model is loaded: what cannot be read is told at once.
-    paired = card_of(read_model(found.record, Record)).data.text_pair is not None
+    paired = card_of(read_record(found, Record)).data.text_pair is not None
     columns = dict(zip(("text", "text_pair"), zip(*_rows(texts, lines, paired), strict=True), strict=False))
     card, made, tokenizer, model = reload(found)
     from runner.evaluation import predict as classify
