@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.errors import InputError, MissingError, Problem
+from registry.errors import InputError, MissingError, Problem, foreign
 from registry.locking import COMMIT, SIGNS, fingerprint, inputs, lock_file, make_pin
 from runner import progress
 from runner.record import Snapshot
@@ -377,7 +377,12 @@ def _told(name: str, kind: str, revision: str | None, where: Problem, asked: boo
         raise InputError(problem(message)) from None
     except HFValidationError:
         message = f"{name!r} is neither a folder here nor a Hub id (`namespace/name`)"
+        message += f"; it holds {foreign(name)}" if foreign(name) else ""
         raise InputError(problem(message)) from None
+    except ValueError as error:
+        if "Invalid filename" not in str(error):
+            raise
+        raise InputError(problem(f"{name} holds a file whose name leads out of it; nothing was fetched")) from None
     except Exception as error:
         if getattr(error, "errno", None) is not None:
             raise  # the disk's errors are told by the command

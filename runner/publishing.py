@@ -167,7 +167,7 @@ def _safetensors(path: Path) -> str:
 def _json(path: Path) -> str:
     try:
         json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return "is not JSON"
     return ""
 

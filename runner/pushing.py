@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from registry.errors import InputError, MissingError, Problem
+from registry.errors import InputError, MissingError, Problem, foreign
 from runner import progress, provenance
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ def require_name(repo: str) -> None:
         if "/" not in repo:
             raise HFValidationError
     except HFValidationError:
-        raise InputError(Problem(f"--to {repo}", "", "is no repo of the Hub; write namespace/name")) from None
+        message = f"is no repo of the Hub{_holds(repo)}; write namespace/name"
+        raise InputError(Problem(f"--to {repo}", "", message)) from None
 
 
 def require_login(repo: str) -> None:
@@ -187,6 +188,10 @@ def fetch(repo: str, revision: str | None, cache: Path, names: Sequence[str] | N
         raise InputError(
             f"no model {repo!r} at {_endpoint()}, or a private one; check it, or `hf auth login`"
         ) from None
+    except ValueError as error:
+        if "Invalid filename" not in str(error):
+            raise
+        raise InputError(f"{repo} holds a file whose name leads out of it; nothing was fetched") from None
 
 
 def _open(api: Any, wanted: Wanted) -> None:
@@ -525,7 +530,12 @@ def split_revision(name: str) -> tuple[str, str | None]:
     Raises:
         InputError: It is no such name.
     """
-    found = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@(.+))?", name)
+    found = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@(.+))?", name, re.ASCII)
     if found is None:
-        raise InputError(f"hub:{name} is no repo of the Hub; write hub:owner/name, or hub:owner/name@revision")
+        message = f"hub:{name} is no repo of the Hub{_holds(name)}; write hub:owner/name, or hub:owner/name@revision"
+        raise InputError(message)
     return found[1], found[2]
+
+
+def _holds(name: str) -> str:
+    return f", as it holds {foreign(name)}" if foreign(name) else ""

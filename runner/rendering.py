@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.card import Example
+from registry.errors import one_line
 from registry.evidence import leaves, needs_evidence, status_of
 from runner import plugins
 from runner.record import Record
@@ -102,7 +103,7 @@ def _example(card: Card) -> Example:
 
 def escape(text: object) -> str:
     """Text as one line of Markdown that shows exactly that text: no markup, no HTML, no table cell ends."""
-    line = " ".join(str(text).split())
+    line = one_line(" ".join(str(text).split()))
     return _MARKUP.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 

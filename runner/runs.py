@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from registry.card import RUN_SECTIONS
-from registry.errors import InputError, MissingError, Problem, did_you_mean
+from registry.errors import InputError, MissingError, Problem, did_you_mean, json_text
 from runner.record import Record, Snapshot
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def flush(folder: Path) -> None:
 
 def write_model(path: Path, model: BaseModel) -> None:
     """Write a frozen model as JSON that people can read."""
-    write(path, model.model_dump_json(indent=2, by_alias=True) + "\n")
+    write(path, json_text(model.model_dump_json(indent=2, by_alias=True)) + "\n")
 
 
 def read_model(path: Path, kind: type[M]) -> M:

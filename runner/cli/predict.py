@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from registry.errors import InputError
+from registry.errors import InputError, json_text, one_line
 from runner.cli.app import app
 from runner.cli.arguments import JsonOption, RunArgument, RunsOption
 
@@ -49,9 +49,9 @@ def predict(
         if as_json:
             named = dict(zip(card.task.labels, map(float, row), strict=True))
             said = {**dict(zip(columns, given, strict=True)), "label": label, "probabilities": named}
-            typer.echo(json.dumps(said, ensure_ascii=False))
+            typer.echo(json_text(json.dumps(said, ensure_ascii=False)))
         else:
-            typer.echo("\t".join((label, f"{row.max():.4f}", *(" ".join(text.split()) for text in given))))
+            typer.echo("\t".join((label, f"{row.max():.4f}", *(one_line(" ".join(text.split())) for text in given))))
 
 
 def _rows(texts: list[str] | None, lines: list[str], paired: bool) -> list[tuple[str, ...]]:
