@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from registry.errors import InputError, MissingError, Problem, foreign
 from registry.locking import COMMIT, SIGNS, fingerprint, inputs, lock_file, make_pin
 from runner import progress
+from runner.machine import require_no_checkout
 from runner.record import Snapshot
 from runner.runs import file_sha256
 
@@ -312,8 +313,9 @@ def changed(pin: Pin, files: Mapping[str, str]) -> str:
 
 def _download(name: str, kind: str, revision: str | None, patterns: list[str], where: Problem) -> Path:
     """Fetch a repo's files into the Hub's cache, or find them there."""
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
 
+    require_no_checkout(Path(constants.HF_HUB_CACHE))
     progress.show_transfers()
     ignored = ["*/*"] if kind == "model" else None
     with _told(name, kind, revision, where, asked=False):

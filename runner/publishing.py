@@ -137,9 +137,7 @@ def _line(text: str, offset: int) -> int:
 
 def _folders(run: Run) -> re.Pattern[str]:
     """Folders of whoever publishes: the home, the working directory, that of the runs and the Hub's cache."""
-    from huggingface_hub import constants
-
-    folders = [Path("~").expanduser(), Path.cwd(), run.root, Path(constants.HF_HOME)]
+    folders = [Path("~").expanduser(), Path.cwd(), run.root, Path(os.environ.get("HF_HOME") or "~").expanduser()]
     names = {str(path) for folder in folders for path in (folder.absolute(), folder.resolve())} - {os.sep}
     # `/root` alone is a word of some vocabularies, and `/data` a part of `https://host/data`.
     choices = (re.escape(name) + (r"/\w" if name.count(os.sep) == 1 else r"(?![\w.-])") for name in sorted(names))

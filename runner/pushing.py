@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from registry.errors import InputError, MissingError, Problem, foreign
 from runner import progress, provenance
+from runner.machine import require_no_checkout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -173,6 +174,7 @@ def fetch(repo: str, revision: str | None, cache: Path, names: Sequence[str] | N
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     _prepare()
+    require_no_checkout(cache)
     patterns = [glob.escape(name) for name in names] if names is not None else None
 
     def download() -> Path:

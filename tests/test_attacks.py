@@ -2,8 +2,8 @@
 
 A file lies in the folder of the surface that it attacks and is named `<kind>--<what>`. It says itself how it must end:
 `attack: harmless`, or `attack: refused`, with an exit code other than 2 and words of the refusal if wanted:
-`attack: refused 3 "the words"`. In it `@@canary@@` is a file that an attack would make, `@@tokenfile@@` one that holds a
-token, `@@token@@` a token, `@@folder@@` the folder of the test, and `@@repeat 9 x@@` nine `x`.
+`attack: refused 3 "the words"`. In it `@@canary@@` is a file that an attack would make, `@@tokenfile@@` one that holds
+a token, `@@token@@` a token, `@@folder@@` the folder of the test, and `@@repeat 9 x@@` nine `x`.
 """
 
 from __future__ import annotations
