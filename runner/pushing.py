@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from registry.errors import InputError, MissingError, Problem, foreign
+from registry.secrets import redacted
 from runner import progress, provenance
 from runner.machine import require_no_checkout
 
@@ -38,6 +39,9 @@ PAUSE = 1.0
 """Seconds before it is tried again; before each further time twice as many."""
 LONGEST = 300.0
 """Most seconds to wait because the Hub asks for it (`Retry-After`)."""
+
+SMALL = 10_000_000
+"""Bytes of a file that is read whole; the Hub takes none that is larger but by git LFS."""
 
 _PASSING = frozenset({408, 412, 425, 429, 500, 502, 503, 504})
 """Statuses after which it may be tried again; after 412, from the head as it is then."""
@@ -266,7 +270,14 @@ def _send(
     """One commit on top of a head."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-    additions = [CommitOperationAdd(file.name, file.path) for file in missing]
+    # What was looked through is what is sent: a small file as it is in memory now, a large one by its hash, which git
+    # LFS compares with what arrives.
+    additions = [
+        CommitOperationAdd(file.name, file.path.read_bytes() if file.size <= SMALL else file.path) for file in missing
+    ]
+    pairs = zip(additions, missing, strict=True)
+    if changed := [file.name for addition, file in pairs if addition.upload_info.sha256.hex() != file.sha256]:
+        raise InputError(f"{_some(changed)} changed while being published to {wanted.repo}; publish it again")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -493,7 +504,7 @@ def _line(text: str) -> str:
 def _endpoint() -> str:
     from huggingface_hub import constants
 
-    return str(constants.ENDPOINT)
+    return redacted(str(constants.ENDPOINT))  # of a mirror, it may hold a password
 
 
 def _prepare() -> None:

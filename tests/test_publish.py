@@ -753,13 +753,101 @@ def test_a_card_is_reproduced_and_published_by_one_command_that_knows_the_hub_fr
     assert not [r for r, headers in sent.items() if r.startswith("PUT") and "authorization" in headers]
 
 
-@pytest.mark.parametrize("step", ["whoami", "create", "commit", "tag", "get"])
-def test_the_token_is_in_no_error(step: str, hub: Hub, runs: Path, tmp_path: Path) -> None:
-    hub.inject(step, "403", 100)
+def nowhere(secret: str, answer: Answer, *folders: Path) -> None:
+    """See that a secret is in no file and in nothing that was said."""
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert [path for path in files if secret.encode() in path.read_bytes()] == []
+    assert secret not in answer.out + answer.err
+
+
+@pytest.mark.parametrize(
+    ("step", "fault"),
+    [("whoami", "401"), ("create", "403"), ("commit", "401"), ("commit", "403"), ("tag", "500"), ("get", "403")],
+)
+def test_the_token_is_in_no_error(
+    step: str, fault: str, hub: Hub, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "ROUNDS", 1)
+    hub.inject(step, fault, 100)
     answer = publish(runs)
     assert answer.code == 3
-    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert TOKEN.encode() not in written + (answer.out + answer.err).encode()
+    assert len(answer.err.splitlines()) == 1
+    nowhere(TOKEN, answer, tmp_path, Path(os.environ["HF_HOME"]))
+
+
+def test_a_token_of_trusted_publishing_is_written_nowhere(
+    hub: Hub, runs: Path, trusted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_OIDC_ID_TOKEN", trusted)
+    answer = publish(runs)
+    assert answer.code == 0
+    for secret in (TOKEN, trusted):
+        nowhere(secret, answer, tmp_path, Path(os.environ["HF_HOME"]))
+    assert TOKEN.encode() not in b"".join(repo(hub).tree().values())
+
+
+def test_a_password_in_the_address_of_a_hub_is_written_nowhere(
+    hub: Hub, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_for_the_hub(monkeypatch, hub.endpoint.replace("://", "://me:hunter22@"))
+    nowhere("hunter22", publish(runs), tmp_path)
+
+
+# Changed meanwhile
+
+
+def test_a_file_that_changes_before_it_is_sent_is_not_sent(hub: Hub, runs: Path) -> None:
+    page = next(runs.glob("tiny/*/README.md"))
+
+    def change(step: str) -> None:
+        if step == "create":
+            page.write_text(f"# another\n\n{TOKEN}\n")
+
+    hub.after = change
+    answer = publish(runs)
+    assert (answer.code, "README.md changed while being published" in answer.line) == (2, True)
+    assert list(repo(hub).tree()) == [".gitattributes"]
+
+
+@pytest.mark.parametrize("name", ["README.md", "seed2/record.json", "seed2/model/config.json"])
+def test_a_file_that_changes_while_it_is_sent_arrives_as_it_was_looked_through(name: str, hub: Hub, runs: Path) -> None:
+    path = next(runs.glob("tiny/*")) / name
+    before = path.read_bytes()
+
+    def change(step: str) -> None:
+        if step == "preupload":
+            path.write_bytes(TOKEN.encode())
+
+    hub.before = change
+    publish(runs)
+    assert repo(hub).tree()[name] == before
+    assert TOKEN.encode() not in b"".join(repo(hub).tree().values())
+
+
+def test_large_weights_that_change_while_they_are_sent_do_not_arrive(
+    hub: Hub, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "SMALL", 0)
+    path = next(runs.glob("tiny/*/seed2/model/model.safetensors"))
+    hub.before = lambda step: path.write_bytes(bytes(path.stat().st_size)) if step == "batch" else None
+    answer = publish(runs)
+    assert answer.code in (2, 3)
+    assert len(answer.err.splitlines()) == 1
+    assert list(repo(hub).tree()) == [".gitattributes"]
+
+
+def test_a_full_disk_is_told_and_nothing_counts_as_published(
+    hub: Hub, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", full)
+    answer = publish(runs)
+    assert (answer.code, "the disk is full" in answer.line) == (3, True)
+    assert not list(runs.rglob("publication.json"))
 
 
 @pytest.mark.parametrize(
