@@ -146,6 +146,7 @@ def test_every_attack_is_of_a_kind_and_every_kind_is_tried_several_times() -> No
 # Cards
 
 
+@pytest.mark.slow
 @of("card")
 def test_a_card(file: Path, place: Place) -> None:
     attack = read(file, place)
@@ -221,6 +222,7 @@ class Payload:
         return Path.touch, (self.canary,)
 
 
+@pytest.mark.slow
 @of("model")
 def test_a_model(file: Path, place: Place, published: Path) -> None:
     attack = read(file, place)
@@ -282,6 +284,7 @@ def take_up(folder: Path, consent: bool, saved: Path) -> Path:
 # Datasets of others
 
 
+@pytest.mark.slow
 @of("dataset")
 def test_a_dataset(file: Path, place: Place) -> None:
     from runner import fetching
@@ -312,6 +315,7 @@ def test_a_dataset(file: Path, place: Place) -> None:
 # Repos of others: their names, and the names of their files
 
 
+@pytest.mark.slow
 @of("repo")
 def test_a_repo(file: Path, place: Place, published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants

@@ -260,6 +260,7 @@ def test_a_gated_repo_is_seen_and_not_read(hub: Hub, api: HfApi, tmp_path: Path)
         api.hf_hub_download("meta/llama", "config.json", cache_dir=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_gated_llama_loads_for_those_who_were_let_in(
     hub: Hub, base_repo: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
