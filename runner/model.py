@@ -321,13 +321,19 @@ def save(model: Any, tokenizer: Any, card: Card, base: Snapshot | None, folder: 
         backend.no_truncation()
         backend.no_padding()
     tokenizer.save_pretrained(folder)
-    _forget_this_machine(folder / "tokenizer_config.json")
+    for name in ("tokenizer_config.json", "config.json"):
+        if (folder / name).exists():
+            _forget(folder / name)
 
 
-def _forget_this_machine(config: Path) -> None:
-    """Take out of a saved tokenizer how it was loaded here: offline and online runs give the same files."""
+_FORGOTTEN = ("is_local", "local_files_only", "name_or_path", "_name_or_path", "auto_map")
+"""How it was loaded here, as offline and online runs give the same files; and code of others that a base named."""
+
+
+def _forget(config: Path) -> None:
+    """Take out of a saved configuration what is of this machine, or would run code of others."""
     told = json.loads(config.read_text(encoding="utf-8"))
-    kept = {key: value for key, value in told.items() if key not in ("is_local", "local_files_only", "name_or_path")}
+    kept = {key: value for key, value in told.items() if key not in _FORGOTTEN}
     config.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

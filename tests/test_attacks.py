@@ -246,6 +246,7 @@ def test_a_model(file: Path, place: Place, published: Path) -> None:
     for path in made.rglob("*"):
         if path.is_file():
             assert TOKEN.encode() not in path.read_bytes(), path
+            assert b"auto_map" not in path.read_bytes(), path
 
 
 def spoil(path: Path, said: dict[str, Any], attack: Attack, place: Place) -> None:
