@@ -84,7 +84,9 @@ def fetch_weights(source: str) -> Snapshot:
     if not _chosen(names, "model", _WEIGHTS):
         pickled = _chosen(names, "model", ["*.bin", "*.pt", "*.pth", "*.ckpt"])
         what = f"only pickled weights ({pickled[0]})" if pickled else "no safetensors"
-        raise InputError(Problem(where.where, "", f"holds {what}; only safetensors are read, as a pickle can run code"))
+        remedy = "only safetensors are read, as a pickle can run code"
+        remedy += "; huggingface.co/spaces/safetensors/convert proposes them to a repo" if pickled else ""
+        raise InputError(Problem(where.where, "", f"holds {what}; {remedy}"))
     files = {one: file_sha256(folder / one) for one in _chosen(names, "model", [*_SMALL, *_WEIGHTS])}
     commit = folder.name if folder.parent.name == "snapshots" and COMMIT.fullmatch(folder.name) else None
     return Snapshot(name=name, revision=commit or fingerprint(files), path=str(folder), files=files)

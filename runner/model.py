@@ -381,7 +381,9 @@ def _from_folder(card: Card, folder: Path, tokenizer: Any, its_head: bool = Fals
             **(quantizer.arguments(card.quantization, heads) if quantizer is not None else {}),
         )
     except UnpicklingError:
-        raise InputError(problem("has pickled weights that hold more than tensors; they are refused")) from None
+        raise InputError(
+            problem("has pickled weights that hold more than tensors; they are refused, name a base with safetensors")
+        ) from None
     except Exception as error:
         _raise_unless_theirs(error)
         raise InputError(problem(f"cannot be loaded as a text classifier: {_first_line(error)}")) from None
