@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from registry.errors import InputError, Problem
 from registry.secrets import find_secrets
-from runner.runs import file_sha256, git_blob
+from runner.runs import file_sha256, git_blob, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,8 +136,15 @@ def _line(text: str, offset: int) -> int:
 
 
 def _folders(run: Run) -> re.Pattern[str]:
-    """Folders of whoever publishes: the home, the working directory, that of the runs and the Hub's cache."""
-    folders = [Path("~").expanduser(), Path.cwd(), run.root, Path(os.environ.get("HF_HOME") or "~").expanduser()]
+    """Folders of whoever publishes: the home, the working directory, those of runs, inputs and the Hub's cache."""
+    inputs = map(Path, places_of(run).values())
+    folders = [
+        Path("~").expanduser(),
+        Path.cwd(),
+        run.root,
+        Path(os.environ.get("HF_HOME") or "~").expanduser(),
+        *inputs,
+    ]
     names = {str(path) for folder in folders for path in (folder.absolute(), folder.resolve())} - {os.sep}
     # `/root` alone is a word of some vocabularies, and `/data` a part of `https://host/data`.
     choices = (re.escape(name) + (r"/\w" if name.count(os.sep) == 1 else r"(?![\w.-])") for name in sorted(names))

@@ -166,6 +166,14 @@ def keep_places(run: Run, **inputs: Snapshot | None) -> None:
     write(run.inputs, json.dumps(places, indent=2, ensure_ascii=False) + "\n")
 
 
+def places_of(run: Run) -> dict[str, str]:
+    """What `keep_places` wrote down; nothing where it did not, or elsewhere."""
+    try:
+        return TypeAdapter(dict[str, str]).validate_json(run.inputs.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
 def read_record(run: Run, kind: type[M]) -> M:
     """The record of a run, its inputs with the folders they lie in here.
 
@@ -176,10 +184,7 @@ def read_record(run: Run, kind: type[M]) -> M:
     Raises:
         InputError: It is not there, or not of this version of replicard.
     """
-    record = read_model(run.record, kind)
-    places: dict[str, str] = {}
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        places = TypeAdapter(dict[str, str]).validate_json(run.inputs.read_bytes())
+    record, places = read_model(run.record, kind), places_of(run)
     inputs = {name: value for name, value in record if isinstance(value, Snapshot)}
     found = {name: value.model_copy(update={"path": places.get(name, "")}) for name, value in inputs.items()}
     return record.model_copy(update=found)

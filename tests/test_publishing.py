@@ -210,6 +210,15 @@ def test_a_folder_of_this_machine_is_refused_by_its_line(place: str, folder: str
     assert str(named) not in line.partition("  ")[2]
 
 
+def test_the_folder_of_an_input_is_refused_wherever_it_is(run: Run) -> None:
+    from runner.record import Snapshot
+    from runner.runs import keep_places
+
+    keep_places(run, dataset=Snapshot(name="rows", revision="sha256:0", path="/srv/share/rows", files={}))
+    run.record.write_text('{"dataset": "/srv/share/rows"}')
+    assert "names a folder of this machine" in refused(run)[0]
+
+
 def test_a_folder_in_the_header_of_weights_is_refused(run: Run) -> None:
     from safetensors.numpy import save_file
 
