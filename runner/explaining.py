@@ -353,7 +353,8 @@ def _train(card: Card, run: Run, override: str) -> tuple[Sample, Sequence[Point]
     if file is None:
         raise InputError(f"no card {card.id!r} here to train anew; run it where its file is, or without --budget")
     loaded = plugins.load_card(file, (override, f"training.seed={run.seed}"))
-    ready = reproducing.prepare(loaded, run.root / FOLDER, accept_deviations=True)
+    kernels = read_model(run.record, Record).plan.kernels
+    ready = reproducing.prepare(loaded, run.root / FOLDER, accept_deviations=True, kernels=kernels)
     record = reproducing.train_and_evaluate(ready)
     assert record.training is not None
     return _kept(loaded.card, ready.run), record.training.log

@@ -28,6 +28,7 @@ def make_plan(
     base: Snapshot | None = None,
     vocabulary: int | None = None,
     speed: float | None = None,
+    kernels: str = "fast",
 ) -> Plan:
     """Work out what a run of the card will do on a machine.
 
@@ -38,6 +39,7 @@ def make_plan(
         base: The base's files, where they have been fetched: they hold the architecture if the card does not.
         vocabulary: Tokens of a tokenizer that was trained on the spot; its largest size until then.
         speed: FLOP/s of a matrix product on the machine, where that was measured.
+        kernels: `fast` or `reference`; memory and time are those of the reference, which needs no less of either.
 
     Raises:
         InputError: The card states too little to plan without fetching something, or leaves no training rows.
@@ -98,6 +100,7 @@ def make_plan(
         device=machine.device,
         precision=actual_precision(card, machine),
         optimizer=training.optimizer,
+        kernels=kernels,
         parameters=parameters,
         trainable=sum(parameter.numel() for parameter in trained),
         weight_bytes=parts.weights,

@@ -171,6 +171,7 @@ class Plan(Item):
         device: Kind of device.
         precision: Number type of the products, as it will run.
         optimizer: Optimizer, as it will run.
+        kernels: What shall compute the model where it can: `fast` or `reference`.
         parameters: Parameters of the model, the adapter's included.
         trainable: Parameters that are trained.
         weight_bytes: Memory of the base's weights, quantized where declared.
@@ -192,6 +193,7 @@ class Plan(Item):
     device: str
     precision: str
     optimizer: str
+    kernels: str = "reference"
     parameters: int
     trainable: int
     weight_bytes: int
@@ -451,7 +453,7 @@ class Record(Item):
         packages: Versions of all packages that were installed, as `pip freeze` lists them.
         code: The commit of replicard's own checkout, with a `+` where its files differ from it; null where unknown.
         machine: What it ran on.
-        kernels: `reference`: the plain Trainer.
+        kernels: What computed the model, see `runner.kernels`: `fast` or `reference`, and why.
         plan: What was planned.
         deviations: What ran otherwise than declared.
         training: What training did; null until it is done.

@@ -20,6 +20,7 @@ from runner.audit import Audit
 from runner.claims import examine
 from runner.data import load_parts, texts_of
 from runner.documents import of_card
+from runner.kernels import told
 from runner.machine import code_commit, detect, packages, versions
 from runner.plan import make_plan, require_memory
 from runner.record import Deviation, Machine, Plan, Record, Snapshot
@@ -45,6 +46,7 @@ class Ready:
         dataset: The dataset's files.
         run: Where the run's files lie.
         substitutions: What stands in for what in a rehearsal; null in a reproduction.
+        kernels: What shall compute the model where it can: `fast` or `reference`.
     """
 
     loaded: Loaded
@@ -54,10 +56,17 @@ class Ready:
     dataset: Snapshot
     run: Run
     substitutions: tuple[Deviation, ...] | None = None
+    kernels: str = "fast"
 
 
-def prepare(loaded: Loaded, root: Path, accept_deviations: bool) -> Ready:
+def prepare(loaded: Loaded, root: Path, accept_deviations: bool, kernels: str = "fast") -> Ready:
     """See that the machine can do what the card declares, and fetch its inputs.
+
+    Args:
+        loaded: The card.
+        root: Folder of all runs.
+        accept_deviations: Run although the machine cannot do all that is declared.
+        kernels: What shall compute the model where it can: `fast` or `reference`.
 
     Raises:
         MissingError: The machine cannot and nobody agreed, or an input cannot be had from here.
@@ -75,7 +84,7 @@ def prepare(loaded: Loaded, root: Path, accept_deviations: bool) -> Ready:
         tokenizer = fetching.fetch_tokenizer(loaded, pins.get("tokenizer"))
         dataset = fetching.fetch_dataset(loaded, pins.get("dataset"))
     run = Run(root, loaded.card.id, run_id(loaded.card, base, tokenizer, dataset), loaded.card.training.seed)
-    return Ready(loaded, machine, base, tokenizer, dataset, run)
+    return Ready(loaded, machine, base, tokenizer, dataset, run, kernels=kernels)
 
 
 def for_seed(ready: Ready, loaded: Loaded) -> Ready:
@@ -122,7 +131,8 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
         else:
             with progress.stage("build"):
                 tokenizer = _tokenizer(ready, texts_of(parts.splits["train"]))
-                plan = make_plan(ready.loaded, ready.machine, parts.rows, ready.base, len(tokenizer))
+                vocabulary = len(tokenizer)
+                plan = make_plan(ready.loaded, ready.machine, parts.rows, ready.base, vocabulary, kernels=ready.kernels)
                 record = _begin(ready, plan)
                 model = models.build(card, ready.base, tokenizer, run.base)
             with progress.stage("tokenize"):
@@ -131,7 +141,8 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
                 scored = tokenize(scored, tokenizer, card, "tokenize", keep=True) if scored is not None else None
             result = training.train(card, plan, ready.machine, run, ready.base, model, tokenizer, rows, scored)
             happened = (*record.deviations, *deviations.of_training(card, plan, result))
-            record = record.model_copy(update={"training": result, "deviations": happened})
+            known = {"training": result, "deviations": happened, "kernels": told(model)}
+            record = record.model_copy(update=known)
             write_model(run.record, record)
         shutil.rmtree(run.checkpoints, ignore_errors=True)
         if stop_after_training:
@@ -254,7 +265,7 @@ def _begin(ready: Ready, plan: Plan) -> Record:
         packages=packages(),
         code=code_commit(),
         machine=ready.machine,
-        kernels="reference",
+        kernels=plan.kernels,
         plan=plan,
         deviations=(*_of_inputs(ready, plan), *deviations.of_rows(loaded.card, plan.rows)),
         rehearsal=ready.substitutions is not None,

@@ -14,7 +14,7 @@ import numpy as np
 from transformers import DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
-from runner import plugins
+from runner import kernels, plugins
 from runner.metrics import Sample
 from runner.record import Item
 from runner.runs import flush, write
@@ -59,6 +59,7 @@ def make_trainer(
     # model says that its loss knows nothing of the number of items.
     unwrapped = model.get_base_model() if hasattr(model, "get_base_model") else model
     unwrapped.accepts_loss_kwargs = False
+    kernels.enable(model, plan.kernels, plan.device, plan.precision, getattr(tokenizer, "padding_side", "right"))
     training = card.training
     each_epoch = scored is not None
     best = each_epoch and training.select == "best"
@@ -73,7 +74,7 @@ def make_trainer(
         learning_rate=training.learning_rate,
         lr_scheduler_type=training.scheduler,
         warmup_steps=plan.warmup_steps,
-        optim=training.optimizer,
+        optim=_optimizer(training.optimizer, model, plan.device),
         adam_beta1=training.adam_betas[0],
         adam_beta2=training.adam_betas[1],
         adam_epsilon=training.adam_epsilon,
@@ -132,12 +133,21 @@ def score(trainer: Trainer, rows: Any, advance: Advance) -> np.ndarray:
     """Probabilities of every row, shape (rows, labels), in the order of the rows."""
     shower = ShowSteps(advance)
     trainer.add_callback(shower)
+    # Batches of like length are computed faster, and the longest first, where memory would run out first.
+    order = np.argsort(-_lengths(rows), kind="stable") if kernels.is_fast(trainer.model) else np.arange(len(rows))
     try:
-        output = trainer.predict(rows)
+        output = trainer.predict(rows.select(order))
     finally:
         trainer.remove_callback(shower)
     logits = output.predictions[0] if isinstance(output.predictions, tuple) else output.predictions
-    return probabilities(np.asarray(logits))
+    return probabilities(np.asarray(logits))[np.argsort(order)]
+
+
+def _lengths(rows: Any) -> np.ndarray:
+    """Tokens of each row, special ones counted."""
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.list_value_length(rows.with_format("arrow")["input_ids"][:]))
 
 
 class Cost(Item):
@@ -157,11 +167,13 @@ class Mark(Item):
 
     Attributes:
         cost: What the training has cost so far.
+        kernels: What computes the model, `fast` or `reference`: the same goes on, so that the weights are the same.
         loss: Sum of the losses of the steps since the last line of the log, which the Trainer does not save.
         steps: How many steps those are.
     """
 
     cost: Cost
+    kernels: str | None = None
     loss: float = 0.0
     steps: int = 0
 
@@ -214,7 +226,9 @@ class Checkpoints(TrainerCallback):  # type: ignore[misc]
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         flush(folder)
         loss, steps = float(self.worker._tr_loss), state.global_step - self.worker._globalstep_last_logged
-        write(folder / MARKER, Mark(cost=self.cost(), loss=loss, steps=steps).model_dump_json())
+        name = "fast" if kernels.is_fast(self.worker.model) else "reference"
+        mark = Mark(cost=self.cost(), kernels=name, loss=loss, steps=steps)
+        write(folder / MARKER, mark.model_dump_json())
         self.saved = time.monotonic()
         if self.stop():
             raise KeyboardInterrupt
@@ -254,6 +268,11 @@ def _keep_freed_memory() -> None:
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
         libc.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def _optimizer(name: str, model: Any, device: str) -> str:
+    """The declared optimizer; AdamW in one pass over memory where what computes the model need not be the reference."""
+    return "adamw_torch_fused" if name == "adamw_torch" and device == "cpu" and kernels.is_fast(model) else name
 
 
 def _epoch_metrics(card: Card) -> Callable[[Any], dict[str, float]]:

@@ -44,12 +44,13 @@ def train(
     """
     from runner import model as models
 
-    worker = trainer.make_trainer(card, plan, model, tokenizer, run.checkpoints, rows, scored)
     checkpoint = trainer.last_complete(run.checkpoints)
+    resumed = trainer.mark_of(checkpoint)
+    plan = plan.model_copy(update={"kernels": resumed.kernels or plan.kernels})
+    worker = trainer.make_trainer(card, plan, model, tokenizer, run.checkpoints, rows, scored)
     for stale in run.checkpoints.glob("checkpoint-*"):
         if not (stale / trainer.MARKER).exists():
             shutil.rmtree(stale)
-    resumed = trainer.mark_of(checkpoint)
     before = resumed.cost
     if checkpoint is not None:
         trainer.adopt(checkpoint)

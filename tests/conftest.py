@@ -221,8 +221,8 @@ def prepare(tmp_path: Path, one_thread: None) -> Callable[..., Ready]:
     """`prepare(loaded)`: its inputs, with runs in a temporary folder."""
     from runner import reproducing
 
-    def ready(loaded: Loaded, runs: str = "runs", accept: bool = True) -> Ready:
-        return reproducing.prepare(loaded, tmp_path / runs, accept)
+    def ready(loaded: Loaded, runs: str = "runs", accept: bool = True, kernels: str = "fast") -> Ready:
+        return reproducing.prepare(loaded, tmp_path / runs, accept, kernels)
 
     return ready
 
@@ -232,8 +232,8 @@ def reproduce(prepare: Callable[..., Ready]) -> Callable[..., Record]:
     """`reproduce(loaded)`: train and evaluate, and the record of it."""
     from runner import reproducing
 
-    def record(loaded: Loaded, runs: str = "runs", **options: Any) -> Record:
-        return reproducing.train_and_evaluate(prepare(loaded, runs), **options)
+    def record(loaded: Loaded, runs: str = "runs", kernels: str = "fast", **options: Any) -> Record:
+        return reproducing.train_and_evaluate(prepare(loaded, runs, kernels=kernels), **options)
 
     return record
 

@@ -137,6 +137,7 @@ def in_mount(folder: Path, options: str, script: str, *arguments: object) -> sub
     return subprocess.CompletedProcess(command, started.returncode, out, err)
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_with_3_and_leaves_what_was_done(tmp_path: Path) -> None:
     card = write_card(tmp_path / "work")
     assert replicard("reproduce", card, "--runs", tmp_path / "runs", "-q").code == 0
@@ -159,6 +160,7 @@ def test_a_full_disk_ends_with_3_and_leaves_what_was_done(tmp_path: Path) -> Non
     assert json.loads(kept.read_bytes()) == record
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_does_not_fit_ends_with_3_and_with_room_the_run_goes_on(tmp_path: Path) -> None:
     # The first checkpoint fits, which takes some 200 kB, and the next one beside it does not.
     card = write_card(tmp_path / "work")

@@ -58,6 +58,7 @@ def reproduce(card: Path, *more: str) -> Answer:
 # The road
 
 
+@pytest.mark.slow
 def test_a_card_with_hub_ids_runs_pinned_and_again_without_network(
     model_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

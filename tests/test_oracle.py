@@ -1,4 +1,7 @@
-"""Training and scoring are the plain Trainer's: a short script that uses it directly gives the same bits."""
+"""Training and scoring are the plain Trainer's: a short script that uses it directly gives the same bits.
+
+With the reference kernels, that is; `test_kernels.py` holds the fast ones to them.
+"""
 
 from __future__ import annotations
 
@@ -118,7 +121,7 @@ def both(write_card: Callable[..., Loaded], reproduce: Callable[..., Record], tm
 
     def run(kind: str, head: str | None = "keep", alike: dict[str, Any] | None = None, **sections: Any) -> Both:
         loaded = write_card(base=on_base(kind, head=head), **{"training": RECIPE, "evaluation": QUICK, **sections})
-        record = reproduce(loaded)
+        record = reproduce(loaded, kernels="reference")
         values = loaded.card.model_dump(mode="json")
         values["training"] |= alike or {}
         script = oracle.fine_tune(values, tmp_path / "base", tmp_path / "rows", tmp_path / "work")

@@ -76,6 +76,7 @@ def test_an_installed_replicard_validates_every_shipped_card(installed: Path, tm
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_installed_replicard_reproduces_the_quickstart_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     # One metric without slices: the bootstrap of the others takes most of a run that is so small.
     small = ["training.epochs=1", "data.limit.train=200", "data.limit.test=100"]

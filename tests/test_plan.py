@@ -500,6 +500,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_large_models_are_planned_in_seconds_and_without_their_weights() -> None:
     """In under 5 s each on a quiet machine, imports included; ten times that is the bound here."""
     names = ("gq-llama-2-7b-imdb", "yash3056-llama-3.2-1b-imdb")

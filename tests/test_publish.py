@@ -723,6 +723,7 @@ def test_killed_at_any_point_the_hub_holds_the_old_or_the_new_and_the_next_run_f
 # The whole road, and where the token goes
 
 
+@pytest.mark.slow
 def test_a_card_is_reproduced_and_published_by_one_command_that_knows_the_hub_from_its_environment(
     tmp_path: Path,
 ) -> None:

@@ -167,6 +167,7 @@ def test_a_run_that_is_only_trained_cannot_be_audited_but_can_predict(tmp_path: 
     assert replicard("predict", "tiny", "a film", "--runs", tmp_path / "runs").code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_is_one_line_and_130_and_the_same_command_goes_on_from_its_step_to_the_same_weights(
     sent: signal.Signals, tmp_path: Path
@@ -246,6 +247,7 @@ with exclusive(Run(Path({str(tmp_path)!r}), "tiny", "0" * 12, 0)):
             pass
 
 
+@pytest.mark.slow
 def test_two_seeds_at_once_end_with_what_both_found(tmp_path: Path) -> None:
     card = write_card(tmp_path)
     command = [sys.executable, "-m", "runner.cli", "reproduce", card, "--runs", tmp_path / "runs", "-q", "--seeds"]

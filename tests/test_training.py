@@ -92,6 +92,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[[Ready, int], None]:
 # Interrupted and resumed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sections", "after"),
     [
@@ -127,6 +128,7 @@ def test_a_resumed_run_is_the_one_that_was_not_interrupted(
     assert not broken.run.checkpoints.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("rows")
 def test_log_lines_between_checkpoints_are_the_same_after_a_resumption(
     write_rows: Callable[..., Path],
@@ -475,6 +477,7 @@ with exclusive(Run(Path({str(tmp_path)!r}), "tiny", "0" * 12, 1)):
 # What was planned is what is done
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.integers(1, 400),
@@ -601,6 +604,7 @@ def test_a_run_on_pairs_counts_the_words_of_both_and_reads_both_of_its_examples(
 # Checkpoints within an epoch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sections",
     [{}, {"adapter": LORA}, {"training": {"gradient_accumulation_steps": 2, "select": "best", "precision": "bf16"}}],
@@ -628,6 +632,7 @@ def test_a_run_goes_on_within_an_epoch_to_the_same_weights(
     assert broken.run.predictions.read_bytes() == whole.run.predictions.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("rows")
 def test_losses_that_were_not_yet_logged_are_kept_by_a_checkpoint(
     write_rows: Callable[..., Path],

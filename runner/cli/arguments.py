@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -44,6 +44,14 @@ SeedsOption = Annotated[
 RunsOption = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of all runs.")]
 AcceptOption = Annotated[
     bool, typer.Option("--accept-deviations", help="Run although this machine cannot do all that is declared.")
+]
+KernelsOption = Annotated[
+    Literal["fast", "reference"],
+    typer.Option(
+        "--kernels",
+        envvar="REPLICARD_KERNELS",
+        help="fast computes no padding, where it knows how; reference is transformers as it is.",
+    ),
 ]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Do it again even if it is done.")]
 PublicOption = Annotated[bool, typer.Option("--public", help="For everybody to read; private without it.")]
@@ -143,12 +151,12 @@ def seeded(loaded: Loaded, seeds: str | None) -> list[Loaded]:
     return [replace(loaded, card=cards[seed], overrides=told[seed]) for seed in wanted]
 
 
-def prepared(loaded: Loaded, seeds: str | None, accept: bool, runs: Path) -> list[Ready]:
+def prepared(loaded: Loaded, seeds: str | None, accept: bool, runs: Path, kernels: str = "fast") -> list[Ready]:
     """The card with its inputs, once for each seed; the inputs are fetched and hashed once."""
     from runner.reproducing import for_seed, prepare
 
     first, *others = seeded(loaded, seeds)
-    ready = prepare(first, runs, consent(first, accept))
+    ready = prepare(first, runs, consent(first, accept), kernels)
     return [ready, *(for_seed(ready, other) for other in others)]
 
 

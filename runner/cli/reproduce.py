@@ -14,6 +14,7 @@ from runner.cli.arguments import (
     CardsArgument,
     FreshOption,
     JsonOption,
+    KernelsOption,
     PublicOption,
     QuietOption,
     RunsOption,
@@ -37,6 +38,7 @@ def reproduce(
     seeds: SeedsOption = None,
     accept: AcceptOption = False,
     fresh: FreshOption = False,
+    kernels: KernelsOption = "fast",
     publish: Annotated[bool, typer.Option("--publish", help="Publish it then, as `replicard publish` does.")] = False,
     to: Annotated[
         str | None, typer.Option("--to", metavar="NAMESPACE/NAME", help="The repo on the Hub.", show_default=False)
@@ -60,7 +62,7 @@ def reproduce(
     done, worst = [], 0
     for one in loaded:
         try:
-            done.append(_reproduce(one, seeds, accept, fresh, to, public, as_json, runs))
+            done.append(_reproduce(one, seeds, accept, fresh, kernels, to, public, as_json, runs))
         except Exception as error:
             if len(loaded) == 1:
                 raise
@@ -86,6 +88,7 @@ def _reproduce(
     seeds: str | None,
     accept: bool,
     fresh: bool,
+    kernels: str,
     to: str | None,
     public: bool,
     as_json: bool,
@@ -97,7 +100,7 @@ def _reproduce(
     from runner.reproducing import claims_of, train_and_evaluate
     from runner.runs import over_all_seeds
 
-    inputs = prepared(loaded, seeds, accept, runs)
+    inputs = prepared(loaded, seeds, accept, runs, kernels)
     for ready in inputs:
         train_and_evaluate(ready, fresh)
     run = inputs[0].run  # the first seed is the one that stands for the card

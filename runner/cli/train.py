@@ -11,6 +11,7 @@ from runner.cli.arguments import (
     AcceptOption,
     CardArgument,
     FreshOption,
+    KernelsOption,
     QuietOption,
     RunsOption,
     SeedsOption,
@@ -29,6 +30,7 @@ def train(
     seeds: SeedsOption = None,
     accept: AcceptOption = False,
     fresh: FreshOption = False,
+    kernels: KernelsOption = "fast",
     quiet: QuietOption = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
@@ -37,6 +39,6 @@ def train(
 
     set_quiet(quiet)
     loaded = load(one_file(card), set_)
-    for ready in prepared(loaded, seeds, accept, runs):
+    for ready in prepared(loaded, seeds, accept, runs, kernels):
         train_and_evaluate(ready, fresh, stop_after_training=True)
         typer.echo(f"trained {ready.run}: {ready.run.model}")

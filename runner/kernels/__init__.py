@@ -1,0 +1,94 @@
+"""Fast training and scoring with the same result: no padding is computed, and what is not a product is fused.
+
+The rest of the runner knows `enable` alone. A classifier that this changes is still transformers' own, with or without
+adapter and quantization; batches, loss, optimizer and schedule are untouched.
+"""
+
+from __future__ import annotations
+
+from importlib import util
+from typing import Any, Literal, get_args
+from weakref import WeakKeyDictionary
+
+Name = Literal["fast", "reference"]
+"""`fast` computes no padding, where it knows how; `reference` is transformers as it is."""
+
+NAMES: tuple[Name, ...] = get_args(Name)
+
+MODEL_TYPES = ("bert", "distilbert", "llama")
+"""Families that are known to compute token by token outside of attention, at the positions that they are given."""
+
+_told: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+"""What computes each model that `enable` was asked about."""
+
+
+def enable(model: Any, wanted: str, device: str, precision: str, padding_side: str = "right") -> str:
+    """Let a classifier compute fast where that is wanted and known to be right.
+
+    Args:
+        model: A classifier of transformers, or PEFT's around one; changed in place, once.
+        wanted: `fast` or `reference`.
+        device: Kind of device.
+        precision: Number type of the products: `fp32`, `bf16` or `fp16`.
+        padding_side: Where its tokenizer fills up short rows.
+
+    Returns:
+        What computes it, in a line for the record: begins with `fast` or `reference`, and tells why.
+    """
+    inner = _inner(model)
+    if is_fast(inner):
+        return _told[inner]
+    reason = unfit(inner.config, device, precision, padding_side) if wanted == "fast" else "asked for"
+    _told[inner] = f"reference ({reason})" if reason is not None else f"fast ({_enable(model, inner, device)})"
+    return _told[inner]
+
+
+def told(model: Any) -> str:
+    """What computes a classifier, as `enable` told."""
+    return _told.get(_inner(model), "reference (nobody asked for another)")
+
+
+def is_fast(model: Any) -> bool:
+    """Whether a classifier computes fast."""
+    return told(model).startswith("fast")
+
+
+def _enable(model: Any, inner: Any, device: str) -> str:
+    """Change a model; returns how."""
+    from runner.kernels import dropout, native, packing
+
+    if device == "cpu":
+        dropout.replace(model)
+    packing.Packing(inner)
+    if device != "cpu":
+        return "packed rows, flash attention"
+    return "packed rows, fused kernels " + ("compiled" if native.library() is not None else "in torch, not compiled")
+
+
+def _inner(model: Any) -> Any:
+    """The model of transformers, within an adapter's."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def unfit(config: Any, device: str, precision: str, padding_side: str = "right") -> str | None:
+    """Why a model cannot be computed fast; null where it can.
+
+    Args:
+        config: Its configuration.
+        device: Kind of device.
+        precision: Number type of the products.
+        padding_side: Where its tokenizer fills up short rows.
+    """
+    kind, on_cpu = config.model_type, device == "cpu"
+    inside = [getattr(config, name, 0.0) for name in ("attention_probs_dropout_prob", "attention_dropout")]
+    reasons = {
+        f"packing is not known to be right for {kind}": kind not in MODEL_TYPES,
+        "an encoder that is padded on the left reads its padding": padding_side == "left" and kind != "llama",
+        "fp16 is not fused": on_cpu and precision == "fp16",
+        f"there is no packed attention for {device}": device not in ("cpu", "cuda"),
+        "flash attention computes in 16 bits": not on_cpu and precision == "fp32",
+        "dropout within attention needs the package flash-attn here": (
+            not on_cpu and any(inside) and util.find_spec("flash_attn") is None
+        ),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)

@@ -1,0 +1,157 @@
+"""Attention of packed sequences: each token sees those of its own sequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from runner.kernels import fused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import Tensor
+
+STEP = 32
+"""Sequences are padded to a multiple of so many tokens within attention: like ones are computed together, and oneDNN,
+which compiles a product for each new shape, sees few of them."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How attention lays out the tokens of a packed row: sequences of like length together, padded to the same one.
+
+    Attributes:
+        lengths: Tokens of each sequence, in the order of the row.
+        total: Tokens of the row, filling counted.
+        groups: Of each group the padded length and which sequences are in it.
+    """
+
+    lengths: tuple[int, ...]
+    total: int
+    groups: tuple[tuple[int, tuple[int, ...]], ...]
+    _indices: dict[tuple[int, int], Tensor] = field(default_factory=dict, compare=False, repr=False)
+
+    def into(self, heads: int, of: int) -> Tensor:
+        """For each slot of all groups, laid out as (sequences, heads, length), the vector that it is filled from.
+
+        Slots of padding take one that is there: what they hold has no weight.
+
+        Args:
+            heads: Query heads.
+            of: Heads of the vectors, shape (tokens, of, size): as many, or fewer of keys and values, each for several
+                queries.
+        """
+        if (heads, of) not in self._indices:
+            starts, slots = torch.tensor((0, *self.lengths)).cumsum(0), []
+            for length, members in self.groups:
+                places = torch.arange(length).minimum(self.tokens(members)[:, None] - 1)
+                tokens = starts[list(members)][:, None] + places
+                slots.append((tokens[:, None, :] * of + (torch.arange(heads) // (heads // of))[:, None]).flatten())
+            self._indices[heads, of] = torch.cat(slots)
+        return self._indices[heads, of]
+
+    def back(self, heads: int) -> Tensor:
+        """For each vector, shape (tokens, heads, size), its slot; of the row's filling the one after the last."""
+        if (heads, 0) not in self._indices:
+            into, real = self.into(heads, heads), torch.cat([self._real(*group, heads) for group in self.groups])
+            found = torch.full((self.total * heads,), len(into))
+            found[into[real]] = torch.arange(len(into))[real]
+            self._indices[heads, 0] = found
+        return self._indices[heads, 0]
+
+    def tokens(self, members: Sequence[int]) -> Tensor:
+        """Tokens of some of the sequences, shape (sequences,)."""
+        return torch.tensor([self.lengths[member] for member in members])
+
+    def _real(self, length: int, members: Sequence[int], heads: int) -> Tensor:
+        """Which slots of a group are no padding."""
+        real = torch.arange(length) < self.tokens(members)[:, None]
+        return real[:, None, :].expand(-1, heads, -1).flatten()
+
+    def split(self, slots: Tensor, heads: int) -> Iterator[Tensor]:
+        """The slots of each group, shape (sequences × heads, length, size), as views."""
+        start = 0
+        for length, members in self.groups:
+            end = start + len(members) * heads * length
+            yield slots[start:end].view(len(members) * heads, length, -1)
+            start = end
+
+
+def layout(lengths: Sequence[int], total: int) -> Layout:
+    """The layout of sequences of these lengths, in tokens, in a row of `total` tokens."""
+    groups: dict[int, list[int]] = {}
+    for index, length in enumerate(lengths):
+        groups.setdefault(-(-length // STEP) * STEP, []).append(index)
+    return Layout(tuple(lengths), total, tuple((length, tuple(members)) for length, members in sorted(groups.items())))
+
+
+class PackedAttention(torch.autograd.Function):
+    """Softmax(scale · Q Kᵀ) V by sequence, with dropout of the probabilities: products by torch, the rest fused."""
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> Tensor:
+        """Attend.
+
+        Args:
+            ctx: For the gradient.
+            arguments: Queries, keys and values, each of shape (tokens, heads, size); the layout; scale; whether it is
+                causal; the dropout's threshold; its seed.
+        """
+        query, key, value, packed, scale, causal, threshold, seed = arguments
+        heads = query.shape[1]
+        slots = [_gather(packed, vectors, heads) for vectors in (query, key, value)]
+        found = _empty(slots[0])
+        probabilities = []
+        for call, (q, k, v, out) in enumerate(
+            zip(*(packed.split(each, heads) for each in (*slots, found)), strict=True)
+        ):
+            length, members = packed.groups[call]
+            scores = torch.bmm(q, k.transpose(1, 2)).view(len(members), heads, length, length)
+            tokens = packed.tokens(members)
+            dropped, kept = fused.softmax_forward(scores, tokens, scale, causal, threshold, seed, call)
+            torch.bmm(dropped.view(-1, length, length), v, out=out)
+            probabilities.append(kept)
+        ctx.save_for_backward(*slots, *probabilities)
+        ctx.packed, ctx.heads, ctx.of, ctx.scale, ctx.threshold = packed, heads, key.shape[1], scale, threshold
+        return _return(packed, found, heads, heads)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of queries, keys and values."""
+        packed, heads = ctx.packed, ctx.heads
+        slots = (*ctx.saved_tensors[:3], _gather(packed, gradients[0], heads))
+        found = [_empty(slots[0]) for _ in range(3)]
+        parts = zip(*(packed.split(each, heads) for each in (*slots, *found)), strict=True)
+        for kept, (q, k, v, g, dq, dk, dv) in zip(ctx.saved_tensors[3:], parts, strict=True):
+            length = kept.shape[-1]
+            above = torch.bmm(g, v.transpose(1, 2)).view_as(kept)
+            # Overwriting what was kept: a second pass backward, which nobody here asks for, would need a copy.
+            scores, dropped = fused.softmax_backward(above, kept, ctx.scale, ctx.threshold)
+            scores, dropped = scores.view(-1, length, length), dropped.view(-1, length, length)
+            torch.bmm(dropped.transpose(1, 2), g, out=dv)
+            torch.bmm(scores, k, out=dq)
+            torch.bmm(scores.transpose(1, 2), q, out=dk)
+        dq, dk, dv = (_return(packed, each, heads, of) for each, of in zip(found, (heads, ctx.of, ctx.of), strict=True))
+        return dq, dk, dv, None, None, None, None, None
+
+
+def _gather(packed: Layout, vectors: Tensor, heads: int) -> Tensor:
+    """The vectors of all slots, shape (slots, size), from those of all tokens, shape (tokens, heads, size)."""
+    _, of, size = vectors.shape
+    return vectors.reshape(-1, size).index_select(0, packed.into(heads, of))
+
+
+def _empty(slots: Tensor) -> Tensor:
+    """Room for as many vectors and one of zeros."""
+    found = slots.new_empty(len(slots) + 1, slots.shape[1])
+    found[-1] = 0
+    return found
+
+
+def _return(packed: Layout, slots: Tensor, heads: int, of: int) -> Tensor:
+    """The vectors of all tokens, shape (tokens, of, size), from those of all slots; summed where queries share one."""
+    found = slots.index_select(0, packed.back(heads)).view(packed.total, heads, -1)
+    return found if of == heads else found.view(packed.total, of, heads // of, -1).sum(2)
