@@ -353,7 +353,7 @@ def _train(card: Card, run: Run, override: str) -> tuple[Sample, Sequence[Point]
     if file is None:
         raise InputError(f"no card {card.id!r} here to train anew; run it where its file is, or without --budget")
     loaded = plugins.load_card(file, (override, f"training.seed={run.seed}"))
-    kernels = read_model(run.record, Record).plan.kernels
+    kernels = read_record(run, Record).plan.kernels
     ready = reproducing.prepare(loaded, run.root / FOLDER, accept_deviations=True, kernels=kernels)
     record = reproducing.train_and_evaluate(ready)
     assert record.training is not None
