@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -14,9 +16,10 @@ if TYPE_CHECKING:
 
 Level = Literal["error", "warning"]
 
-# What would break a line, move the cursor or show letters in another order than they stand: control characters,
-# separators of lines, embeddings and overrides of direction, halves of surrogate pairs.
-_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# What would break a line, move the cursor, or show a text in another order than it has or not at all: control
+# characters, separators of lines, halves of surrogate pairs; embeddings, overrides and isolates of the bidirectional
+# algorithm (UAX 9); the byte order mark, and tags.
+_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]")
 
 _LONGEST = 100
 """A longer name is near to none, and would take long to compare."""
@@ -27,6 +30,21 @@ _PLACE = re.compile(r"((?!--).*\.(?:ya?ml|lock)):([0-9]+):([0-9]+)", re.DOTALL)
 def one_line(text: str) -> str:
     """The text with what would break a line escaped."""
     return _NOT_IN_A_LINE.sub(lambda found: ascii(found.group())[1:-1], text)
+
+
+def json_text(text: str) -> str:
+    """JSON with the same escaped that `one_line` escapes; line breaks are its layout."""
+    return _NOT_IN_A_LINE.sub(lambda found: found[0] if found[0] == "\n" else json.dumps(found[0])[1:-1], text)
+
+
+def foreign(name: str) -> str:
+    """The characters of a name that are not ASCII, by code point: what looks like a letter may be another one.
+
+    >>> foreign("mod\u0435l")
+    'U+0435 (CYRILLIC SMALL LETTER IE)'
+    """
+    signs = dict.fromkeys(sign for sign in name if not sign.isascii())
+    return ", ".join(f"U+{ord(sign):04X} ({unicodedata.name(sign, 'without a name')})" for sign in signs)
 
 
 @dataclass(frozen=True)

@@ -83,23 +83,31 @@ def _read(raw: str, offset: int) -> dict[str, Any]:
         except (yaml.YAMLError, ValueError, RecursionError):
             node = None
         if isinstance(node, yaml.MappingNode):
-            tree = _tree(node, offset, 0)
+            # Of one character at least is every node; only aliases, each of which is read again, make more of them.
+            tree = _tree(node, offset, 0, iter(range(len(raw))))
             assert isinstance(tree, dict)
             return tree
     return _by_line(raw, offset)
 
 
-def _tree(node: yaml.Node, offset: int, depth: int) -> object:
-    """A node without its tags: `no` stays the language that it is. Below eight levels nothing is looked for."""
+def _tree(node: yaml.Node, offset: int, depth: int, left: Iterator[int]) -> object:
+    """A node without its tags: `no` stays the language that it is. Below eight levels nothing is looked for.
+
+    Args:
+        node: The node.
+        offset: Where the front matter begins in the README.
+        depth: Levels above it.
+        left: One for each node that is still read.
+    """
     if isinstance(node, yaml.ScalarNode):
         return Scalar(node.value, offset + node.start_mark.index, offset + node.end_mark.index)
     if depth > 8:
         return []
     if isinstance(node, yaml.SequenceNode):
-        return [_tree(child, offset, depth + 1) for child in node.value[:1000]]
+        return [_tree(child, offset, depth + 1, left) for child, _ in zip(node.value[:1000], left, strict=False)]
     return {
-        key.value: _tree(child, offset, depth + 1)
-        for key, child in node.value[:1000]
+        key.value: _tree(child, offset, depth + 1, left)
+        for (key, child), _ in zip(node.value[:1000], left, strict=False)
         if isinstance(key, yaml.ScalarNode)
     }
 

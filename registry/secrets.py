@@ -10,6 +10,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # What each issuer's tokens look like, after its own documentation where it has one, else after the rules of gitleaks
 # (https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml).
@@ -34,11 +39,19 @@ _SHAPES = (
     ("a PyPI token", r"pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}"),
     ("an npm token", r"npm_[A-Za-z0-9]{36}"),
     ("a Weights & Biases API key", r"wandb_v\d_[A-Za-z0-9_]{40,}"),
+    # gitleaks
+    ("a Stripe key", r"[sr]k_(?:live|test|prod)_[A-Za-z0-9]{10,}"),
+    ("a DigitalOcean token", r"do[opr]_v1_[a-f0-9]{64}"),
+    ("a Databricks token", r"dapi[a-f0-9]{32}(?:-\d)?"),
     # RFC 7519: a JSON object (`{"` is eyJ in base 64), another, and a signature.
     ("a JSON Web Token", r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}"),
 )
 _TOKEN = re.compile(rf"(?:{'|'.join(f'(?P<k{i}>{shape})' for i, (_, shape) in enumerate(_SHAPES))})(?![A-Za-z0-9_-])")
-_RUN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{13,}")  # a token is one of these, or begins with it
+_RUN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{13,}")  # a token is one of these, or begins with it, or ends it
+# What begins a token and no word is looked for inside of a run too: `my_hf_…`, `"\nhf_…` in JSON, `%20hf_…` in a URL.
+_INSIDE = re.compile(r"hf_|api_org_|gh[pousr]_|github_pat_|glpat-|npm_|pypi-AgE|xox[abeoprs]-|sk-(?:ant|proj|svcacct)-")
+_MOST = 8
+"""Beginnings that are tried in a run, so that a long one takes no longer."""
 # The Hub signs the results that it verified with a public JWT.
 _PUBLIC = re.compile(r"verifyToken[\"']?:\s{0,3}[\"']?$")
 # RFC 7468
@@ -71,11 +84,16 @@ def find_secrets(text: str) -> list[tuple[int, str]]:
     """
     found: dict[int, str] = {}
     for run in _RUN.finditer(text):
-        token = _TOKEN.match(text, run.start())
-        public = _PUBLIC.search(text[max(0, run.start() - 20) : run.start()])
-        # Examples are written with one character over and over, or say that they are one.
-        if token and not public and _bits(token.group()) > 3 and not token.group().endswith("EXAMPLE"):
-            found[run.start()] = _SHAPES[int(str(token.lastgroup)[1:])][0]
+        if _PUBLIC.search(text[max(0, run.start() - 20) : run.start()]):
+            continue
+        for start in _beginnings(text, run):
+            token = _TOKEN.match(text, start)
+            # Examples are written with one character over and over, or say that they are one; names in small letters.
+            if token and start > run.start() and token.group().islower():
+                continue
+            if token and _bits(token.group()) > 3 and not token.group().endswith("EXAMPLE"):
+                found[start] = _SHAPES[int(str(token.lastgroup)[1:])][0]
+                break
     found.update((match.start(), "a private key") for match in _PEM.finditer(text))
     for match in _LOGIN.finditer(text):
         if not _PLACEHOLDER.search(match["secret"]):
@@ -85,6 +103,17 @@ def find_secrets(text: str) -> list[tuple[int, str]]:
         if named and len(match.group()) <= 256 and _looks_random(match.group()):
             found.setdefault(match.start(), "a key or a password")
     return sorted(found.items())
+
+
+def _beginnings(text: str, run: re.Match[str]) -> Iterator[int]:
+    """Where in a run a token may begin: with it, after an escape that it begins with, at what begins no word."""
+    start = run.start()
+    yield start
+    before = text[start - 1 : start]
+    if before in ("\\", "%"):
+        yield start + (1 if before == "\\" else 2)
+    for inside in islice(_INSIDE.finditer(text, start + 1, run.end()), _MOST):
+        yield inside.start()
 
 
 def redacted(text: str) -> str:

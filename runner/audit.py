@@ -27,7 +27,7 @@ from runner.judging import (
     prediction_interval,
 )
 from runner.record import Deviation, Item, Record, WeightsRecord
-from runner.runs import Run, read_model, seeds_of, write_model
+from runner.runs import Run, read_model, read_record, seeds_of, write_model
 from runner.scoring import averaging_of
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def judge_runs(
     runs = seeds_of(run)
     if not runs:
         raise InputError(f"{run} is not complete; `replicard reproduce {run.card}` finishes it")
-    records = [read_model(found.record, Record) for found in runs]
+    records = [read_record(found, Record) for found in runs]
     sides = [_Side(record.evaluation, record.plan, record.training) for record in records if record.evaluation]
     ours = _right(runs[0]) if theirs is not None else None
     deviations = tuple({(d.field, d.actual): d for record in records for d in record.deviations}.values())

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from registry.card import Limit
 from registry.errors import InputError, Problem, did_you_mean
+from registry.evidence import MAX_BYTES
+from registry.front_matter import Scalar, front_matter
 from runner import plugins
 from runner.cleaning import clean
 from runner.record import Rows, Snapshot
 from runner.slicing import PREFIX, carry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from registry.card import Data
     from registry.loading import Loaded
@@ -124,19 +127,22 @@ def read_splits(loaded: Loaded, snapshot: Snapshot) -> dict[str, Any]:
     Raises:
         InputError: It cannot be read, or has not these splits or rows.
     """
-    from datasets import DownloadConfig, config, load_dataset
-    from datasets.exceptions import DataFilesNotFoundError, DatasetGenerationError
+    from datasets import DownloadConfig, config, load_dataset, load_dataset_builder
+    from datasets.exceptions import DatasetGenerationError
+    from yaml import YAMLError
 
     data = loaded.card.data
+    _require_harmless_page(loaded, snapshot)
+    options: dict[str, Any] = {
+        "name": data.config,
+        # By content: the package's own cache goes by path and would give the rows of files that have since changed.
+        "cache_dir": str(Path(config.HF_DATASETS_CACHE) / "replicard" / snapshot.revision.removeprefix("sha256:")),
+        "download_config": DownloadConfig(local_files_only=True),
+    }
     try:
-        found = load_dataset(
-            snapshot.path,
-            name=data.config,
-            # By content: the package's own cache goes by path and would give the rows of files that have since changed.
-            cache_dir=str(Path(config.HF_DATASETS_CACHE) / "replicard" / snapshot.revision.removeprefix("sha256:")),
-            download_config=DownloadConfig(local_files_only=True),
-        )
-    except (DatasetGenerationError, DataFilesNotFoundError, ValueError, TypeError, StopIteration) as error:
+        _require_own_files(loaded, snapshot, load_dataset_builder(snapshot.path, **options).config.data_files or {})
+        found = load_dataset(snapshot.path, **options)
+    except (DatasetGenerationError, ValueError, TypeError, StopIteration, OSError, RecursionError, YAMLError) as error:
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
@@ -159,6 +165,55 @@ def read_splits(loaded: Loaded, snapshot: Snapshot) -> dict[str, Any]:
     if problems:
         raise InputError(problems)
     return {name: found[name] for name in dict.fromkeys(wanted.values())}
+
+
+def _require_own_files(loaded: Loaded, snapshot: Snapshot, chosen: Mapping[str, Sequence[object]]) -> None:
+    """Refuse rows of any file but those that were hashed, wherever the dataset's README says that they are.
+
+    Raises:
+        InputError: There is such a file.
+    """
+    folder = Path(snapshot.path).resolve()
+    for name in (str(name) for names in chosen.values() for name in names):
+        if os.path.relpath(name, folder) not in snapshot.files:
+            raise _outside(loaded, PurePosixPath(name).name)
+
+
+def _require_harmless_page(loaded: Loaded, snapshot: Snapshot) -> None:
+    """Refuse code, and what the package would follow to other folders and hosts before it can be looked at.
+
+    Raises:
+        InputError: There is such a thing, or a README that is none.
+    """
+    folder, name = Path(snapshot.path), loaded.card.data.dataset
+
+    def problem(message: str) -> InputError:
+        return InputError(Problem(loaded.where("data.dataset"), "data.dataset", f"{name} {message}"))
+
+    if (folder / f"{folder.name}.py").exists():
+        raise problem(f"is loaded by code of its own ({folder.name}.py), which is never run; take the rows as files")
+    page = folder / "README.md"
+    if not page.is_file():
+        return
+    if page.stat().st_size > MAX_BYTES:
+        raise problem(f"has a README larger than {MAX_BYTES:,} bytes; a README is not")
+    meta, _ = front_matter(page.read_text(encoding="utf-8", errors="replace"))
+    for place in _texts(meta.get("configs")):
+        if ":" in place or place.startswith(("/", "~")) or ".." in PurePosixPath(place).parts:
+            raise _outside(loaded, place)
+
+
+def _outside(loaded: Loaded, place: str) -> InputError:
+    message = f"{loaded.card.data.dataset} names rows outside of itself in its README ({place!r})"
+    return InputError(Problem(loaded.where("data.dataset"), "data.dataset", f"{message}; only its own files are read"))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts of a front matter's value."""
+    if isinstance(value, Scalar):
+        yield value.text
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(one)
 
 
 def _wanted(data: Data) -> dict[str, str]:

@@ -24,7 +24,7 @@ from runner.audit import judge_runs
 from runner.hypotheses import Case
 from runner.metrics import Sample
 from runner.record import Item, Record
-from runner.runs import Run, read_model, seeds_of
+from runner.runs import Run, read_record, seeds_of
 from runner.scoring import averaging_of
 
 if TYPE_CHECKING:
@@ -234,14 +234,14 @@ def _mean(values: Sequence[Mapping[int, float]]) -> dict[int, float]:
 
 def _minutes(run: Run) -> float:
     """What training a seed and scoring it took."""
-    record = read_model(seeds_of(run)[0].record, Record)
+    record = read_record(seeds_of(run)[0], Record)
     assert record.training is not None and record.evaluation is not None
     return (record.training.seconds + record.evaluation.seconds) / 60
 
 
 def _case(card: Card, run: Run, audit: Audit) -> Case:
     runs = seeds_of(run)
-    records = [read_model(one.record, Record) for one in runs]
+    records = [read_record(one, Record) for one in runs]
     claims = {index: card.claims[index] for index in _comparable(card, audit)}
     first, record = runs[0], records[0]
     parts = cache(partial(_parts, first))
@@ -298,9 +298,9 @@ def _parts(run: Run) -> Any:
     """The rows of a run, by split."""
     from runner.data import load_parts
 
-    record = read_model(run.record, Record)
-    if not Path(record.dataset.path).is_dir():
-        message = f"the rows of {run} are no longer at {record.dataset.path}; `replicard reproduce {run.card}`"
+    record = read_record(run, Record)
+    if not record.dataset.is_here:
+        message = f"the rows of {run} are no longer here; `replicard reproduce {run.card}`"
         raise InputError(f"{message} fetches them")
     card = reproducing.card_of(record)
     return load_parts(Loaded(card, Path(f"{card.id}.yaml"), "", {}), record.dataset).splits
@@ -353,7 +353,7 @@ def _train(card: Card, run: Run, override: str) -> tuple[Sample, Sequence[Point]
     if file is None:
         raise InputError(f"no card {card.id!r} here to train anew; run it where its file is, or without --budget")
     loaded = plugins.load_card(file, (override, f"training.seed={run.seed}"))
-    kernels = read_model(run.record, Record).plan.kernels
+    kernels = read_record(run, Record).plan.kernels
     ready = reproducing.prepare(loaded, run.root / FOLDER, accept_deviations=True, kernels=kernels)
     record = reproducing.train_and_evaluate(ready)
     assert record.training is not None

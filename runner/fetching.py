@@ -9,9 +9,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.errors import InputError, MissingError, Problem
+from registry.errors import InputError, MissingError, Problem, foreign
 from registry.locking import COMMIT, SIGNS, fingerprint, inputs, lock_file, make_pin
 from runner import progress
+from runner.machine import require_no_checkout
 from runner.record import Snapshot
 from runner.runs import file_sha256
 
@@ -83,7 +84,9 @@ def fetch_weights(source: str) -> Snapshot:
     if not _chosen(names, "model", _WEIGHTS):
         pickled = _chosen(names, "model", ["*.bin", "*.pt", "*.pth", "*.ckpt"])
         what = f"only pickled weights ({pickled[0]})" if pickled else "no safetensors"
-        raise InputError(Problem(where.where, "", f"holds {what}; only safetensors are read, as a pickle can run code"))
+        remedy = "only safetensors are read, as a pickle can run code"
+        remedy += "; huggingface.co/spaces/safetensors/convert proposes them to a repo" if pickled else ""
+        raise InputError(Problem(where.where, "", f"holds {what}; {remedy}"))
     files = {one: file_sha256(folder / one) for one in _chosen(names, "model", [*_SMALL, *_WEIGHTS])}
     commit = folder.name if folder.parent.name == "snapshots" and COMMIT.fullmatch(folder.name) else None
     return Snapshot(name=name, revision=commit or fingerprint(files), path=str(folder), files=files)
@@ -312,8 +315,9 @@ def changed(pin: Pin, files: Mapping[str, str]) -> str:
 
 def _download(name: str, kind: str, revision: str | None, patterns: list[str], where: Problem) -> Path:
     """Fetch a repo's files into the Hub's cache, or find them there."""
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
 
+    require_no_checkout(Path(constants.HF_HUB_CACHE))
     progress.show_transfers()
     ignored = ["*/*"] if kind == "model" else None
     with _told(name, kind, revision, where, asked=False):
@@ -377,7 +381,12 @@ def _told(name: str, kind: str, revision: str | None, where: Problem, asked: boo
         raise InputError(problem(message)) from None
     except HFValidationError:
         message = f"{name!r} is neither a folder here nor a Hub id (`namespace/name`)"
+        message += f"; it holds {foreign(name)}" if foreign(name) else ""
         raise InputError(problem(message)) from None
+    except ValueError as error:
+        if "Invalid filename" not in str(error):
+            raise
+        raise InputError(problem(f"{name} holds a file whose name leads out of it; nothing was fetched")) from None
     except Exception as error:
         if getattr(error, "errno", None) is not None:
             raise  # the disk's errors are told by the command

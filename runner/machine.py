@@ -118,6 +118,19 @@ def code_commit() -> str | None:
     return str(commit) if commit else None
 
 
+def require_no_checkout(folder: Path) -> None:
+    """Refuse to fetch into a git checkout what others published: it would become part of it, hooks and settings too.
+
+    Raises:
+        InputError: The folder lies in one that does not ignore it.
+    """
+    above = [folder.absolute(), *folder.absolute().parents]
+    root = next((one for one in above if (one / ".git").exists()), None)
+    if root is not None and _git(root, "check-ignore", "--quiet", "--no-index", str(above[0])) is None:
+        message = f"lies in the git checkout {root}, of which what is fetched would become part"
+        raise InputError(Problem(str(folder), "", f"{message}; let its .gitignore name it, or HF_HOME another folder"))
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
     """What git says; null where it has nothing to say, or is not here."""
     try:

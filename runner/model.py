@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from registry.architectures import HEADS
 from registry.card import TrainedTokenizer
-from registry.errors import InputError, Problem
+from registry.errors import InputError, Problem, ReplicardError
 from runner import plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from registry.card import Card
     from runner.record import Snapshot
@@ -61,7 +61,8 @@ def load_tokenizer(folder: Path, card: Card) -> Any:
     config = read_config(folder, card) if (folder / "config.json").exists() else None
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, config=config, trust_remote_code=False)
-    except (ValueError, OSError, KeyError, TypeError) as error:
+    except Exception as error:
+        _raise_unless_theirs(error)
         message = f"{name} holds no tokenizer that can be read: {_first_line(error)}"
         raise InputError(Problem("", "base.tokenizer", message)) from None
     _pad(tokenizer, card, str(name))
@@ -166,7 +167,7 @@ def from_architecture(card: Card, vocab_size: int | None = None, pad_token_id: i
     config = AutoConfig.for_model(
         **facts, **plugins.task(card.task.type).settings(card.task), pad_token_id=pad_token_id
     )
-    return auto_class(card).from_config(config, dtype=getattr(torch, card.base.dtype))
+    return auto_class(card).from_config(config, dtype=getattr(torch, card.base.dtype), trust_remote_code=False)
 
 
 def planned(card: Card, base: Snapshot | None, vocabulary: int | None = None) -> tuple[Any, int]:
@@ -191,7 +192,7 @@ def planned(card: Card, base: Snapshot | None, vocabulary: int | None = None) ->
         else:
             assert base is not None
             config = _labelled(read_config(Path(base.path), card), card)
-            model = auto_class(card).from_config(config, dtype=getattr(torch, card.base.dtype))
+            model = auto_class(card).from_config(config, dtype=getattr(torch, card.base.dtype), trust_remote_code=False)
         if card.quantization is not None:
             model = model.float()  # as what is not quantized will be held
             quantizer = plugins.quantizer(card.quantization.type)
@@ -244,8 +245,6 @@ def load_published(card: Card, weights: Snapshot, base: Snapshot | None, tokeniz
     Raises:
         InputError: It is no classifier, not whole, or for another number of labels than the card's.
     """
-    from safetensors import SafetensorError
-
     folder = Path(weights.path)
     words = load_tokenizer(Path(tokenizer.path), card)
 
@@ -272,9 +271,8 @@ def load_published(card: Card, weights: Snapshot, base: Snapshot | None, tokeniz
             use_safetensors=True,
             output_loading_info=True,
         )
-    except (ValueError, OSError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
+    except Exception as error:
+        _raise_unless_theirs(error)
         raise problem(f"cannot be loaded as a classifier: {_first_line(error)}") from None
     if missing := sorted(loading["missing_keys"]):
         raise problem(f"holds no weights for {len(missing)} parts of the model ({missing[0]}, …); is it a classifier?")
@@ -323,13 +321,19 @@ def save(model: Any, tokenizer: Any, card: Card, base: Snapshot | None, folder: 
         backend.no_truncation()
         backend.no_padding()
     tokenizer.save_pretrained(folder)
-    _forget_this_machine(folder / "tokenizer_config.json")
+    for name in ("tokenizer_config.json", "config.json"):
+        if (folder / name).exists():
+            _forget(folder / name)
 
 
-def _forget_this_machine(config: Path) -> None:
-    """Take out of a saved tokenizer how it was loaded here: offline and online runs give the same files."""
+_FORGOTTEN = ("is_local", "local_files_only", "name_or_path", "_name_or_path", "auto_map")
+"""How it was loaded here, as offline and online runs give the same files; and code of others that a base named."""
+
+
+def _forget(config: Path) -> None:
+    """Take out of a saved configuration what is of this machine, or would run code of others."""
     told = json.loads(config.read_text(encoding="utf-8"))
-    kept = {key: value for key, value in told.items() if key not in ("is_local", "local_files_only", "name_or_path")}
+    kept = {key: value for key, value in told.items() if key not in _FORGOTTEN}
     config.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -349,7 +353,6 @@ def _from_folder(card: Card, folder: Path, tokenizer: Any, its_head: bool = Fals
     from pickle import UnpicklingError
 
     import torch
-    from safetensors import SafetensorError
 
     config = read_config(folder, card)
     its_labels = tuple(config.id2label.values())
@@ -378,10 +381,11 @@ def _from_folder(card: Card, folder: Path, tokenizer: Any, its_head: bool = Fals
             **(quantizer.arguments(card.quantization, heads) if quantizer is not None else {}),
         )
     except UnpicklingError:
-        raise InputError(problem("has pickled weights that hold more than tensors; they are refused")) from None
-    except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
+        raise InputError(
+            problem("has pickled weights that hold more than tensors; they are refused, name a base with safetensors")
+        ) from None
+    except Exception as error:
+        _raise_unless_theirs(error)
         raise InputError(problem(f"cannot be loaded as a text classifier: {_first_line(error)}")) from None
     new = {
         name
@@ -477,14 +481,57 @@ def read_config(folder: Path, card: Card) -> Any:
     from transformers import AutoConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
+    _require_own_code(folder, card)
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except (ValueError, OSError, KeyError) as error:
+    except Exception as error:
+        _raise_unless_theirs(error)
         if card.base.architecture is None or not (folder / "config.json").exists():
             message = f"{card.base.model}: no configuration that can be read ({_first_line(error)}); "
             message += "`base.architecture` can name its `model_type`"
             raise InputError(Problem("", "base.architecture", message)) from None
-        return CONFIG_MAPPING[card.base.architecture.model_type].from_pretrained(folder)
+        return CONFIG_MAPPING[card.base.architecture.model_type].from_pretrained(folder, trust_remote_code=False)
+
+
+def _require_own_code(folder: Path, card: Card) -> None:
+    """Refuse a configuration that has the library fetch code to compute with, which it does without being trusted.
+
+    Raises:
+        InputError: `attn_implementation`, or another of the kind, names a repo.
+    """
+    try:
+        text = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return  # what reads it next says what is wrong
+    if repo := next(_repos_of_code(text), None):
+        message = f"{card.base.model} has its configuration fetch code from {repo!r} (attn_implementation), which is "
+        raise InputError(Problem("", "base.model", f"{message}never run; take the entry out of a copy of it"))
+
+
+def _repos_of_code(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, one in value.items():
+            if "implementation" in key:
+                yield from (name for name in _strings(one) if "/" in name)
+            else:
+                yield from _repos_of_code(one)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    for one in value.values() if isinstance(value, dict) else [value]:
+        if isinstance(one, str):
+            yield one
+
+
+def _raise_unless_theirs(error: Exception) -> None:
+    """Raise again what is not the fault of files that somebody else wrote: ours, the disk's, the memory's.
+
+    Over such files the libraries raise whatever their parsers do, Rust's a bare `Exception`.
+    """
+    if isinstance(error, ReplicardError | MemoryError) or getattr(error, "errno", None) is not None:
+        raise error
+    if "out of memory" in str(error).casefold():
+        raise error
 
 
 def _labelled(config: Any, card: Card) -> Any:

@@ -30,7 +30,7 @@ PREDICATE = "urn:replicard:run:v1"
 
 _BY_THE_HUB = (".gitattributes",)
 """Files that the Hub itself writes."""
-_BY_RUNS = (".lock", "publication.json")
+_BY_RUNS = (".lock", "inputs.json", "publication.json")
 """Files that a run's folder holds and that are not published."""
 
 
@@ -92,10 +92,14 @@ def digests(text: bytes | str) -> dict[str, dict[str, str]]:
     return found
 
 
-def differences(folder: Path) -> dict[str, str]:
+def differences(folder: Path, all_of_it: bool = False) -> dict[str, str]:
     """Files of a folder that are not as its `provenance.json` says, each with how it differs; empty where all are.
 
     A file that it does not name is one too where it lies beside named ones: what loads those would read it.
+
+    Args:
+        folder: The folder.
+        all_of_it: Whether any other file is one as well: in a repo, where no other runs lie.
 
     Raises:
         InputError: There is no `provenance.json`, or it cannot be read.
@@ -115,9 +119,16 @@ def differences(folder: Path) -> dict[str, str]:
             found[name] = "is missing"
         elif (actual := file_sha256(file)) != digest["sha256"]:
             found[name] = f"has SHA-256 {actual[:12]}…, published was {digest['sha256'][:12]}…"
-    for name in _beside(folder, named):
+    for name in _unnamed(folder, named) if all_of_it else _beside(folder, named):
         found[name] = f"is not in {NAME}"
     return found
+
+
+def _unnamed(folder: Path, named: Iterable[str]) -> Sequence[str]:
+    """All files that are not named, but those that the Hub writes."""
+    known = {*named, NAME, *_BY_THE_HUB}
+    present = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    return sorted(name for name in present if name not in known)
 
 
 def _beside(folder: Path, named: Iterable[str]) -> Sequence[str]:

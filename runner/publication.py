@@ -31,7 +31,7 @@ from runner.runs import (
     file_sha256,
     is_complete,
     over_all_seeds,
-    read_model,
+    read_record,
     seeds_of,
     write,
     write_model,
@@ -128,7 +128,7 @@ def collect(card: Card, run: Run) -> tuple[tuple[PublishedFile, ...], bytes]:
     Raises:
         InputError: The audit or the README is not of the run as it is, or a file may not be published. With all.
     """
-    record = read_model(run.record, Record) if is_complete(run) else None
+    record = read_record(run, Record) if is_complete(run) else None
     if record is None:
         raise InputError(f"{run} is not complete; `replicard reproduce {run.card}` finishes it")
     if record.rehearsal:
@@ -240,7 +240,7 @@ def _arrived(run: Run, wanted: pushing.Wanted, pushed: pushing.Pushed) -> tuple[
     Raises:
         InputError: It is not what was sent, does not load, or scores otherwise.
     """
-    record = read_model(run.record, Record)
+    record = read_record(run, Record)
     card = card_of(record)
     columns, expected = _sample(card, record, run)
     with tempfile.TemporaryDirectory(prefix="replicard-") as cache:
@@ -310,7 +310,7 @@ def _sample(card: Card, record: Record, run: Run) -> tuple[dict[str, list[str]],
         return columns, [dict(zip(labels, row, strict=True)) for row in chances]
     examples = record.evaluation.examples
     if not examples:
-        message = f"the rows that {run} was scored on are no longer at {record.dataset.path}"
+        message = f"the rows that {run} was scored on are no longer here"
         raise InputError(f"{message}; `replicard reproduce {run.card}` fetches them")
     columns = {"text": [example.text for example in examples]}
     if card.data.text_pair is not None:
@@ -321,4 +321,4 @@ def _sample(card: Card, record: Record, run: Run) -> tuple[dict[str, list[str]],
 def _is_here(dataset: Snapshot) -> bool:
     """Whether the files that the run read are still where it read them."""
     files = ((Path(dataset.path) / name, sha256) for name, sha256 in dataset.files.items())
-    return all(path.is_file() and file_sha256(path) == sha256 for path, sha256 in files)
+    return dataset.is_here and all(path.is_file() and file_sha256(path) == sha256 for path, sha256 in files)

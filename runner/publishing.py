@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from registry.errors import InputError, Problem
 from registry.secrets import find_secrets
-from runner.runs import file_sha256, git_blob
+from runner.runs import file_sha256, git_blob, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,19 +109,46 @@ def _wrong(path: Path, name: str, root: Path, run: Run) -> str:
         return f"cannot be read: {error.strerror}"
     if wrong and _is_pickle(path):
         wrong = "is a pickle, whatever its name says"
-    return f"{wrong}; {again}" if wrong else _secret(path)
+    return f"{wrong}; {again}" if wrong else _private(_words(path), run)
 
 
-def _secret(path: Path) -> str:
-    """Where a text holds what looks like a token or a password; empty for none, and for what is no text."""
-    if path.suffix in _BINARY:
-        return ""
-    found = find_secrets(path.read_text(encoding="utf-8"))
-    if not found:
-        return ""
-    offset, kind = found[0]
-    line = path.read_text(encoding="utf-8").count("\n", 0, offset) + 1
-    return f"holds what looks like {kind} in line {line}; take it out and revoke it"
+def _private(text: str, run: Run) -> str:
+    """What in a text is for nobody else: a token or a password, a folder of this machine; empty for nothing."""
+    if found := find_secrets(text):
+        offset, kind = found[0]
+        return f"holds what looks like {kind} in line {_line(text, offset)}; take it out and revoke it"
+    if place := _folders(run).search(text):
+        said = f"names a folder of this machine in line {_line(text, place.start())}"
+        return f"{said}; name it by its id or relative to the card, and `replicard reproduce {run.card} --fresh`"
+    return ""
+
+
+def _words(path: Path) -> str:
+    """What a file says in words: all of a text, the header of weights; nothing of what is neither."""
+    if path.suffix == ".safetensors":
+        with path.open("rb") as file:
+            return file.read(int.from_bytes(file.read(8), "little")).decode(errors="replace")
+    return "" if path.suffix in _BINARY else path.read_text(encoding="utf-8")
+
+
+def _line(text: str, offset: int) -> int:
+    return text.count("\n", 0, offset) + 1
+
+
+def _folders(run: Run) -> re.Pattern[str]:
+    """Folders of whoever publishes: the home, the working directory, those of runs, inputs and the Hub's cache."""
+    inputs = map(Path, places_of(run).values())
+    folders = [
+        Path("~").expanduser(),
+        Path.cwd(),
+        run.root,
+        Path(os.environ.get("HF_HOME") or "~").expanduser(),
+        *inputs,
+    ]
+    names = {str(path) for folder in folders for path in (folder.absolute(), folder.resolve())} - {os.sep}
+    # `/root` alone is a word of some vocabularies, and `/data` a part of `https://host/data`.
+    choices = (re.escape(name) + (r"/\w" if name.count(os.sep) == 1 else r"(?![\w.-])") for name in sorted(names))
+    return re.compile(rf"(?<![\w.~-])(?:{'|'.join(choices)})")
 
 
 def _is_pickle(path: Path) -> bool:
@@ -144,7 +172,7 @@ def _safetensors(path: Path) -> str:
 def _json(path: Path) -> str:
     try:
         json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return "is not JSON"
     return ""
 
@@ -171,7 +199,7 @@ def _sentencepiece(path: Path) -> str:
         return "" if file.read(1) == b"\x0a" else "is no SentencePiece model"
 
 
-_BINARY = (".safetensors", ".png", ".parquet", ".model")
+_BINARY = (".png", ".parquet", ".model")
 
 _RULES: tuple[tuple[str, Callable[[Path], str]], ...] = (
     ("*.safetensors", _safetensors),

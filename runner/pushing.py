@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from registry.errors import InputError, MissingError, Problem
+from registry.errors import InputError, MissingError, Problem, foreign
+from registry.secrets import redacted
 from runner import progress, provenance
+from runner.machine import require_no_checkout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,6 +39,9 @@ PAUSE = 1.0
 """Seconds before it is tried again; before each further time twice as many."""
 LONGEST = 300.0
 """Most seconds to wait because the Hub asks for it (`Retry-After`)."""
+
+SMALL = 10_000_000
+"""Bytes of a file that is read whole; the Hub takes none that is larger but by git LFS."""
 
 _PASSING = frozenset({408, 412, 425, 429, 500, 502, 503, 504})
 """Statuses after which it may be tried again; after 412, from the head as it is then."""
@@ -115,7 +120,8 @@ def require_name(repo: str) -> None:
         if "/" not in repo:
             raise HFValidationError
     except HFValidationError:
-        raise InputError(Problem(f"--to {repo}", "", "is no repo of the Hub; write namespace/name")) from None
+        message = f"is no repo of the Hub{_holds(repo)}; write namespace/name"
+        raise InputError(Problem(f"--to {repo}", "", message)) from None
 
 
 def require_login(repo: str) -> None:
@@ -172,6 +178,7 @@ def fetch(repo: str, revision: str | None, cache: Path, names: Sequence[str] | N
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     _prepare()
+    require_no_checkout(cache)
     patterns = [glob.escape(name) for name in names] if names is not None else None
 
     def download() -> Path:
@@ -187,6 +194,10 @@ def fetch(repo: str, revision: str | None, cache: Path, names: Sequence[str] | N
         raise InputError(
             f"no model {repo!r} at {_endpoint()}, or a private one; check it, or `hf auth login`"
         ) from None
+    except ValueError as error:
+        if "Invalid filename" not in str(error):
+            raise
+        raise InputError(f"{repo} holds a file whose name leads out of it; nothing was fetched") from None
 
 
 def _open(api: Any, wanted: Wanted) -> None:
@@ -259,7 +270,14 @@ def _send(
     """One commit on top of a head."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-    additions = [CommitOperationAdd(file.name, file.path) for file in missing]
+    # What was looked through is what is sent: a small file as it is in memory now, a large one by its hash, which git
+    # LFS compares with what arrives.
+    additions = [
+        CommitOperationAdd(file.name, file.path.read_bytes() if file.size <= SMALL else file.path) for file in missing
+    ]
+    pairs = zip(additions, missing, strict=True)
+    if changed := [file.name for addition, file in pairs if addition.upload_info.sha256.hex() != file.sha256]:
+        raise InputError(f"{_some(changed)} changed while being published to {wanted.repo}; publish it again")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -486,7 +504,7 @@ def _line(text: str) -> str:
 def _endpoint() -> str:
     from huggingface_hub import constants
 
-    return str(constants.ENDPOINT)
+    return redacted(str(constants.ENDPOINT))  # of a mirror, it may hold a password
 
 
 def _prepare() -> None:
@@ -525,7 +543,12 @@ def split_revision(name: str) -> tuple[str, str | None]:
     Raises:
         InputError: It is no such name.
     """
-    found = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@(.+))?", name)
+    found = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@(.+))?", name, re.ASCII)
     if found is None:
-        raise InputError(f"hub:{name} is no repo of the Hub; write hub:owner/name, or hub:owner/name@revision")
+        message = f"hub:{name} is no repo of the Hub{_holds(name)}; write hub:owner/name, or hub:owner/name@revision"
+        raise InputError(message)
     return found[1], found[2]
+
+
+def _holds(name: str) -> str:
+    return f", as it holds {foreign(name)}" if foreign(name) else ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from registry.vocabulary import Averaging, Split
 
@@ -80,16 +81,21 @@ class Snapshot(Item):
     Attributes:
         name: As the card names it.
         revision: Commit of the Hub repo; `sha256:…` over the files of a local folder.
-        path: Folder the files lie in on the machine that ran.
+        path: Folder the files lie in here; empty where that is not known. It is in no record, which others read too.
         files: SHA-256 of each file that is read, by name.
         pinned: What said which one it must be: the commit in the card, or its lock; null where nothing did.
     """
 
     name: str
     revision: str
-    path: str
+    path: str = Field(default="", exclude=True)
     files: dict[str, str]
     pinned: Literal["card", "lock"] | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its folder is still there."""
+        return self.path != "" and Path(self.path).is_dir()
 
 
 class Rows(Item):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import math
+import os
 import re
 import shlex
 from pathlib import Path
@@ -18,7 +19,7 @@ from runner import hub_rules, keeping, plugins
 from runner.judging import BADNESS
 from runner.markup import code, escape, prose, verbatim
 from runner.record import Record
-from runner.runs import Run, read_model, seeds_of, write
+from runner.runs import Run, read_record, seeds_of, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +101,7 @@ def readme(card: Card, run: Run, audit: Audit) -> str:
         InputError: The Hub would refuse its front matter.
     """
     runs = seeds_of(run)
-    records = [read_model(found.record, Record) for found in runs]
+    records = [read_record(found, Record) for found in runs]
     shown = next((r for r in records if r.seed == card.training.seed), records[0])
     shown_run = runs[records.index(shown)]
     text = _template().render(
@@ -448,4 +449,6 @@ def _base_path(card: Card, record: Record, run: Run) -> str:
     """How the snippet names the frozen base of an adapter."""
     if record.base is None:
         return f"{run.folder.name}/base"
-    return record.base.name if _HUB_COMMIT.fullmatch(record.base.revision) else record.base.path
+    if _HUB_COMMIT.fullmatch(record.base.revision):
+        return record.base.name
+    return os.path.relpath(record.base.path, run.over_seeds) if record.base.path else record.base.name

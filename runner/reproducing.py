@@ -24,7 +24,7 @@ from runner.kernels import told
 from runner.machine import code_commit, detect, packages, versions
 from runner.plan import make_plan, require_memory
 from runner.record import Deviation, Machine, Plan, Record, Snapshot
-from runner.runs import Run, exclusive, file_sha256, read_model, run_id, write_model
+from runner.runs import Run, exclusive, file_sha256, keep_places, read_model, read_record, run_id, write_model
 from runner.tokens import tokenize
 
 if TYPE_CHECKING:
@@ -118,7 +118,9 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
     with exclusive(run):
         if fresh:
             _forget(run)
-        record = read_model(run.record, Record) if run.record.exists() else None
+        # Also for a run that is complete: its inputs may lie elsewhere by now.
+        keep_places(run, base=ready.base, tokenizer=ready.tokenizer, dataset=ready.dataset)
+        record = read_record(run, Record) if run.record.exists() else None
         if record is not None and (record.evaluation is not None or stop_after_training) and _intact(run, record):
             return record
         with progress.stage("read"):
@@ -159,14 +161,14 @@ def reload(run: Run) -> tuple[Card, Plan, Any, Any]:
     Raises:
         InputError: The run was not trained to its end, or its files were changed.
     """
-    record = read_model(run.record, Record)
+    record = read_record(run, Record)
     if record.training is None or not _intact(run, record):
         raise InputError(f"{run} holds no whole model; `replicard reproduce {run.card}` makes it")
     models.quiet()
     card = card_of(record)
     base = record.base
-    if base is not None and card.adapter is not None and not Path(base.path).is_dir():
-        raise InputError(f"the base of {run} is no longer at {base.path}; `replicard reproduce {run.card}` fetches it")
+    if base is not None and card.adapter is not None and not base.is_here:
+        raise InputError(f"the base of {run} is no longer here; `replicard reproduce {run.card}` fetches it")
     tokenizer, model = models.load(card, base, run.model, run.base)
     return card, _scoring_plan(card, record, detect()), tokenizer, model
 
@@ -178,7 +180,7 @@ def require_trained(ready: Ready) -> None:
         InputError: The run was not trained to its end, or its files were changed.
     """
     run = ready.run
-    if not run.record.exists() or not _intact(run, read_model(run.record, Record)):
+    if not run.record.exists() or not _intact(run, read_record(run, Record)):
         raise InputError(f"{run} is not trained, or its model was changed; `replicard train {run.card}` first")
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from registry.card import RUN_SECTIONS
-from registry.errors import InputError, MissingError, Problem, did_you_mean
+from registry.errors import InputError, MissingError, Problem, did_you_mean, json_text
 from runner.record import Record, Snapshot
 
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ class Run:
     def record(self) -> Path:
         """The record."""
         return self.folder / "record.json"
+
+    @property
+    def inputs(self) -> Path:
+        """Where the inputs lie on this machine; it is of no use to others and never published."""
+        return self.folder / "inputs.json"
 
     @property
     def model(self) -> Path:
@@ -135,7 +140,7 @@ def flush(folder: Path) -> None:
 
 def write_model(path: Path, model: BaseModel) -> None:
     """Write a frozen model as JSON that people can read."""
-    write(path, model.model_dump_json(indent=2, by_alias=True) + "\n")
+    write(path, json_text(model.model_dump_json(indent=2, by_alias=True)) + "\n")
 
 
 def read_model(path: Path, kind: type[M]) -> M:
@@ -153,6 +158,36 @@ def read_model(path: Path, kind: type[M]) -> M:
         place = ".".join(map(str, first["loc"]))
         message = f"not a {kind.__name__.lower()} this version reads ({place}: {first['msg']}); run the card again"
         raise InputError(Problem(str(path), "", message)) from None
+
+
+def keep_places(run: Run, **inputs: Snapshot | None) -> None:
+    """Write down where a run's inputs lie here, by the names of their fields in its record."""
+    places = {name: snapshot.path for name, snapshot in inputs.items() if snapshot is not None}
+    write(run.inputs, json.dumps(places, indent=2, ensure_ascii=False) + "\n")
+
+
+def places_of(run: Run) -> dict[str, str]:
+    """What `keep_places` wrote down; nothing where it did not, or elsewhere."""
+    try:
+        return TypeAdapter(dict[str, str]).validate_json(run.inputs.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def read_record(run: Run, kind: type[M]) -> M:
+    """The record of a run, its inputs with the folders they lie in here.
+
+    Args:
+        run: The run.
+        kind: The kind of record.
+
+    Raises:
+        InputError: It is not there, or not of this version of replicard.
+    """
+    record, places = read_model(run.record, kind), places_of(run)
+    inputs = {name: value for name, value in record if isinstance(value, Snapshot)}
+    found = {name: value.model_copy(update={"path": places.get(name, "")}) for name, value in inputs.items()}
+    return record.model_copy(update=found)
 
 
 def file_sha256(path: Path) -> str:

@@ -19,7 +19,7 @@ from runner.data import load_parts
 from runner.machine import detect, versions
 from runner.plan import make_plan
 from runner.record import Deviation, Snapshot, WeightsRecord
-from runner.runs import Run, exclusive, read_model, run_id, write_model
+from runner.runs import Run, exclusive, keep_places, read_record, run_id, write_model
 from runner.tokens import tokenize
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def score(loaded: Loaded, source: str, root: Path) -> Scored:
     dataset = fetching.fetch_dataset(loaded, pins.get("dataset"))
     where = Scored(root, card.id, f"weights-{run_id(card, weights, base, dataset)}", card.training.seed)
     with exclusive(where):
+        keep_places(where, weights=weights, base=base, dataset=dataset)
         if where.record.exists() and where.predictions.exists():
             return where
         started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -187,4 +188,4 @@ def _adapter_base(loaded: Loaded, weights: Snapshot, base: Snapshot | None) -> I
 
 def read(where: Scored) -> WeightsRecord:
     """The record of scored weights."""
-    return read_model(where.record, WeightsRecord)
+    return read_record(where, WeightsRecord)

@@ -1,8 +1,8 @@
 """A Hub on the loopback: what the unmodified client of huggingface_hub asks of the real one, with faults on demand.
 
 Repos with commits, branches, tags and pull requests; files read whole or in ranges; uploads by preupload, git LFS (one
-PUT, or several parts) and one commit with its parent; tokens that may read or write. Xet is not spoken: the client must
-be told so (`HF_HUB_DISABLE_XET=1`).
+PUT, or several parts) and one commit with its parent; jobs; tokens that may read or write. Xet is not spoken: the
+client must be told so (`HF_HUB_DISABLE_XET=1`).
 """
 
 from __future__ import annotations
@@ -18,24 +18,35 @@ import traceback
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import parse_qs, unquote
 
+from hub_jobs import FLAVORS, Jobs
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import pytest
+    from hub_jobs import Job
 
 KIND = r"(?P<kind>models|datasets)"
 ID = r"(?P<id>[^/]+(?:/[^/]+)??)"  # ids of old repos have no namespace
 REVISION = r"(?P<revision>[^/]+)"
+JOB = r"/api/jobs/(?P<owner>[^/]+)/(?P<job>[^/]+)"
 ROUTES = [
     (method, name, re.compile(path))
     for method, name, path in (
         ("GET", "whoami", r"/api/whoami-v2"),
         ("POST", "exchange", r"/oauth/token"),
         ("POST", "create", r"/api/repos/create"),
+        ("GET", "hardware", r"/api/jobs/hardware"),
+        ("POST", "run", r"/api/jobs/(?P<owner>[^/]+)"),
+        ("GET", "jobs", r"/api/jobs/(?P<owner>[^/]+)"),
+        ("GET", "job", JOB),
+        ("GET", "logs", rf"{JOB}/logs"),
+        ("POST", "cancel", rf"{JOB}/cancel"),
         ("POST", "validate", r"/api/validate-yaml"),
         ("GET", "info", rf"/api/{KIND}/{ID}(?:/revision/{REVISION})?"),
         ("GET", "tree", rf"/api/{KIND}/{ID}/tree/{REVISION}(?:/(?P<path>.+))?"),
@@ -81,6 +92,8 @@ class Repo:
     parts: dict[tuple[str, int], bytes] = field(default_factory=dict)
     private: bool = False
     gated: bool = False
+    granted: set[str] = field(default_factory=set)
+    """Accounts that may read it although it is gated."""
 
     def commit(self, files: Mapping[str, bytes], ref: str = "main", parent: str = "", message: str = "a commit") -> str:
         """Put a tree on a branch; returns the commit id, a hash of the tree, its parent and the message."""
@@ -119,6 +132,8 @@ class Reply(NamedTuple):
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = {}
+    stream: Iterator[bytes] | None = None
+    """Pieces that come as they are made, in the place of a body."""
 
 
 class Refusal(Exception):  # noqa: N818
@@ -147,6 +162,7 @@ class Hub:
         """Part of a path → status and error code to answer with."""
         self.cut: set[str] = set()
         """Parts of paths whose answers break off in the middle."""
+        self.jobs = Jobs()
         self.injected: dict[str, list[str]] = {}
         """Step → faults it will have, one a request."""
         self.had: list[tuple[str, str]] = []
@@ -184,6 +200,7 @@ class Hub:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.jobs.stop()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -447,7 +464,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def get(self) -> Reply:
         # What a repo holds can be seen by everybody; its files are what is gated.
-        if self.repo.gated:
+        account = self.account()
+        if self.repo.gated and (account is None or account.name not in self.repo.granted):
             raise Refusal(403, "GatedRepo", f"Access to model {self.id} is restricted")
         commit = self.at()
         path = unquote(self.found["path"])
@@ -577,6 +595,62 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(404, "RevisionNotFound", "no such tag")
         return self.json({})
 
+    # Jobs
+
+    def hardware(self) -> Reply:
+        price = {"unitCostMicroUSD": 167, "unitCostUSD": 0.000167, "unitLabel": "minute"}
+        return self.json(
+            [
+                {"name": name, "prettyName": name, "cpu": "2 vCPU", "ram": "16 GB", "accelerator": gpu, **price}
+                for name, model in FLAVORS.items()
+                for gpu in [{"type": "gpu", "model": model, "quantity": "1", "vram": "16 GB", "manufacturer": "Nvidia"}]
+                for gpu in [gpu if model else None]
+            ]
+        )
+
+    def run(self) -> Reply:
+        owner = self.must_own_jobs(write=True)
+        wanted = json.loads(self.body)
+        if wanted.get("flavor") not in FLAVORS:
+            raise Refusal(400, "", f"Invalid flavor: {wanted.get('flavor')}; one of {', '.join(FLAVORS)}")
+        if not wanted.get("command") or ("dockerImage" in wanted) == ("spaceId" in wanted):
+            raise Refusal(400, "", "a job has a command, and an image or a Space")
+        return self.json(self.hub.jobs.start(owner, wanted).told)
+
+    def jobs(self) -> Reply:
+        owner, asked = self.must_own_jobs(), parse_qs(self.query)
+        return self.json(self.hub.jobs.listed(owner, asked.get("stage", []), asked.get("label", [])))
+
+    def job(self) -> Reply:
+        return self.json(self.one_job().told)
+
+    def logs(self) -> Reply:
+        job, last = self.one_job(), parse_qs(self.query).get("tail")
+        lines = self.hub.jobs.output(job, int(last[0]) if last else None)
+        events = (f"data: {json.dumps({'data': line, 'timestamp': at})}\n\n".encode() for line, at in lines)
+        return Reply(200, b"", {"Content-Type": "text/event-stream"}, events)
+
+    def cancel(self) -> Reply:
+        job = self.one_job(write=True)
+        self.hub.jobs.cancel(job)
+        return self.json(job.told)
+
+    def one_job(self, write: bool = False) -> Job:
+        owner = self.must_own_jobs(write)
+        job = self.hub.jobs.all.get(self.found["job"])
+        if job is None or job.owner != owner:
+            raise Refusal(404, "", "Job not found")
+        return job
+
+    def must_own_jobs(self, write: bool = False) -> str:
+        """The namespace that is asked about, where the token is of somebody in it."""
+        account, owner = self.account(), self.found["owner"]
+        if account is None:
+            raise Refusal(401, "", "Invalid username or password.")
+        if owner not in (account.name, *account.orgs) or (write and account.role == "read"):
+            raise Refusal(403, "", f"the token has no right to the jobs of {owner}")
+        return owner
+
     # The wire
 
     def json(self, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
@@ -588,6 +662,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         # Of an answer without a body, the headers are what breaks off.
         body = b"" if self.command == "HEAD" else reply.body
+        if reply.stream is not None:
+            self.send_stream(reply.stream, cut)
+            return
         if not (cut and not body):
             self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
@@ -595,6 +672,14 @@ class Handler(BaseHTTPRequestHandler):
             self.flush_headers()
         self.wfile.write(body[: len(body) // 2] if cut else body)
         self.close_connection = self.close_connection or cut
+
+    def send_stream(self, pieces: Iterator[bytes], cut: bool) -> None:
+        self.close_connection = True
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for piece in islice(pieces, 1 if cut else None):
+            self.wfile.write(piece)
+            self.wfile.flush()
 
     def log_message(self, *_: object) -> None:
         """The requests are kept in `Hub.requests`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -279,3 +280,21 @@ def test_a_changed_row_of_a_local_dataset_is_a_new_run(tmp_path: Path) -> None:
     first, second = records(tmp_path / "runs")
     assert first["run_id"] != second["run_id"]
     assert json.dumps(first["card"]) == json.dumps(second["card"])
+
+
+# Into a checkout
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_nothing_is_fetched_into_a_checkout_that_would_take_it(
+    ignored: bool, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    subprocess.run(["git", "init", "--quiet", tmp_path / "checkout"], check=True)
+    if ignored:
+        (tmp_path / "checkout/.gitignore").write_text("cache/\n")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "checkout/cache/hub"))
+    answer = replicard("audit", "--static", f"hub:{BASE}")
+    assert (tmp_path / "checkout/cache").exists() == ignored
+    assert "lies in the git checkout" not in answer.err if ignored else "let its .gitignore name it" in answer.line

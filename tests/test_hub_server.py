@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hub_server import KINDS_OF_FAULT, Account, Hub, blob_id, take_for_the_hub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, JobInfo
 
 TOKEN = "hf_" + "zX8cV6bN4mA2sD1fG3hJ5kL7pO9iU0yT2r"
 READER = "hf_" + "rE5aD7eR9tO1kE3nS5fO7rR9eA1dI3nG5x"
@@ -205,6 +206,20 @@ def test_a_dataset_loads_by_its_name(hub: Hub, tmp_path: Path, monkeypatch: pyte
     assert rows["train"]["text"][:] == ["a film"] * 3
 
 
+@pytest.mark.parametrize("corpus", ["reviews", "topics", "pairs"])
+def test_an_embedded_corpus_loads_from_its_snapshot(corpus: str, hub: Hub, tmp_path: Path) -> None:
+    from datasets import load_dataset
+    from huggingface_hub import snapshot_download
+
+    folder = Path(__file__).parents[1] / "cards/data" / corpus
+    commit = hub.add("datasets", f"tester/{corpus}", folder)
+    snapshot = snapshot_download(f"tester/{corpus}", repo_type="dataset", cache_dir=tmp_path / "cache")
+    assert Path(snapshot).name == commit
+    rows = load_dataset(snapshot, cache_dir=str(tmp_path / "rows"))
+    lines = {path.stem: path.read_text().count("\n") for path in folder.glob("*.jsonl")}
+    assert {split: part.num_rows for split, part in rows.items()} == lines
+
+
 def test_a_model_loads_by_a_name_that_has_moved(hub: Hub, base_repo: Callable[..., Path], tmp_path: Path) -> None:
     from transformers import AutoModelForSequenceClassification
 
@@ -243,6 +258,27 @@ def test_a_gated_repo_is_seen_and_not_read(hub: Hub, api: HfApi, tmp_path: Path)
     assert api.repo_info("meta/llama").gated
     with pytest.raises(GatedRepoError):
         api.hf_hub_download("meta/llama", "config.json", cache_dir=tmp_path)
+
+
+@pytest.mark.slow
+def test_a_gated_llama_loads_for_those_who_were_let_in(
+    hub: Hub, base_repo: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    hub.add("models", "meta/llama", base_repo("llama"))
+    repo = hub.repos["models", "meta/llama"]
+    repo.gated = True
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+
+    def load(kind: Any) -> Any:
+        return kind.from_pretrained("meta/llama", cache_dir=tmp_path / "cache", trust_remote_code=False)
+
+    with pytest.raises(OSError, match="gated repo"):
+        load(AutoModelForSequenceClassification)
+    repo.granted = {"tester"}
+    assert load(AutoModelForSequenceClassification).config.model_type == "llama"
+    assert load(AutoTokenizer)("a lovely film")["input_ids"]
 
 
 def test_a_private_repo_is_not_there_for_others(hub: Hub, filled: HfApi) -> None:
@@ -336,8 +372,6 @@ def test_a_fault_happens_once_and_has_its_effect_or_not(fault: str, hub: Hub, ap
     with hub.lock:  # a late one is made meanwhile
         pass
     if fault == "late":
-        import time
-
         time.sleep(hub.patience)
     assert (("models", REPO) in hub.repos) == (fault in ("drop after", "late", "truncated"))
     assert hub.had == [("create", fault)]
@@ -354,3 +388,113 @@ def test_a_429_says_how_long_to_wait(hub: Hub) -> None:
 
     hub.inject("whoami", "429")
     assert httpx2.get(f"{hub.endpoint}/api/whoami-v2").headers["Retry-After"] == "1"
+
+
+# Jobs
+
+ALLOWED = {"image": "python:3.12", "flavor": "cpu-basic"}
+
+
+def run_job(api: HfApi, code: str, **more: Any) -> str:
+    """Let a job run some Python; returns its id."""
+    return api.run_job(command=[sys.executable, "-c", code], **{**ALLOWED, **more}).id
+
+
+def ended(api: HfApi, id: str) -> JobInfo:
+    return api.wait_for_job(id, timeout=20, poll_interval=0.05)
+
+
+def test_a_job_runs_its_command_with_its_environment_and_its_secrets_and_nothing_of_ours(
+    api: HfApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OURS", "no")
+    code = "import os; print(os.environ['TOKEN'], os.environ['SEED'], os.environ.get('OURS'), os.environ['JOB_ID'])"
+    id = run_job(api, code, env={"SEED": 3}, secrets={"TOKEN": "hidden"})
+    done = ended(api, id)
+    assert done.status.stage == "COMPLETED"
+    assert list(api.fetch_job_logs(job_id=id)) == [f"hidden 3 None {id}"]
+    assert done.environment == {"SEED": 3}
+    assert "hidden" not in str(done)
+    assert list(done.secrets) == ["TOKEN"]
+    assert done.created_at <= done.started_at <= done.finished_at
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "said"),
+    [
+        ("raise SystemExit(3)", {}, "Job failed with exit code: 3"),
+        ("import time; time.sleep(60)", {"timeout": 1}, "Job timeout"),
+        ("import os; os.kill(os.getpid(), 9)", {}, "Job failed with exit code: -9"),
+    ],
+)
+def test_a_job_that_fails_says_how(code: str, more: dict[str, Any], said: str, api: HfApi) -> None:
+    status = ended(api, run_job(api, code, **more)).status
+    assert (status.stage, status.message) == ("ERROR", said)
+
+
+def test_a_command_that_is_not_there_is_an_error(api: HfApi) -> None:
+    job = api.run_job(command=["no-such-command"], **ALLOWED)
+    assert ended(api, job.id).status.stage == "ERROR"
+
+
+def test_jobs_are_found_by_their_labels_and_their_stage(api: HfApi) -> None:
+    first = run_job(api, "pass", labels={"task": "a-seed1", "set": "x"})
+    second = run_job(api, "raise SystemExit(1)", labels={"task": "a-seed2", "set": "x"})
+    ended(api, first)
+    ended(api, second)
+    assert [job.id for job in api.list_jobs(namespace="tester", labels={"set": "x"})] == [second, first]
+    assert [job.id for job in api.list_jobs(namespace="tester", labels={"set": "x", "task": "a-seed1"})] == [first]
+    assert [job.id for job in api.list_jobs(namespace="tester", labels={"set": "x"}, status="ERROR")] == [second]
+    assert list(api.list_jobs(namespace="tester", labels={"set": "y"})) == []
+
+
+def test_a_job_that_is_cancelled_is_killed_with_what_it_started(hub: Hub, api: HfApi, tmp_path: Path) -> None:
+    code = f"""
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+open({str(tmp_path / "pid")!r}, "w").write(str(child.pid))
+print("begun", flush=True)
+time.sleep(60)
+"""
+    id = run_job(api, code)
+    assert next(iter(api.fetch_job_logs(job_id=id, follow=True))) == "begun"
+    assert api.inspect_job(job_id=id).status.stage == "RUNNING"
+    api.cancel_job(job_id=id)
+    assert ended(api, id).status.stage == "CANCELED"
+    status = Path(f"/proc/{(tmp_path / 'pid').read_text()}/status")
+    deadline = time.monotonic() + 10
+    while status.exists() and "zombie" not in status.read_text() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not status.exists() or "zombie" in status.read_text()
+
+
+def test_the_log_is_followed_to_its_end(api: HfApi) -> None:
+    id = run_job(api, "import time\nfor i in range(3): print(i, flush=True); time.sleep(0.1)")
+    assert list(api.fetch_job_logs(job_id=id, follow=True)) == ["0", "1", "2"]
+
+
+def test_jobs_wait_until_there_is_room(hub: Hub, api: HfApi) -> None:
+    hub.jobs.slots = 1
+    first = run_job(api, "import time; time.sleep(60)")
+    second = run_job(api, "pass")
+    assert api.inspect_job(job_id=second).status.stage == "SCHEDULING"
+    api.cancel_job(job_id=first)
+    assert ended(api, second).status.stage == "COMPLETED"
+
+
+def test_a_job_needs_a_known_flavor_and_a_namespace_of_one_s_own(api: HfApi) -> None:
+    assert status(lambda: run_job(api, "pass", flavor="abacus")) == 400
+    assert status(lambda: run_job(api, "pass", namespace="others")) == 403
+    assert status(lambda: api.inspect_job(job_id="0" * 24)) == 404
+    assert run_job(api, "pass", namespace="lab")
+    assert "t4-small" in {one.name for one in api.list_jobs_hardware()}
+
+
+def test_a_job_whose_answer_was_lost_is_there_all_the_same(hub: Hub, api: HfApi) -> None:
+    import httpx2
+
+    hub.inject("run", "drop after")
+    with pytest.raises(httpx2.TransportError):
+        run_job(api, "pass", labels={"task": "a-seed1"})
+    (job,) = api.list_jobs(namespace="tester", labels={"task": "a-seed1"})
+    assert ended(api, job.id).status.stage == "COMPLETED"

@@ -256,6 +256,13 @@ def test_a_repo_is_verified_at_the_commit_that_is_named(repo: Any) -> None:
     assert (answer.code, answer.line.split("  ")[0]) == (1, "README.md")
 
 
+def test_a_file_that_somebody_added_to_a_repo_is_named_wherever_it_lies(repo: Any) -> None:
+    hub, _ = repo
+    hub.add("models", "tester/model", {**hub.repos["models", "tester/model"].tree(), "onnx/model.onnx": b"\0"})
+    answer = verify("hub:tester/model")
+    assert (answer.code, answer.line) == (1, "onnx/model.onnx  is not in provenance.json")
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

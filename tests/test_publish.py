@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 TOKEN = "hf_" + "qW3eR5tY7uI9oP1aS3dF5gH7jK9lZ1xC3v"
 REPO = "tester/reviews-classifier"
+LOCAL = (".lock", "inputs.json", "publication.json")
+"""What a run's folder holds and keeps."""
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +88,7 @@ def statement(runs: Path) -> Path:
 def files_of(runs: Path) -> dict[str, bytes]:
     """What a run's folder holds that is published."""
     root = next(runs.glob("tiny/*"))
-    kept = (path for path in root.rglob("*") if path.is_file() and path.name not in (".lock", "publication.json"))
+    kept = (path for path in root.rglob("*") if path.is_file() and path.name not in LOCAL)
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in kept}
 
 
@@ -216,6 +219,53 @@ def test_the_hub_is_asked_again_after_as_long_as_it_says(
     hub.inject(step, "429")
     assert publish(runs).code == 0
     assert waited == [1.0]
+
+
+# What is nobody else's business
+
+
+def personal(folder: Path, hub: Hub) -> dict[str, str]:
+    """An environment in which a name of one's own stands for every thing that could be given away."""
+    home = folder / "home-of-jane"
+    (home / "tmp").mkdir(parents=True)
+    return {
+        "HF_ENDPOINT": hub.endpoint,
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HOME": str(home / "hugging"),
+        "HF_TOKEN": TOKEN,
+        "HOME": str(home),
+        "TMPDIR": str(home / "tmp"),
+        "USER": "jane-the-user",
+        "LOGNAME": "jane-the-user",
+        "HOSTNAME": "host-of-jane",
+        "PWD": str(folder),
+    }
+
+
+ADAPTED = """\
+base: {model: tester/base, head: keep}
+adapter: {type: lora, r: 2, target_modules: [query, value]}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("base", ["base: {model: base, head: keep}\n", ADAPTED], ids=["folder", "hub"])
+def test_nothing_that_is_published_names_a_folder_a_user_or_a_host(
+    base: str, hub: Hub, tmp_path: Path, base_repo: Callable[..., Path]
+) -> None:
+    hub.add("models", "tester/base", base_repo("bert"))
+    card = write_card(tmp_path / "cards")
+    shutil.move(tmp_path / "base", tmp_path / "cards/base")
+    text = card.read_text()
+    card.write_text(text[: text.index("base:")] + base + text[text.index("task:") :])
+    command = [sys.executable, "-m", "runner.cli", "reproduce", card, "--runs", tmp_path / "jane-runs", "-q"]
+    with process([*command, "--publish", "--to", REPO], cwd=tmp_path, **personal(tmp_path, hub)) as running:
+        out, err = running.communicate(timeout=120)
+    assert running.returncode == 0, out + err
+    given_away = [str(tmp_path), "jane", str(Path.home()), socket.gethostname() + "/", "/tmp/", str(Path(sys.prefix))]
+    for name, content in repo(hub).tree().items():
+        assert not [words for words in given_away if len(words) > 5 and words.encode() in content], name
+    assert set(repo(hub).tree()).isdisjoint(f"seed1/{name}" for name in LOCAL)
 
 
 # A dry run
@@ -714,13 +764,101 @@ def test_a_card_is_reproduced_and_published_by_one_command_that_knows_the_hub_fr
     assert not [r for r, headers in sent.items() if r.startswith("PUT") and "authorization" in headers]
 
 
-@pytest.mark.parametrize("step", ["whoami", "create", "commit", "tag", "get"])
-def test_the_token_is_in_no_error(step: str, hub: Hub, runs: Path, tmp_path: Path) -> None:
-    hub.inject(step, "403", 100)
+def nowhere(secret: str, answer: Answer, *folders: Path) -> None:
+    """See that a secret is in no file and in nothing that was said."""
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert [path for path in files if secret.encode() in path.read_bytes()] == []
+    assert secret not in answer.out + answer.err
+
+
+@pytest.mark.parametrize(
+    ("step", "fault"),
+    [("whoami", "401"), ("create", "403"), ("commit", "401"), ("commit", "403"), ("tag", "500"), ("get", "403")],
+)
+def test_the_token_is_in_no_error(
+    step: str, fault: str, hub: Hub, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "ROUNDS", 1)
+    hub.inject(step, fault, 100)
     answer = publish(runs)
     assert answer.code == 3
-    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert TOKEN.encode() not in written + (answer.out + answer.err).encode()
+    assert len(answer.err.splitlines()) == 1
+    nowhere(TOKEN, answer, tmp_path, Path(os.environ["HF_HOME"]))
+
+
+def test_a_token_of_trusted_publishing_is_written_nowhere(
+    hub: Hub, runs: Path, trusted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_OIDC_ID_TOKEN", trusted)
+    answer = publish(runs)
+    assert answer.code == 0
+    for secret in (TOKEN, trusted):
+        nowhere(secret, answer, tmp_path, Path(os.environ["HF_HOME"]))
+    assert TOKEN.encode() not in b"".join(repo(hub).tree().values())
+
+
+def test_a_password_in_the_address_of_a_hub_is_written_nowhere(
+    hub: Hub, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_for_the_hub(monkeypatch, hub.endpoint.replace("://", "://me:hunter22@"))
+    nowhere("hunter22", publish(runs), tmp_path)
+
+
+# Changed meanwhile
+
+
+def test_a_file_that_changes_before_it_is_sent_is_not_sent(hub: Hub, runs: Path) -> None:
+    page = next(runs.glob("tiny/*/README.md"))
+
+    def change(step: str) -> None:
+        if step == "create":
+            page.write_text(f"# another\n\n{TOKEN}\n")
+
+    hub.after = change
+    answer = publish(runs)
+    assert (answer.code, "README.md changed while being published" in answer.line) == (2, True)
+    assert list(repo(hub).tree()) == [".gitattributes"]
+
+
+@pytest.mark.parametrize("name", ["README.md", "seed2/record.json", "seed2/model/config.json"])
+def test_a_file_that_changes_while_it_is_sent_arrives_as_it_was_looked_through(name: str, hub: Hub, runs: Path) -> None:
+    path = next(runs.glob("tiny/*")) / name
+    before = path.read_bytes()
+
+    def change(step: str) -> None:
+        if step == "preupload":
+            path.write_bytes(TOKEN.encode())
+
+    hub.before = change
+    publish(runs)
+    assert repo(hub).tree()[name] == before
+    assert TOKEN.encode() not in b"".join(repo(hub).tree().values())
+
+
+def test_large_weights_that_change_while_they_are_sent_do_not_arrive(
+    hub: Hub, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "SMALL", 0)
+    path = next(runs.glob("tiny/*/seed2/model/model.safetensors"))
+    hub.before = lambda step: path.write_bytes(bytes(path.stat().st_size)) if step == "batch" else None
+    answer = publish(runs)
+    assert answer.code in (2, 3)
+    assert len(answer.err.splitlines()) == 1
+    assert list(repo(hub).tree()) == [".gitattributes"]
+
+
+def test_a_full_disk_is_told_and_nothing_counts_as_published(
+    hub: Hub, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", full)
+    answer = publish(runs)
+    assert (answer.code, "the disk is full" in answer.line) == (3, True)
+    assert not list(runs.rglob("publication.json"))
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,40 @@ def test_what_looks_like_a_token_is_refused_by_its_line_and_never_repeated(
     assert TOKEN not in line
 
 
+@pytest.mark.parametrize("place", ["README.md", "seed42/record.json", "seed42/model/config.json"])
+@pytest.mark.parametrize("folder", ["~/models/mine", ".", "data/rows"])
+def test_a_folder_of_this_machine_is_refused_by_its_line(place: str, folder: str, run: Run) -> None:
+    named = Path(folder).expanduser().absolute()
+    (run.over_seeds / place).write_text(json.dumps({"a": 1, "b": str(named)}, indent=1))
+    (line,) = refused(run)
+    assert "names a folder of this machine in line 3; name it by its id or relative to the card" in line
+    assert str(named) not in line.partition("  ")[2]
+
+
+def test_the_folder_of_an_input_is_refused_wherever_it_is(run: Run) -> None:
+    from runner.record import Snapshot
+    from runner.runs import keep_places
+
+    keep_places(run, dataset=Snapshot(name="rows", revision="sha256:0", path="/srv/share/rows", files={}))
+    run.record.write_text('{"dataset": "/srv/share/rows"}')
+    assert "names a folder of this machine" in refused(run)[0]
+
+
+def test_a_folder_in_the_header_of_weights_is_refused(run: Run) -> None:
+    from safetensors.numpy import save_file
+
+    save_file({}, run.model / "model.safetensors", metadata={"from": str(Path.cwd() / "checkpoint")})
+    assert "names a folder of this machine" in refused(run)[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["https://huggingface.co{}/x", "see a{}", "~{}", "/elsewhere/rows", "/", "runs/tiny", "{}-of-others"]
+)
+def test_what_only_looks_like_a_folder_of_this_machine_is_none(text: str, run: Run) -> None:
+    (run.over_seeds / "README.md").write_text(text.format(Path.cwd()))
+    assert select(run)
+
+
 def test_a_run_without_readme_or_model_is_refused(run: Run) -> None:
     (run.over_seeds / "README.md").unlink()
     for path in run.model.iterdir():

@@ -18,6 +18,7 @@ from runner import model as models
 from runner import rehearsing
 from runner.plugins import load_card
 from runner.record import Record
+from runner.runs import Run, read_record
 from runner.stand_ins import VOCABULARY, smaller
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class Rehearsed:
 
     @property
     def record(self) -> Record:
-        return Record.model_validate_json((self.seed / "record.json").read_bytes())
+        card, identifier, seed = self.seed.parts[-3:]
+        return read_record(Run(self.seed.parents[2], card, identifier, int(seed.removeprefix("seed"))), Record)
 
     @property
     def readme(self) -> str:
@@ -241,7 +243,6 @@ def test_a_reloaded_model_that_is_not_the_trained_one_is_found(
     from safetensors.torch import load_file, save_file
 
     from runner.reproducing import Ready
-    from runner.runs import Run
 
     loaded = load_card(rehearsed.file)
     arranged = rehearsing.arrange(loaded, rehearsed.runs)
@@ -425,7 +426,7 @@ def test_rows_base_and_tokenizer_that_are_here_are_the_cards_own(
     base = {"model": "base", "tokenizer": None, "architecture": None, "head": "keep"}
     done = rehearse_it(write_card(base=base, task={"type": "text-classification", "labels": ["LABEL_0", "LABEL_1"]}))
     assert {d.field for d in done.substitutions} == {"data.limit.train"}
-    assert Record.model_validate_json(done.run.record.read_bytes()).base.path == str(folder)  # type: ignore[union-attr]
+    assert read_record(done.run, Record).base.path == str(folder)  # type: ignore[union-attr]
 
 
 def test_a_rare_label_is_among_the_rows_that_are_scored(

@@ -49,7 +49,7 @@ def state(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {
         str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".lock"
+        if path.is_file() and path.name not in (".lock", "inputs.json")
     }
 
 
@@ -65,7 +65,9 @@ def test_a_finished_run_is_not_done_again(copy: Path) -> None:
 
 def test_a_finished_run_holds_what_the_design_names_and_no_leftovers(finished: Path) -> None:
     folder = seed_folder(finished)
-    assert {path.name for path in folder.iterdir()} == {".lock", "record.json", "predictions.parquet", "model", "plots"}
+    assert {path.name for path in folder.iterdir()} == {
+        ".lock", "inputs.json", "record.json", "predictions.parquet", "model", "plots"
+    }  # fmt: skip
     assert {path.name for path in folder.parent.iterdir()} == {"seed1", "audit.json", "README.md"}
 
 

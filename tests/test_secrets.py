@@ -51,6 +51,9 @@ JWT = ".".join(("eyJ" + drawn(20), "eyJ" + drawn(40), drawn(43)))
         ("a Slack token", "xoxb-" + drawn(12, string.digits) + "-" + drawn(24)),
         ("a PyPI token", "pypi-AgEIcHlwaS5vcmc" + drawn(70)),
         ("an npm token", "npm_" + drawn(36)),
+        ("a Stripe key", "sk_live_" + drawn(24)),
+        ("a DigitalOcean token", "dop_v1_" + drawn(64, HEX)),
+        ("a Databricks token", "dapi" + drawn(32, HEX)),
         ("a JSON Web Token", JWT),
         ("a private key", "-----BEGIN " + "PRIVATE KEY-----"),
         ("a private key", "-----BEGIN OPENSSH " + "PRIVATE KEY-----"),
@@ -59,6 +62,25 @@ JWT = ".".join(("eyJ" + drawn(20), "eyJ" + drawn(40), drawn(43)))
 @pytest.mark.parametrize("before", ["", "token: ", 'use_auth_token="', "see https://example.org/?t=", "über "])
 def test_a_secret_with_a_shape_is_found_where_it_begins(kind: str, secret: str, before: str) -> None:
     assert find_secrets(f"{before}{secret}\nmore") == [(len(before), kind)]
+
+
+@pytest.mark.parametrize("before", ["my_", "export-", "x", "login%20", '{"text": "line\\n', "TOKEN_", "a" * 5000])
+@pytest.mark.parametrize(
+    ("kind", "secret"),
+    [
+        ("a Hugging Face token", "hf_" + drawn(34)),
+        ("a GitHub token", "ghp_" + drawn(36)),
+        ("a GitLab token", "glpat-" + drawn(20)),
+        ("an Anthropic API key", "sk-ant-api03-" + drawn(93)),
+    ],
+)
+def test_a_token_behind_a_prefix_is_found_too(kind: str, secret: str, before: str) -> None:
+    assert find_secrets(f"{before}{secret} more") == [(len(before), kind)]
+
+
+@pytest.mark.parametrize("before", ['{"text": "line\\n', "https://example.org/?q=a%20"])
+def test_any_token_behind_an_escape_is_found(before: str) -> None:
+    assert find_secrets(f"{before}sk-{drawn(48)}") == [(len(before), "an OpenAI API key")]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +121,8 @@ def test_a_password_in_a_url_is_found(scheme: str) -> None:
         "sk-learn-intelex-and-other-packages-that-are-long-enough-1",
         "sklearn, sk-net, sk_model, hf_model_name, ghp_not_a_token, xoxb-nothing",
         "AKIA, ASIA, AKIAS, AIzaSy",
+        f"task-{drawn(40, HEX)}", f"disk-{drawn(64, HEX)}", f"run_hf_{drawn(40, HEX)}", f"sha256-{drawn(64, HEX)}",
+        f"my_hf_{'distilbertbaseuncasedfinetuned' * 2}", f"x{drawn(64, HEX)}", f"%2F{drawn(40, HEX)}",
         # Settings of tokenizers and trainers.
         "pad_token: <|endoftext|>", "max_new_tokens: 2048", "eos_token = tokenizer.eos_token",
         "base.pad_token: eos", "token: meta-llama/Llama-3.2-1B-Instruct", "num_key_value_heads: 8",

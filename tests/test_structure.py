@@ -82,3 +82,53 @@ def test_no_code_chooses_a_device_by_hand() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in calls
     ]
     assert found == []
+
+
+LOADS = {"from_pretrained", "from_config", "pipeline"}
+"""What runs code of a repo where it is trusted, and else asks on standard input whether it may."""
+
+
+def test_whatever_loads_what_others_published_says_that_their_code_is_not_trusted() -> None:
+    calls = [
+        (file, node)
+        for file in sorted((REPO / "runner").rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call)
+        and (getattr(node.func, "attr", None) or getattr(node.func, "id", None)) in LOADS
+        # PEFT's own runs no code, and knows no such argument.
+        and "PeftModel" not in ast.unparse(node.func)
+    ]
+    assert len(calls) > 5
+    assert [
+        f"{file.relative_to(REPO)}:{node.lineno}"
+        for file, node in calls
+        if not any(k.arg == "trust_remote_code" and getattr(k.value, "value", None) is False for k in node.keywords)
+    ] == []
+
+
+@pytest.mark.parametrize("name", ["trust_remote_code", "allow_pickle", "weights_only"])
+def test_nothing_trusts_code_or_pickles_by_itself(name: str) -> None:
+    harmless = name == "weights_only"
+    found = [
+        f"{file.relative_to(REPO)}:{keyword.value.lineno}"
+        for file in sorted((REPO / "runner").rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == name and getattr(keyword.value, "value", None) is not harmless
+    ]
+    assert found == []
+
+
+def test_nothing_unpickles_and_no_template_but_ours_is_rendered_by_us() -> None:
+    modules = {"pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal"}
+    of_jinja = set()
+    for file in sorted((REPO / "runner").rglob("*.py")):
+        tree = ast.parse(file.read_text())
+        assert not imports(file) & modules - ({"pickle"} if file.name == "model.py" else set()), file  # its error alone
+        attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not {"apply_chat_template", "from_string"} & attributes, file
+        if "jinja2" in imports(file):
+            of_jinja.add(file.name)
+            assert "SandboxedEnvironment" in file.read_text()
+    assert of_jinja == {"rendering.py"}

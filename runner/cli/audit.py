@@ -127,10 +127,10 @@ def _of_run(run: str, predictions: Path | None, runs: Path) -> tuple[Audit, Card
     from runner.predictions import published_predictions
     from runner.record import Record
     from runner.reproducing import claim_findings, current_claims
-    from runner.runs import find_run, over_all_seeds, read_model, seeds_of
+    from runner.runs import find_run, over_all_seeds, read_record, seeds_of
 
     found = find_run(runs, run)
-    card = current_claims(read_model(found.record, Record))
+    card = current_claims(read_record(found, Record))
     with over_all_seeds(found):
         seeds = seeds_of(found)
         theirs = published_predictions(card, seeds[0], predictions) if predictions is not None and seeds else None

@@ -30,11 +30,11 @@ def explain(
     from runner.explaining import explain as find_explanations
     from runner.record import Record
     from runner.reproducing import claim_findings, current_claims
-    from runner.runs import find_run, read_model
+    from runner.runs import find_run, read_record
 
     set_quiet(quiet)
     found = find_run(runs, run)
-    card = current_claims(read_model(found.record, Record))
+    card = current_claims(read_record(found, Record))
     result = find_explanations(card, found, claim_findings(card, found), budget)
     if as_json:
         print_json(result.model_dump(mode="json"))

@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from registry.errors import MissingError, Problem, ReplicardError
+from registry.secrets import redacted
 from runner.cli.output import print_problems
 
 # What libraries say that keep no number: of C, of Rust, and of torch's writer of checkpoints, which knows no reason.
@@ -29,9 +30,11 @@ def fail(error: Exception) -> int:
         message = "out of memory; a smaller training.batch_size with more gradient_accumulation_steps keeps the recipe"
         return print_problems(MissingError(message))
     log = Path(tempfile.gettempdir()) / f"replicard-{os.getpid()}.log"
-    log.write_text(traceback.format_exc(), encoding="utf-8")
+    log.write_text(redacted(traceback.format_exc()), encoding="utf-8")
     reason = (str(error).splitlines() or [""])[0]
-    typer.echo(f"a fault of replicard: {type(error).__name__}: {reason} (traceback in {log})", err=True)
+    typer.echo(
+        str(Problem("", "", f"a fault of replicard: {type(error).__name__}: {reason} (traceback in {log})")), err=True
+    )
     return 4
 
 

@@ -9,7 +9,7 @@ from unicodedata import combining, east_asian_width
 
 import typer
 
-from registry.errors import one_line
+from registry.errors import json_text, one_line
 
 if TYPE_CHECKING:
     from registry.card import Card
@@ -27,9 +27,9 @@ def table(header: list[str], rows: list[list[str]]) -> None:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for name in header:
-        table.add_column(name, overflow="fold")
+        table.add_column(Text(one_line(name)), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(one_line(cell)) for cell in row))
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=160)
@@ -38,7 +38,7 @@ def table(header: list[str], rows: list[list[str]]) -> None:
 
 def print_json(value: Any) -> None:
     """JSON for programs, on standard output."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(json_text(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def print_problems(error: ReplicardError) -> int:
@@ -97,14 +97,14 @@ def print_audit(result: Audit, card: Card) -> None:
     for index, finding in enumerate(result.findings):
         what = finding.metric + (f" ({finding.split})" if finding.split not in (None, result.split) else "")
         verdict = "" if index in shown else f"{finding.verdict}: "
-        typer.echo(f"{what} {finding.reported}: {verdict}{finding.reason}")
+        typer.echo(one_line(f"{what} {finding.reported}: {verdict}{finding.reason}"))
     for claim in result.claims:
         if claim.verdict != "ok":
             typer.echo(f"{one_line(claim.where)}  {claim.verdict}: {one_line(claim.message)}")
             if claim.arithmetic:
                 typer.echo(f"    {one_line(claim.arithmetic)}")
     for d in result.deviations:
-        typer.echo(f"deviation: {d.field}: {d.declared} declared, {d.actual} ran ({d.cause})")
+        typer.echo(one_line(f"deviation: {d.field}: {d.declared} declared, {d.actual} ran ({d.cause})"))
     if result.verdict:
         under = f", under {result.assumed} assumed values" if result.assumed else ""
         typer.echo(f"verdict: {result.verdict}{under}")
@@ -123,7 +123,7 @@ def print_report(report: Report) -> None:
         for detail in (finding.arithmetic, finding.remedy):
             if detail:
                 typer.echo(f"    {one_line(detail)}")
-    typer.echo(f"{report.document}: {summary([report])}")
+    typer.echo(f"{one_line(report.document)}: {summary([report])}")
 
 
 def _beside(result: Audit, card: Card) -> dict[int, int]:

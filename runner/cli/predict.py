@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from registry.errors import InputError
+from registry.errors import InputError, json_text, one_line
 from runner.cli.app import app
 from runner.cli.arguments import JsonOption, RunArgument, RunsOption
 
@@ -31,14 +31,14 @@ def predict(
     """Classify texts, or pairs of texts, with a finished run."""
     from runner.record import Record
     from runner.reproducing import card_of, reload
-    from runner.runs import find_run, read_model
+    from runner.runs import find_run, read_record
 
     lines = [] if texts else sys.stdin.buffer.read().decode(errors="surrogateescape").splitlines()
     if not texts and not any(line.strip() for line in lines):
         raise InputError("no text; write it after the run, or one a line on standard input")
     found = find_run(runs, run)
     # Before the model is loaded: what cannot be read is told at once.
-    paired = card_of(read_model(found.record, Record)).data.text_pair is not None
+    paired = card_of(read_record(found, Record)).data.text_pair is not None
     columns = dict(zip(("text", "text_pair"), zip(*_rows(texts, lines, paired), strict=True), strict=False))
     card, made, tokenizer, model = reload(found)
     from runner.evaluation import predict as classify
@@ -49,9 +49,9 @@ def predict(
         if as_json:
             named = dict(zip(card.task.labels, map(float, row), strict=True))
             said = {**dict(zip(columns, given, strict=True)), "label": label, "probabilities": named}
-            typer.echo(json.dumps(said, ensure_ascii=False))
+            typer.echo(json_text(json.dumps(said, ensure_ascii=False)))
         else:
-            typer.echo("\t".join((label, f"{row.max():.4f}", *(" ".join(text.split()) for text in given))))
+            typer.echo("\t".join((label, f"{row.max():.4f}", *(one_line(" ".join(text.split())) for text in given))))
 
 
 def _rows(texts: list[str] | None, lines: list[str], paired: bool) -> list[tuple[str, ...]]:

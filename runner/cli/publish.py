@@ -41,12 +41,12 @@ def publish(
     from runner.pushing import require_name
     from runner.record import Record
     from runner.reproducing import current_claims
-    from runner.runs import find_run, read_model
+    from runner.runs import find_run, read_record
 
     set_quiet(quiet)
     require_name(to)
     found = find_run(runs, run)
-    card = current_claims(read_model(found.record, Record))
+    card = current_claims(read_record(found, Record))
     shown = to_publish(card, found, named=run.rstrip("/").endswith(f"/{found.folder.name}"))
     if dry_run:
         done = _listed(card, shown, to, as_json)

@@ -30,10 +30,10 @@ def render(
     from runner.rendering import difference
     from runner.rendering import render as write_readme
     from runner.reproducing import claim_findings, current_claims
-    from runner.runs import find_run, over_all_seeds, read_model
+    from runner.runs import find_run, over_all_seeds, read_record
 
     found = find_run(runs, run)
-    card = current_claims(read_model(found.record, Record))
+    card = current_claims(read_record(found, Record))
     claims = claim_findings(card, found)
     if check:
         if behind := difference(card, found, judge_runs(card, found, claims)):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from registry.errors import InputError, Problem, ReplicardError
+from registry.errors import InputError, Problem, ReplicardError, json_text
 from runner.cli.arguments import listed, load
 from runner.cli.output import annotation, print_json, print_report
 
@@ -47,7 +47,7 @@ def audit_documents(names: Sequence[str], format_: Format, wanted: Set[str]) -> 
         one = report(document)
         bad = bad or any(finding.verdict in wanted for finding in one.findings)
         if format_ == "jsonl":
-            typer.echo(one.model_dump_json())
+            typer.echo(json_text(one.model_dump_json()))
             continue
         reports.append(one)
         if format_ == "markdown":

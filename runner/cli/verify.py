@@ -28,7 +28,7 @@ def verify(
 ) -> None:
     """Check published files by their `provenance.json`.
 
-    Exits with 1 where one differs, is missing, or lies beside them unnamed.
+    Exits with 1 where one differs, is missing, or lies beside them unnamed; of a repo, anywhere in it.
     """
     from runner.provenance import NAME, differences
     from runner.pushing import fetch, split_revision
@@ -40,7 +40,7 @@ def verify(
             folder = Path(what)
             if not folder.is_dir():
                 raise InputError(Problem(what, "", "no such folder; a repo of the Hub is hub:owner/name"))
-        found = differences(folder)
+        found = differences(folder, all_of_it=what.startswith("hub:"))
     if as_json:
         print_json({"verified": what, "ok": not found, "differences": found})
     else:

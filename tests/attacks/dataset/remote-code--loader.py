@@ -1,0 +1,5 @@
+# attack: refused "code"
+import os
+
+os.system("touch @@canary@@")
+open("@@canary@@", "w")
