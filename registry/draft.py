@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from registry.document import Fact
 
 MAX_CHARACTERS = 100_000
-"""What stands behind is not read, and `Document.unread` says how much that is: one of 700 real model cards is longer,
-most of them training configurations that were pasted in."""
+"""What stands behind is not read, as what stands behind `registry.markdown.MAX_LINES`; `Document.unread` says how much
+that is. One of 700 real model cards is longer, most of them with a training configuration pasted in."""
 
 
 def read(text: str, name: str) -> Document:
@@ -42,8 +42,9 @@ def read(text: str, name: str) -> Document:
     adapter_method(page)
     quantization_in_effect(page)
     read_results(page)
-    unread = max(0, len(text) - MAX_CHARACTERS)
-    return Document(name, text, tuple(page.results), tuple(page.tables), tuple(_once(page)), unread=unread)
+    return Document(
+        name, text, tuple(page.results), tuple(page.tables), tuple(_once(page)), unread=len(text) - len(page.text)
+    )
 
 
 def _once(page: Page) -> Iterator[Fact]:
