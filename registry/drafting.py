@@ -13,6 +13,7 @@ import math
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from registry.architectures import Llama
@@ -310,7 +311,7 @@ class Drafting:
         else:
             stop = text.rfind(" ", start, start + LONGEST_QUOTE)
             yield start, stop if stop > start else start + LONGEST_QUOTE
-            for found in re.finditer(r"\d[\d.,e%-]*", text[start:end]):
+            for found in islice(re.finditer(r"\d[\d.,e%-]*", text[start:end]), 8):
                 first = text.find(" ", max(start, start + found.start() - 60), start + found.start())
                 yield first + 1 if first >= 0 else start + found.start(), min(end, start + found.end() + 40)
             yield start, end
@@ -1091,9 +1092,13 @@ def _epoch_table(draft: Drafting) -> None:
         draft.notes.append(f"The table by epoch has {len(table.rows):,} rows, more than a card holds; it is left out.")
         return
     raw = _table(table)
-    path = "epoch_table.rows"
-    words = [draft.quote(path, row, at.place.start, at.place.end) for row, at in raw[1]] if raw is not None else []
-    if raw is None or not all(words):
+    words: list[str] = []
+    for row, at in raw[1] if raw is not None else ():
+        quoted = draft.quote("epoch_table.rows", row, at.place.start, at.place.end)
+        if quoted is None:
+            break
+        words.append(quoted)
+    if raw is None or len(words) < len(raw[1]):
         draft.notes.append("The source has a table by epoch that a card cannot hold; see its facts.")
         return
     dropped = sorted({name for row in table.rows for name in row.cells} - {*raw[0]})
@@ -1106,7 +1111,7 @@ def _epoch_table(draft: Drafting) -> None:
     except ValueError:
         draft.notes.append("The source has a table by epoch that a card cannot hold; see its facts.")
         return
-    draft.table = card, tuple(map(str, words))
+    draft.table = card, tuple(words)
 
 
 def _table(table: Table) -> tuple[tuple[str, ...], list[tuple[tuple[str | None, ...], Row]]] | None:

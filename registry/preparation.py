@@ -80,6 +80,13 @@ _PROSE = tuple(
     )
 )  # fmt: skip
 
+# What is said before a task that is not the model's own: `performs better on`, `for tasks such as`, `outside of`.
+_IN_PASSING = re.compile(
+    r"\b(?:perform(?:s|ed|ance)|better|downstream|tasks? (?:such as|like|including)|benchmarks?|outperform\w*"
+    r"|existing|paper|instead of|outside|not|other|pre-?train(?:ed|ing) (?:on|for|using|with))\b[^.\n]*$",
+    re.IGNORECASE,
+)
+
 _BASE_NAME = re.compile(
     r"(?:model name|checkpoint|pre-?trained model|base model)[*_`\s]{0,4}:[*_`\s]{0,4}([\w.-]{1,96}(?:/[\w.-]{1,96})?)"
     r"[*_`\s]*$",
@@ -221,9 +228,11 @@ def kind_of(document: Document) -> Kind:
         if line.kind == "code":
             continue
         for task, pattern in _PROSE:
-            one = pattern.search(document.text, line.start, min(line.end, line.start + 3000))
-            if one is not None and (first is None or one.start() < first[0]):
-                first = (one.start(), task, one.end())
+            for one in pattern.finditer(document.text, line.start, min(line.end, line.start + 3000)):
+                if not _IN_PASSING.search(document.text, max(line.start, one.start() - 100), one.start()):
+                    if first is None or one.start() < first[0]:
+                        first = (one.start(), task, one.end())
+                    break
         if first is not None:
             return _kind(document, first[1], first[0], first[2])
     if found:
