@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from registry.draft_code import python_settings
 from registry.markdown import plain
 from registry.numbers import PLACEHOLDER, hours_in, plain_characters
 
@@ -190,7 +191,7 @@ def _hours(value: str) -> float | None:
         return None
     value = plain_characters(value[:200])
     found = sorted(set(hours_in(value)))
-    if found and re.search(r"\d+:\d\d(?!:)", value):
+    if found and re.search(r"(?<![:\d])\d+:\d\d(?![:\d])", value):
         return None
     if not found and re.fullmatch(rf"\W*{_N}\s*", value):
         read = number(value)
@@ -298,11 +299,10 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
         ("adapter.alpha", _positive, "lora alpha; alpha; lora alpha value; scaling alpha; adapter alpha"),
         ("adapter.dropout", _share, "lora dropout; adapter dropout"),
         ("adapter.target_modules", _modules, "target modules; lora target modules; lora modules; target layers"),
-        ("quantization.bits", lambda value: 4 if _true(value) else None, "load in 4bit; 4 bit bnb; bnb 4bit"),
+        ("quantization.bits", lambda value: 4 if _true(value) else None, "load in 4bit; 4 bit bnb; bnb 4bit; 4bit"),
         ("quantization.bits", lambda value: 8 if _true(value) else None, "load in 8bit"),
         ("quantization.bits", _bits, "bits; quantization; quantization bits"),
-        ("quantization.type", _quant_type, "bnb 4bit quant type; quant type; 4bit quant type; quantization "
-            "type; quantization"),
+        ("quantization.type", _quant_type, "bnb 4bit quant type; quant type; 4bit quant type; quantization type"),
         ("quantization.double_quant", _true, "bnb 4bit use double quant; double quant; double quantization; "
             "use double quant"),
         ("quantization.compute_dtype", _dtype, "bnb 4bit compute dtype; compute dtype"),
@@ -312,7 +312,7 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
         ("hardware.region", _named, "compute region"),
         ("training_time_hours", _hours, "hours used; training time; training duration; run duration; train "
             "time; total training time; "
-         "time; training hours; duration; durée de l entraînement; time taken; wall clock time"),
+         "time; training hours; duration; durée de l entraînement; durée de l entrainement; time taken; wall clock time"),
         ("training_time_hours", _seconds, "train runtime; training time in seconds; training time s"),
         ("rows.train", _positive, "train samples; training samples; training examples; train size; training "
             "set; train set; "
@@ -364,7 +364,7 @@ _STRONG = ("learning_rate", "num_epochs", "adapter.alpha", "adapter.r")
 
 # `**Learning Rate**: 3e-5`, `learning_rate = 2e-5`, `"lr": 2e-5,`, `per_gpu_train_batch_size 4 \`.
 _PAIR = re.compile(
-    r"[\s\"'`*_{(\[-]{0,8}([A-Za-zé][\w \-/().'’*`é]{0,60}?)[\"'`*_ \t\])]{0,12}(?:[:=]|–|—| - | is (?=\d)"
+    r"[\s\"'`*_{(\[-]{0,8}((?:[48]-?bit )?[A-Za-zé][\w \-/().'’*`é]{0,60}?)[\"'`*_ \t\])]{0,12}(?:[:=]|–|—| - | is (?=\d)"
     r"|(?<=[a-z_])[ \t]{1,9}(?=\d))[\s*`_]{0,12}(.*)",
     re.DOTALL,
 )
@@ -424,7 +424,7 @@ def read_pair(page: Page, words: str, value: str, start: int, end: int, *, weak:
 
 _DEVICES = frozenset({
     "hardware type", "hardware", "gpu", "gpus", "gpu type", "gpu model", "gpu used", "accelerator", "accelerators",
-    "azureml sku",
+    "azureml sku", "cpu gpu",
 })  # fmt: skip
 _TOTAL = re.compile(r"[^a-z]*(?:total|effective|global)", re.IGNORECASE)
 _ROWS = re.compile(rf"\W*{_N}\s*(?!(?:k|%|classes|hours|gb|mb|epochs?|tokens|words)\b)(?:$|[a-z(,.])", re.IGNORECASE)
@@ -435,7 +435,7 @@ _BETA = re.compile(r"(?:beta_?|β)\s?(?:<sub>)?([12₁₂])(?:</sub>)?['\"]?\s?[
 _EPSILON = re.compile(
     r"(?:epsilon|\beps)['\"]?\s?[=:]?\s?(?:of\s)?(\d{1,3}(?:\.\d{1,12})?(?:e-?\d{1,3})?)(?![\d.]*\w)", re.I
 )
-_KERAS = re.compile(r"'(learning_rate|weight_decay_rate|initial_learning_rate|warmup_steps)': ([\d.e-]{1,30})")
+_KERAS = re.compile(r"'(learning_rate|weight_decay(?:_rate)?|initial_learning_rate|warmup_steps)': ([\d.e-]{1,30})")
 
 
 def _moments(page: Page, value: str, start: int, end: int) -> None:
@@ -454,8 +454,9 @@ def _moments(page: Page, value: str, start: int, end: int) -> None:
         try:
             if rate is not None:
                 page.say("learning_rate", float(rate), start, end)
-            if "weight_decay_rate" in told:
-                page.say("weight_decay", float(told["weight_decay_rate"]), start, end)
+            decay = told.get("weight_decay_rate") or told.get("weight_decay")
+            if decay is not None:
+                page.say("weight_decay", float(decay), start, end)
             if "warmup_steps" in told:
                 page.say("warmup_steps", int(float(told["warmup_steps"])), start, end)
         except (ValueError, OverflowError):
@@ -580,6 +581,9 @@ SPLITS = {
     "dev": "validation",
     "evaluation": "validation",
 }
+_UNNAMED = re.compile(
+    r"\b(?:on|using|with) (an?|one|two|four|eight|a single|single|[1-9]\d{0,3}) (?:cloud )?GPUs?\b(?! hours)", re.IGNORECASE
+)
 _PROVIDER = re.compile(
     r"\bGoogle Colab(?:oratory)?(?: Pro\+?)?|\bKaggle(?=(?:'s)? (?:free )?(?:[PT]\d+|GPU|notebook))|\b(?:AWS"
     r"|Azure|GCP|Google Cloud|Lambda Labs|RunPod|Vast\.ai)\b",
@@ -661,6 +665,9 @@ def _of_training(page: Page, words: str, at: int) -> None:
             page.say(fact, read, at + found.start(), at + found.end())
     if "inference" not in low and _DEVICE.search(words):
         hardware(page, words, at, at, at + len(words))
+        if (count := _UNNAMED.search(words)) is not None:
+            told = count[1].lower()
+            page.say("hardware.count", _ONE_WORD.get(told) or int(told), at + count.start(), at + count.end())
         provider = _PROVIDER.search(words)
         if provider is not None:
             page.say("hardware.provider", provider.group(), at + provider.start(), at + provider.end())
@@ -684,6 +691,8 @@ def read_pairs(page: Page) -> None:
             _line(page, line)
     for block in code.values():
         _code(page, block)
+        if any(page.text.startswith("Transformers", line.start) for line in block):
+            _environment(page, block)
     for grid in page.grids:
         rows = [grid.header, *grid.rows]
         if grid.role not in _SKIPPED and all(len(row) == 2 for row in rows):
@@ -692,6 +701,7 @@ def read_pairs(page: Page) -> None:
                 read_pair(page, name.text, value.text, name.start, value.end, weak=weak, offset=value.start)
 
 
+_INLINE = re.compile(r"`([A-Za-z]\w{0,40})\s?=\s?([^`\n]{1,100})`")  # `lr_scheduler_type = "linear"`
 _SKIPPED = ("use", "pretraining", "other")
 
 
@@ -708,6 +718,10 @@ def _line(page: Page, line: Line) -> None:
     elif line.title.endswith("hardware") and line.kind != "heading":
         hardware(page, words, line.start, line.start, line.end)
         return
+    if "`" in words:
+        for one in _INLINE.finditer(page.text, line.start, line.start + len(words)):
+            if line.start + (found.start(1) if found is not None else 0) != one.start(1):
+                read_pair(page, one[1], one[2].strip("\"' "), one.start(1), one.end(2), weak=weak)
     known = {fact.name for fact in page.facts[before:]}
     between = len(page.facts)
     read_prose(page, line)
@@ -728,7 +742,11 @@ def _code(page: Page, block: list[Line]) -> None:
             value = one[2] or "true"
             if "$" not in value:
                 read_pair(page, one[1], value.strip("\"'"), start + one.start(), start + one.end(), weak=True)
-    if len(block) == 1 or "(" in whole:
+    python = python_settings(whole) if "=" in whole else None
+    if python is not None:
+        for name, value, first, last in python:
+            read_pair(page, name, value.strip("\"'"), start + first, start + last, weak=True)
+    elif len(block) == 1 or "(" in whole:
         shown = _COMMENT.sub(lambda one: " " * len(one.group()), whole) if "\n" in whole else whole
         for one in _KWARG.finditer(shown):
             if one[1].islower():
@@ -737,6 +755,14 @@ def _code(page: Page, block: list[Line]) -> None:
         _settings(page, block)
     if not any(fact.name in _STRONG for fact in page.facts[before:]):
         del page.facts[before:]
+
+
+def _environment(page: Page, block: list[Line]) -> None:
+    """The hardware that stands beside the versions of the software."""
+    for line in block:
+        found = _PAIR.match(page.text[line.start : min(line.end, line.start + 300)])
+        if found is not None and key_of(found[1]) in _DEVICES:
+            hardware(page, found[2], line.start + found.start(2), line.start, line.end)
 
 
 _COMMENT = re.compile(r"#[^\n]*")
