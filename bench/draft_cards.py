@@ -97,7 +97,9 @@ def main() -> None:
         print(f"{count:>9,}  {name}")
     for reason, count in reasons.most_common(10):
         print(f"{count:>9,}  refused: {reason}")
-    print(f"{len(texts):,} READMEs in {time.perf_counter() - started:.0f} s; the slowest, {slowest[1]}, in {slowest[0]:.2f} s")
+    print(
+        f"{len(texts):,} READMEs in {time.perf_counter() - started:.0f} s; the slowest, {slowest[1]}, in {slowest[0]:.2f} s"
+    )
 
 
 if __name__ == "__main__":

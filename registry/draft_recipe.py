@@ -582,7 +582,8 @@ SPLITS = {
     "evaluation": "validation",
 }
 _UNNAMED = re.compile(
-    r"\b(?:on|using|with) (an?|one|two|four|eight|a single|single|[1-9]\d{0,3}) (?:cloud )?GPUs?\b(?! hours)", re.IGNORECASE
+    r"\b(?:on|using|with) (an?|one|two|four|eight|a single|single|[1-9]\d{0,3}) (?:cloud )?GPUs?\b(?! hours)",
+    re.IGNORECASE,
 )
 _PROVIDER = re.compile(
     r"\bGoogle Colab(?:oratory)?(?: Pro\+?)?|\bKaggle(?=(?:'s)? (?:free )?(?:[PT]\d+|GPU|notebook))|\b(?:AWS"

@@ -179,8 +179,10 @@ class Drafting:
             if fact.status != "placeholder":
                 found.setdefault(fact.name, []).append(fact)
         self.facts = found
-        self.page = page_of(self.document.text, self.document.name)
-        self.body = front_matter(self.document.text)[1]
+        read = self.document.text[: len(self.document.text) - self.document.unread]
+        self.page, self.body = page_of(read, self.document.name), front_matter(read)[1]
+        if self.document.unread:
+            self.notes.append(f"The last {self.document.unread:,} characters of the source were not read.")
         tags = {one.text.strip() for one in scalars(self.page.meta.get("tags"))}
         self.by_trainer = "generated_from_trainer" in tags or "generated automatically according to" in self.text[:5000]
         _base(self)

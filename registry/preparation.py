@@ -7,7 +7,6 @@ are named by the card's field.
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,21 +40,6 @@ PIPELINE_TAGS = frozenset({
 
 TEXT_CLASSIFICATION = "text-classification"
 
-_CLASSES = re.compile(
-    r"\b(?:TF|Flax)?(?:AutoModelFor|[A-Z]\w{1,30}For)"
-    r"(SequenceClassification|TokenClassification|QuestionAnswering|MaskedLM|CausalLM|Seq2SeqLM|ImageClassification"
-    r"|AudioClassification|CTC|SpeechSeq2Seq|ConditionalGeneration|MultipleChoice|ObjectDetection"
-    r"|SemanticSegmentation|Vision2Seq)\b"
-)
-_OF_CLASS = {
-    "SequenceClassification": TEXT_CLASSIFICATION, "TokenClassification": "token-classification",
-    "QuestionAnswering": "question-answering", "MaskedLM": "fill-mask", "CausalLM": "text-generation",
-    "Seq2SeqLM": "text2text-generation", "ImageClassification": "image-classification",
-    "AudioClassification": "audio-classification", "CTC": "automatic-speech-recognition",
-    "SpeechSeq2Seq": "automatic-speech-recognition", "ConditionalGeneration": "text2text-generation",
-    "MultipleChoice": "multiple-choice", "ObjectDetection": "object-detection",
-    "SemanticSegmentation": "image-segmentation", "Vision2Seq": "image-to-text",
-}  # fmt: skip
 _TEXTS = r"(?:text|review|tweet|sentence|comment|article|email|message|post|headline|document|question|title)s?"
 _PROSE = tuple(
     (task, re.compile(pattern, re.IGNORECASE))
@@ -96,7 +80,6 @@ _BASE_IN_PROSE = re.compile(
     r"\b(?:used|uses|using|fine-?tuned|tokeniz\w+ (?:\w+ ){0,3}with) the \[?`?([A-Za-z][\w.]*(?:/[\w.]+)?(?:-[\w.]+)+)`?\]?"
     r"(?:\([^()\s]*\))? (?:base )?model\b"
 )
-_DATASET_LINK = re.compile(r"huggingface\.co/datasets/([\w.-]{1,96}(?:/[\w.-]{1,96})?)")
 _KNOWN = re.compile(
     rf"(?<![\w/.-])({'|'.join(sorted({re.escape(name) for name in DATASETS if len(name) > 3}, key=len, reverse=True))})"
     r"(?![\w-])(?=[^.\n]{0,40}\b(?:data ?set|corpus|reviews)\b)",
@@ -114,7 +97,6 @@ _NUMBERED = re.compile(
     r"\W{0,4}(?:label[_ ])?(\d{1,2})[\"'`*]{0,2}\s*(?::|=|->|→|–|-|\|)\s*[\"'`*]{0,2}([A-Za-z][\w /&-]{0,39}?)[\"'`*|,.\s]*$",
     re.IGNORECASE,
 )
-_ID2LABEL = re.compile(r"id2label[\"']?\s{0,3}[:=]\s{0,3}(\{[^{}]{5,4000}\})")
 
 _PERCENT_OF = re.compile(
     r"\b(train(?:ing)?|validation|val|dev|test(?:ing)?)(?: set| data| split)? ?\(?(?:: ?)?(\d{1,2})\s?%\)?",
@@ -211,18 +193,14 @@ class Kind:
 
 
 def kind_of(document: Document) -> Kind:
-    """The task of a README's model: as stated, else by its tags, its code, or the first words of its text that tell."""
+    """The task of a README's model: as `registry.draft` reads it, else by a tag or the first words that tell."""
     stated = document.fact("task")
     if stated is not None:
         return Kind(str(stated.value), stated)
-    page = page_of(document.text, document.name)
+    page = page_of(_read(document), document.name)
     tags = [one for one in scalars(page.meta.get("tags")) if one.text.strip().lower() in PIPELINE_TAGS]
     if len({one.text.strip().lower() for one in tags}) == 1:
         return _kind(document, tags[0].text.strip().lower(), tags[0].start, tags[0].end)
-    found = [(_OF_CLASS[one[1]], one) for one in _CLASSES.finditer(document.text)]
-    tasks = {task for task, _ in found}
-    if TEXT_CLASSIFICATION in tasks and len(tasks) == 1:
-        return _kind(document, found[0][0], found[0][1].start(), found[0][1].end())
     first: tuple[int, str, int] | None = None
     for line in page.lines:
         if line.kind == "code":
@@ -235,9 +213,12 @@ def kind_of(document: Document) -> Kind:
                     break
         if first is not None:
             return _kind(document, first[1], first[0], first[2])
-    if found:
-        return _kind(document, found[0][0], found[0][1].start(), found[0][1].end())
     return Kind(None, None)
+
+
+def _read(document: Document) -> str:
+    """The text as far as `registry.draft` reads it."""
+    return document.text[: len(document.text) - document.unread]
 
 
 def _kind(document: Document, task: str, start: int, end: int) -> Kind:
@@ -250,7 +231,7 @@ def preparation(document: Document) -> tuple[Fact, ...]:
     Args:
         document: The README of a text classifier.
     """
-    page = page_of(document.text, document.name)
+    page = page_of(_read(document), document.name)
     _identity(page, document)
     _labels(page)
     for line in page.lines:
@@ -275,7 +256,7 @@ def _identity(page: Page, document: Document) -> None:
             if one is not None:
                 page.say("base_model", one[1], line.start + one.start(), line.start + one.end())
         if not document.said("datasets"):
-            for one in (*_DATASET_LINK.finditer(words), *_KNOWN.finditer(words)):
+            for one in _KNOWN.finditer(words):
                 about = re.match(r"[^\n]{0,40}(?!\w)", page.text[line.start + one.end() : line.end])
                 page.say(
                     "datasets",
@@ -287,12 +268,6 @@ def _identity(page: Page, document: Document) -> None:
 
 def _labels(page: Page) -> None:
     """Names of classes in the order of their numbers."""
-    for one in _ID2LABEL.finditer(page.text):
-        try:
-            named = ast.literal_eval(one[1].replace("\n", " "))
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-        _say_labels(page, {int(k): str(v) for k, v in named.items() if str(k).isdigit()}, one.start(), one.end())
     run: dict[int, str] = {}
     began, block, last = 0, -1, 0
     for line in [*page.lines, None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.document import Document
-from registry.draft import MAX_CHARACTERS, read
+from registry.draft import read
 from registry.drafting import Draft, Drafting
 from registry.errors import InputError, Problem
 from registry.preparation import TEXT_CLASSIFICATION, Kind, kind_of
@@ -67,9 +67,6 @@ def make(content: bytes, name: str, file: Path, source: Mapping[str, str | None]
         line = content.count(b"\n", 0, error.start) + 1
         message = "not UTF-8, so that its words cannot be quoted; save it as UTF-8. --json has the facts all the same"
         raise InputError(Problem(f"{name}:{line}:1", "", message)) from None
-    if len(text) > MAX_CHARACTERS:
-        message = f"larger than {MAX_CHARACTERS:,} characters; a README is a page of text"
-        raise InputError(Problem(name, "", message))
     document = read(text, name)
     kind = Kind(TEXT_CLASSIFICATION, None) if asked else kind_of(document)
     if kind.task != TEXT_CLASSIFICATION:
@@ -87,7 +84,8 @@ def make(content: bytes, name: str, file: Path, source: Mapping[str, str | None]
             try:
                 return Made(draft, load_card(there, drafts=True))
             except InputError as error:
-                if not any([drafting.doubt(problem.path, problem.message) for problem in error.problems]):
+                given_up = [drafting.doubt(problem.path, problem.message) for problem in error.problems]
+                if not any(given_up):
                     raise InputError(
                         Problem(name, one.path, f"no card can be made of it: {one.message}; --json has the facts")
                         for one in error.problems

@@ -77,8 +77,8 @@ def _read(readme: str) -> tuple[bytes, str, str | None, str | None]:
     Raises:
         InputError: It cannot be read.
     """
-    from registry.loading import read_bytes
     from registry.evidence import MAX_BYTES
+    from registry.loading import read_bytes
     from runner.fetching import fetch_readme
 
     if readme == "-":
