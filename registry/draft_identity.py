@@ -184,7 +184,7 @@ def _blocks_of_versions(page: Page) -> frozenset[int]:
     return frozenset(
         line.block
         for line in page.lines
-        if line.kind == "code" and 0 <= page.text.find("Transformers", line.start, line.start + 16)
+        if line.kind == "code" and page.text.find("Transformers", line.start, line.start + 16) >= 0
     )
 
 
