@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from registry.completeness import sections
 from registry.document import Document
 from registry.draft_adapter import adapter_method, quantization_in_effect
 from registry.draft_identity import read_identity
@@ -43,8 +44,9 @@ def read(text: str, name: str) -> Document:
     quantization_in_effect(page)
     read_results(page)
     return Document(
-        name, text, tuple(page.results), tuple(page.tables), tuple(_once(page)), unread=len(text) - len(page.text)
-    )
+        name, text, tuple(page.results), tuple(page.tables), tuple(_once(page)), sections=sections(page),
+        unread=len(text) - len(page.text),
+    )  # fmt: skip
 
 
 def _once(page: Page) -> Iterator[Fact]:
