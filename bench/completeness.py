@@ -1,4 +1,6 @@
-"""How well `registry.completeness` agrees with human annotators: `python -m bench.completeness CORPUS [--misses SECTION]`.
+"""How well `registry.completeness` agrees with human annotators.
+
+    python -m bench.completeness CORPUS [--misses SECTION]
 
 CORPUS holds `completeness.csv` (a README a row, a section of the template a column: FIA full, PIA partial, NIA no
 information, U undecided) and `wild.parquet` with their texts. Full and partial count as present, undecided is left out.

@@ -41,97 +41,138 @@ class Section:
     results: bool = False
 
 
-def _heads(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"(?m)^\W{{0,6}}(?:{pattern})")
+def _section(
+    name: str,
+    *,
+    facts: tuple[str, ...] = (),
+    headings: str = "",
+    words: str = "",
+    triggers: tuple[str, ...] = ("",),
+    results: bool = False,
+) -> Section:
+    """A section by the sources of its expressions."""
+    heads = re.compile(rf"(?m)^\W{{0,6}}(?:{headings})") if headings else None
+    return Section(name, facts, heads, re.compile(words) if words else None, triggers, results)
 
 
 _FAMILY = "(?:bert|electra|gpt|t5|llama|mistral|bloom|bart|vit|wav2vec|whisper)"
 _HYPERPARAMETERS = (
-    "learning_rate", "num_epochs", "max_steps", "train_batch_size", "total_train_batch_size", "optimizer", "weight_decay",
-    "warmup_steps", "warmup_ratio", "lr_scheduler", "adapter.", "quantization.", "mixed_precision",
+    "learning_rate", "num_epochs", "max_steps", "train_batch_size", "total_train_batch_size", "optimizer",
+    "weight_decay", "warmup_steps", "warmup_ratio", "lr_scheduler", "adapter.", "quantization.", "mixed_precision",
 )  # fmt: skip
 
 SECTIONS: tuple[Section, ...] = (
-    Section("Developed by", words=re.compile(r"\b(?:developed|created|built|released) by\b"), triggers=("ed by", "built by")),
-    Section("Funded by", words=re.compile(r"\bfunded by\b|\bfunding\b"), triggers=("fund",)),
-    Section("Shared by", words=re.compile(r"\bshared by\b"), triggers=("shared by",)),
-    Section(
+    _section("Developed by", words=r"\b(?:developed|created|built|released) by\b", triggers=("ed by", "built by")),
+    _section("Funded by", words=r"\bfunded by\b|\bfunding\b", triggers=("fund",)),
+    _section("Shared by", words=r"\bshared by\b", triggers=("shared by",)),
+    _section(
         "Model type",
-        headings=_heads("model type"),
-        words=re.compile(
-            rf"\bmodel type\W{{1,6}}\w|{_FAMILY}[\w-]{{0,30}}[*`_]{{0,2}} (?:based|model|classifier|encoder|architecture|network)\b"
+        headings="model type",
+        words=(
+            rf"\bmodel type\W{{1,6}}\w|{_FAMILY}[\w-]{{0,30}}[*`_]{{0,2}}"
+        r" (?:based|model|classifier|encoder|architecture|network)\b"
         ),
         triggers=(" based", " model", "model type", " classifier", " encoder", " architecture", " network"),
     ),
-    Section("Language(s) (NLP)", facts=("language",), headings=_heads("languages?")),
-    Section("License", facts=("license",), headings=_heads("licen[sc]e")),
-    Section(
+    _section("Language(s) (NLP)", facts=("language",), headings="languages?"),
+    _section("License", facts=("license",), headings="licen[sc]e"),
+    _section(
         "Finetuned from model",
         facts=("base_model",),
-        words=re.compile(
+        words=(
             rf"\bfine-?tun(?:ed|ing)\b[^.\n]{{0,80}}?{_FAMILY}"
             rf"|{_FAMILY}[\w-]{{0,30}}\W{{1,3}}(?:model )?(?:is |was )?(?:trained|fine-?tuned)"
         ),
         triggers=("tuned", "tuning"),
     ),
-    Section("Repository", words=re.compile(r"github\.com/|gitlab\.com/"), triggers=("github.com/", "gitlab.com/")),
-    Section("Paper", words=re.compile(r"arxiv\.org/|doi\.org/|aclanthology\.org|aclweb\.org|\bour paper\b"), triggers=("arxiv.org/", "doi.org/", "acl", "our paper")),
-    Section("Demo", headings=_heads("(?:live )?demo"), words=re.compile(r"huggingface\.co/spaces/|\.hf\.space"), triggers=("/spaces/", ".hf.space")),
-    Section(
+    _section("Repository", words=r"github\.com/|gitlab\.com/", triggers=("github.com/", "gitlab.com/")),
+    _section(
+        "Paper",
+        words=r"arxiv\.org/|doi\.org/|aclanthology\.org|aclweb\.org|\bour paper\b",
+        triggers=("arxiv.org/", "doi.org/", "acl", "our paper"),
+    ),
+    _section(
+        "Demo",
+        headings="(?:live )?demo",
+        words=r"huggingface\.co/spaces/|\.hf\.space",
+        triggers=("/spaces/", ".hf.space"),
+    ),
+    _section(
         "Label Information",
         facts=("labels",),
-        headings=_heads("labels?|classes|emotions|categories"),
-        words=re.compile(
+        headings="labels?|classes|emotions|categories",
+        words=(
             r"label_\d\W{1,20}\w|id2label|(?:\blabels?\b[^.\n]{0,12}[:=]\W{0,6}(?:0|\w{3,14},))"
             r"|(?m:^[-*| ]{0,6}0\W{1,9}(?:negative|positive|neutral|sadness|anger|no|not)\b)"
         ),
         triggers=("label", "neg", "pos"),
     ),
-    Section(
+    _section(
         "Training Data",
         facts=("rows.train",),
-        headings=_heads("(?:training|train|fine-?tuning)(?: and (?:evaluation|validation))? (?:data|corpus|corpora)|data(?:sets?)?\\b"),
-        words=re.compile(r"\b(?:fine-?tuned|trained) (?:\w{1,20} ){0,6}?(?:on|using|with) [^.\n]{0,80}\b(?:data(?:set)?s?|corpus|tweets|reviews)\b"),
+        headings=r"(?:training|train|fine-?tuning)(?: and (?:evaluation|validation))?"
+        r" (?:data|corpus|corpora)|data(?:sets?)?\b",
+        words=r"\b(?:fine-?tuned|trained) (?:\w{1,20} ){0,6}?(?:on|using|with) [^.\n]{0,80}"
+        r"\b(?:data(?:set)?s?|corpus|tweets|reviews)\b",
         triggers=("tuned", "trained"),
     ),
-    Section("Training Procedure", headings=_heads("(?:model )?(?:training|fine-?tuning)(?: procedure| process| details)?\\W*$")),
-    Section("Preprocessing", headings=_heads("(?:data )?pre-?processing")),
-    Section("Training Hyperparameters", facts=_HYPERPARAMETERS, headings=_heads(".{0,20}hyper-?parameters")),
-    Section("Speeds, Sizes, Times", facts=("training_time_hours",), headings=_heads("speeds")),
-    Section("Testing Data", facts=("rows.test", "rows.validation"), headings=_heads("(?:test(?:ing)?|eval(?:uation)?) (?:data|set|corpus)")),
-    Section("Factors", headings=_heads("factors")),
-    Section("Metrics", headings=_heads("(?:evaluation )?metrics"), results=True),
-    Section("Results", headings=_heads("(?:evaluation |eval |training )?(?:results?|performances?)\\b"), results=True),
-    Section("Summary", headings=_heads("summary")),
-    Section("Direct Use", headings=_heads("direct use|intended uses?|uses?\\b")),
-    Section("Downstream Use", headings=_heads("downstream use")),
-    Section("Out-of-Scope Use", headings=_heads("out[- ]of[- ]scope")),
-    Section("Bias, Risks, and Limitations", headings=_heads(".{0,30}(?:bias|risks?|limitations?|disclaimer|caveats?)")),
-    Section("Recommendations", headings=_heads("recommendations?")),
-    Section("How to Get Started with the Model", headings=_heads("how to (?:use|get)|usage|get(?:ting)? started|quick ?start|example")),
-    Section("Model Examination", headings=_heads("model examination|interpretab|explainab")),
-    Section("Environmental Impact", facts=("energy_kwh",), words=re.compile(r"\bco2(?:_eq)?[ _]emissions?\b|carbon emitted"), triggers=("emi",)),
-    Section("Technical Specifications", headings=_heads("technical specifications?")),
-    Section("Model Architecture and Objective", headings=_heads("(?:model )?architecture")),
-    Section("Compute Infrastructure", facts=("hardware.accelerator",), headings=_heads("compute infra|infrastructure")),
-    Section("Hardware", facts=("hardware.accelerator",), headings=_heads("hardware")),
-    Section("Software", facts=("framework_versions.",), headings=_heads("software|framework versions")),
-    Section(
+    _section(
+        "Training Procedure", headings=r"(?:model )?(?:training|fine-?tuning)(?: procedure| process| details)?\W*$"
+    ),
+    _section("Preprocessing", headings="(?:data )?pre-?processing"),
+    _section("Training Hyperparameters", facts=_HYPERPARAMETERS, headings=".{0,20}hyper-?parameters"),
+    _section("Speeds, Sizes, Times", facts=("training_time_hours",), headings="speeds"),
+    _section(
+        "Testing Data",
+        facts=("rows.test", "rows.validation"),
+        headings="(?:test(?:ing)?|eval(?:uation)?) (?:data|set|corpus)",
+    ),
+    _section("Factors", headings="factors"),
+    _section("Metrics", headings="(?:evaluation )?metrics", results=True),
+    _section("Results", headings=r"(?:evaluation |eval |training )?(?:results?|performances?)\b", results=True),
+    _section("Summary", headings="summary"),
+    _section("Direct Use", headings=r"direct use|intended uses?|uses?\b"),
+    _section("Downstream Use", headings="downstream use"),
+    _section("Out-of-Scope Use", headings="out[- ]of[- ]scope"),
+    _section("Bias, Risks, and Limitations", headings=".{0,30}(?:bias|risks?|limitations?|disclaimer|caveats?)"),
+    _section("Recommendations", headings="recommendations?"),
+    _section(
+        "How to Get Started with the Model",
+        headings="how to (?:use|get)|usage|get(?:ting)? started|quick ?start|example",
+    ),
+    _section("Model Examination", headings="model examination|interpretab|explainab"),
+    _section(
+        "Environmental Impact",
+        facts=("energy_kwh",),
+        words=r"\bco2(?:_eq)?[ _]emissions?\b|carbon emitted",
+        triggers=("emi",),
+    ),
+    _section("Technical Specifications", headings="technical specifications?"),
+    _section("Model Architecture and Objective", headings="(?:model )?architecture"),
+    _section("Compute Infrastructure", facts=("hardware.accelerator",), headings="compute infra|infrastructure"),
+    _section("Hardware", facts=("hardware.accelerator",), headings="hardware"),
+    _section("Software", facts=("framework_versions.",), headings="software|framework versions"),
+    _section(
         "Citation",
-        headings=_heads(".{0,20}(?:citation|citing|cite)\\b|bibtex"),
-        words=re.compile(r"@(?:article|inproceedings|misc|unpublished|techreport|phdthesis)\s?\{|please cite"),
+        headings=r".{0,20}(?:citation|citing|cite)\b|bibtex",
+        words=r"@(?:article|inproceedings|misc|unpublished|techreport|phdthesis)\s?\{|please cite",
         triggers=("@", "please cite"),
     ),
-    Section("Glossary", headings=_heads("glossary")),
-    Section("More Information", headings=_heads("more information")),
-    Section("Model Card Authors", headings=_heads("(?:model card )?authors?\\b"), words=re.compile(r"\bmodel card authors?\W{1,6}\w"), triggers=("model card author",)),
-    Section(
+    _section("Glossary", headings="glossary"),
+    _section("More Information", headings="more information"),
+    _section(
+        "Model Card Authors",
+        headings=r"(?:model card )?authors?\b",
+        words=r"\bmodel card authors?\W{1,6}\w",
+        triggers=("model card author",),
+    ),
+    _section(
         "Model Card Contact",
-        headings=_heads("(?:model card )?contact"),
-        words=re.compile(r"[\w.-]{2,40}@[a-z\d-]{2,40}\.[a-z]{2,6}\b|\[email removed\]|twitter\.com/\w|linkedin\.com/in"),
+        headings="(?:model card )?contact",
+        words=r"[\w.-]{2,40}@[a-z\d-]{2,40}\.[a-z]{2,6}\b|\[email removed\]|twitter\.com/\w|linkedin\.com/in",
         triggers=("@", "[email removed]", "twitter", "linkedin"),
     ),
-)  # fmt: skip
+)
 """The sections in the order of the template."""
 
 
@@ -151,12 +192,12 @@ def sections(page: Page) -> tuple[str, ...]:
         if not said.isdisjoint(one.facts)
         or (one.results and reported)
         or (one.headings is not None and one.headings.search(filled) is not None)
-        or (one.words is not None and any(t in low for t in one.triggers) and one.words.search(low) is not None)
+        or (one.words is not None and any(word in low for word in one.triggers) and one.words.search(low))
     )
 
 
 def _filled_headings(page: Page) -> str:
-    """Headings in lower case that have words of their own, or of a section below them, before the next of their rank; one a line."""
+    """Headings in lower case that have words below them, one a line."""
     found = []
     for line, below in zip(page.lines, page.lines[1:], strict=False):
         if line.kind == "heading" and below.kind != "heading":

@@ -57,7 +57,8 @@ _TUNED_LINK = re.compile(
 )
 # `based on the [x](…) model`, `classifier based on [x](…)`, of a model of the Hub.
 _BASED_ON = re.compile(
-    rf"\b(?:based (?:up)?on|fine-?tun(?:ed|ing) (?:of|from)) (?:the )?(?:pre-?trained )?[`*_]{{0,2}}\[[^\[\]\n]{{2,120}}\]"
+    rf"\b(?:based (?:up)?on|fine-?tun(?:ed|ing) (?:of|from)) (?:the )?(?:pre-?trained )?[`*_]{{0,2}}"
+    rf"\[[^\[\]\n]{{2,120}}\]"
     rf"\({_HUB}(?!datasets/|spaces/|papers/|docs/|blog/)({_ID}|[\w.-]{{2,96}})/?\)",
     re.IGNORECASE,
 )
@@ -135,7 +136,8 @@ HEADS: dict[str, str] = {
 
 # Words of a sentence, not of a name: `bert-finetuned-ner` implies a task, it states none.
 _SPOKEN = re.compile(
-    r"(?<![\w/.@-])(?:(?P<text_classification>(?:text|sequence|sentiment|emotion|topic|intent|news|review)[ -]classif\w+"
+    r"(?<![\w/.@-])(?:(?P<text_classification>(?:text|sequence|sentiment|emotion|topic|intent|news|review)"
+    r"[ -]classif\w+"
     r"|sentiment analysis|(?:hate|offensive) speech detection)"
     r"|(?P<token_classification>named[- ]entity[- ]recognition|NER|part[- ]of[- ]speech tagging|token[ -]classif\w+)"
     r"|(?P<question_answering>question[- ]answering|extractive QA)"

@@ -329,7 +329,8 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
         ("hardware.region", _named, "compute region"),
         ("training_time_hours", _hours, "hours used; training time; training duration; run duration; train "
             "time; total training time; "
-         "time; training hours; duration; durée de l entraînement; durée de l entrainement; time taken; wall clock time"),
+         "time; training hours; duration; durée de l entraînement; durée de l entrainement; time taken; "
+         "wall clock time"),
         ("training_time_hours", _seconds, "train runtime; training time in seconds; training time s"),
         ("rows.train", _positive, "train samples; training samples; training examples; train size; training "
             "set; train set; "
@@ -381,8 +382,8 @@ _STRONG = ("learning_rate", "num_epochs", "adapter.alpha", "adapter.r")
 
 # `**Learning Rate**: 3e-5`, `learning_rate = 2e-5`, `"lr": 2e-5,`, `per_gpu_train_batch_size 4 \`.
 _PAIR = re.compile(
-    r"[\s\"'`*_{(\[-]{0,8}((?:[48]-?bit )?[A-Za-zé][\w \-/().'’*`é]{0,60}?)[\"'`*_ \t\])]{0,12}(?:[:=]|–|—| - | is (?=\d)"
-    r"|(?<=[a-z_])[ \t]{1,9}(?=\d))[\s*`_]{0,12}(.*)",
+    r"[\s\"'`*_{(\[-]{0,5}((?:[48]-?bit )?[A-Za-zé][\w \-/().'’*`é]{0,50}?)[\"'`*_ \t\])]{0,6}"
+    r"(?:[:=]|–|—| - | is (?=\d)|(?<=[a-z_])[ \t]{1,9}(?=\d))[\s*`_]{0,12}(.*)",
     re.DOTALL,
 )
 _BRACKETS = re.compile(r"\s?\([^()]{0,60}\)\s?")

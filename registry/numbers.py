@@ -41,7 +41,7 @@ _APPROXIMATE = re.compile(r"[~≈±]|\b(?:about|approx\w*|around|roughly|nearly)
 
 # What follows a number: `kg`, `kgCO2eq`, `-hour`. A single letter counts only as it is standardized: 5 S is no time.
 _UNIT = re.compile(
-    r"[\s-]?\s{0,9}(?:(?P<percent>%|(?i:percent|per cent|pct)(?!\w))"
+    r"[\s-]?\s{0,2}(?:(?P<percent>%|(?i:percent|per cent|pct)(?!\w))"
     r"|(?:(?P<kg>(?i:kgs?|kilograms?|kilos?))|(?P<g>g|(?i:gr?ams?|grammes?))|(?P<t>t|(?i:tonnes?|metric tons?)))"
     r"(?=[\s._-]{0,9}CO[2₂]|(?!\w))"
     r"|(?:(?P<ms>(?i:ms|msecs?|milliseconds?))|(?P<s>s|(?i:secs?|seconds?))|(?P<min>(?i:mins?|minutes?))"

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 import warnings
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import registry
@@ -13,7 +14,7 @@ import registry
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-READER = ("draft", "markdown", "front_matter", "numbers")
+READER = ("completeness", "draft_", "front_matter", "markdown", "numbers")
 """Beginnings of the names of the reader's modules."""
 
 with warnings.catch_warnings():
@@ -39,6 +40,9 @@ def _patterns(value: Any) -> Iterator[re.Pattern[str]]:
     elif isinstance(value, tuple | list | frozenset):
         for one in value:
             yield from _patterns(one)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from _patterns(getattr(value, field.name))
     elif isinstance(value, dict):
         for one in value.values():
             yield from _patterns(one)
