@@ -43,10 +43,19 @@ def read(text: str, name: str) -> Document:
     adapter_method(page)
     quantization_in_effect(page)
     read_results(page)
+    if len(page.text) < len(text):
+        _without_cut_table(page)
     return Document(
         name, text, tuple(page.results), tuple(page.tables), tuple(_once(page)), sections=sections(page),
         unread=len(text) - len(page.text),
     )  # fmt: skip
+
+
+def _without_cut_table(page: Page) -> None:
+    """Drop the table that the text that is read ends in: whoever counts its epochs would count wrong."""
+    last = [line.start for line in page.lines if line.block == page.lines[-1].block]
+    if last and page.lines[-1].kind == "table":
+        page.tables[:] = [table for table in page.tables if table.place.start < last[0]]
 
 
 def _once(page: Page) -> Iterator[Fact]:

@@ -162,3 +162,10 @@ def test_of_a_long_readme_the_beginning_is_read_and_the_rest_is_counted():
     assert document.value("seed") is None
     assert document.unread > 0
     assert read("- seed: 1\n", "x.md").unread == 0
+
+
+def test_a_table_that_is_cut_by_the_limit_is_left_out():
+    head = "| Epoch | Step | Validation Loss |\n|---|---|---|\n"
+    rows = "".join(f"| {number} | {number}00 | 0.5 |\n" for number in range(1, 4000))
+    assert read(head + rows, "x.md").tables == ()
+    assert len(read(head + rows[:2000], "x.md").tables) == 1
