@@ -70,7 +70,7 @@ SECTIONS: tuple[Section, ...] = (
         headings="model type",
         words=(
             rf"\bmodel type\W{{1,6}}\w|{_FAMILY}[\w-]{{0,30}}[*`_]{{0,2}}"
-        r" (?:based|model|classifier|encoder|architecture|network)\b"
+            r" (?:based|model|classifier|encoder|architecture|network)\b"
         ),
         triggers=(" based", " model", "model type", " classifier", " encoder", " architecture", " network"),
     ),

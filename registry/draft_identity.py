@@ -88,8 +88,9 @@ _ON_DATA = re.compile(
 )
 _DATA_LINK = re.compile(rf"\({_DATA_URL}\)|(?<![\w(]){_DATA_URL}")
 _DATA_KEY = re.compile(
-    r"\W{0,6}(?:\w{1,30} )?(?:training |fine-?tuning |train )?(?:data ?sets?|training data)(?: used| name| source)?\W{0,6}$",
-    re.I,
+    r"\W{0,6}(?:\w{1,30} )?(?:training |fine-?tuning |train )?(?:data ?sets?|training data)"
+    r"(?: used| name| source)?\W{0,6}$",
+    re.IGNORECASE,
 )
 _TRAINED = re.compile(r"\b(pre-?)?(?:train(?:ed|ing)?|fine-?tun\w+)\b", re.IGNORECASE)
 _LOADED = re.compile(r"\bload_dataset\(\s{0,9}[\"']([\w.-]{1,96}(?:/[\w.-]{1,96})?)[\"']")
