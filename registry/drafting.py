@@ -1,10 +1,10 @@
 """From what a README says to the card of its model: what is stated with its words, what is assumed, what is open.
 
-Every value gets a status. *Stated* is what the README says, with its own words, if they can be quoted and do not deny it.
-*Derived* follows by arithmetic. *Assumed* is what the README leaves out: the default of the library that most model cards
-were made with, named. Where no default can stand in, where the README says two things, or one that no card can declare, a
-stand-in is written and the reason begins with `TODO`: the card loads, and `replicard validate` lists it until a person has
-decided. The text is a function of the README alone.
+Every value gets a status. *Stated* is what the README says, with its own words, if they can be quoted and do not deny
+it. *Derived* follows by arithmetic. *Assumed* is what the README leaves out: the default of the library that most model
+cards were made with, named. Where no default can stand in, where the README says two things, or one that no card can
+declare, a stand-in is written and the reason begins with `TODO`: the card loads, and `replicard validate` lists it until
+a person has decided. The text is a function of the README alone.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ _DEFAULTS: Mapping[str, str] = {
     "data.tokens.max_length": "not stated; the longest that most encoders have positions for",
     "data.tokens.truncation": "follows from assuming a max_length",
     "data.tokens.padding": "DataCollatorWithPadding.padding's default (True), the Trainer's collator for a tokenizer",
-    "data.split.stratify": "not mentioned; train_test_split of datasets and of scikit-learn does not stratify by default",
+    "data.split.stratify": "not mentioned; train_test_split of datasets and of scikit-learn does not stratify by"
+    " default",
     "data.split.seed": "not stated; the seed of TrainingArguments stands in",
     "adapter.r": "LoraConfig.r's default in peft 0.21",
     "adapter.alpha": "LoraConfig.lora_alpha's default in peft 0.21",
@@ -233,7 +234,7 @@ class Drafting:
 
     def _forget(self, path: str) -> None:
         for table in (self.values, self.stated, self.derived, self.assumed, self.beside):
-            table.pop(path, None)  # type: ignore[attr-defined]
+            table.pop(path, None)
 
     def conflict(self, path: str, value: Any, facts: Iterable[tuple[Any, Fact]], default: Any = None) -> None:
         """Say that the README says two things, and ask for one."""
@@ -271,7 +272,8 @@ class Drafting:
         elif values:
             self.state(path, values[0], next(fact for value, fact in pairs if value is not None), default=default)
         elif facts:
-            said = f"the source's {_shown(facts[0].value)} (line {self.line_of(facts[0])}) is nothing that a card can declare"
+            named = f"{_shown(facts[0].value)} (line {self.line_of(facts[0])})"
+            said = f"the source's {named} is nothing that a card can declare"
             self.notes.append(f"{path}: {said}.")
             if default is None:
                 return False
@@ -468,7 +470,8 @@ def _base(draft: Drafting) -> None:
         draft.assume("base.pad_token", "eos", reason)
     draft.take("base.dtype", "base.dtype", default="float32")
     draft.assume("base.allow_pickle", False)
-    if shape is not None and not draft.assumed.get("base.model", "").startswith(TODO):
+    # Of a Llama, `SHAPES` has what parameters are counted by, and not what else its config.json says.
+    if shape is not None and not isinstance(shape, Llama) and "base.model" in draft.stated:
         facts = shape.model_dump(exclude_defaults=True)
         for key, value in {"model_type": shape.model_type, **facts}.items():
             draft.values[f"base.architecture.{key}"] = value
@@ -630,8 +633,10 @@ def _adapter(draft: Drafting) -> None:
         family = "peft's default for this family (TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING)"
         draft.take("adapter.target_modules", "adapter.target_modules", read, default=usual or (TODO,), reason=family)
     else:
-        draft.decide("adapter.target_modules", (TODO,), "the source does not name the layers, and PEFT has no default for "
-                     "this base; write the ends of their names")  # fmt: skip
+        question = (
+            "the source does not name the layers, and no default is known for this base; write the ends of their names"
+        )
+        draft.decide("adapter.target_modules", (TODO,), question)
     draft.assume("adapter.rslora", False)
     draft.assume("adapter.dora", False)
 
@@ -701,8 +706,8 @@ def _training(draft: Drafting) -> None:
     draft.take("training.eval_batch_size", "eval_batch_size", _whole, default=defaults.eval_batch_size)
     adam = draft.facts.get("optimizer", [])
     if adam and {fact.value for fact in adam} == {"adam"} and draft.by_trainer:
-        draft.assume("training.optimizer", "adamw_torch", "the source's \"Adam\" is what transformers 4.x writes for all but "
-                     f"Adafactor; {_DEFAULTS['training.optimizer']}")  # fmt: skip
+        written = 'the source\'s "Adam" is what transformers 4.x writes for all but Adafactor'
+        draft.assume("training.optimizer", "adamw_torch", f"{written}; {_DEFAULTS['training.optimizer']}")
     else:
         draft.take("training.optimizer", "optimizer", _optimizer, default=defaults.optimizer)
     draft.take("training.adam_betas", "adam_betas", _betas, default=defaults.adam_betas)
@@ -723,8 +728,8 @@ def _training(draft: Drafting) -> None:
 
 def _epochs_of(draft: Drafting, steps: Fact) -> None:
     """Epochs of a training that is stated in steps."""
-    draft.decide("training.epochs", 1, f"the source trains for {steps.value:,} steps (line {draft.line_of(steps)}); write "
-                 "the epochs, steps × rows of a step / training rows")  # fmt: skip
+    said = f"the source trains for {steps.value:,} steps (line {draft.line_of(steps)})"
+    draft.decide("training.epochs", 1, f"{said}; write the epochs, steps × rows of a step / training rows")
 
 
 def _betas(value: Any, _: Fact) -> tuple[float, ...] | None:
@@ -753,8 +758,8 @@ def _batches(draft: Drafting) -> None:
                 "training.batch_size", total // product, f"{total:,} in total / {' / '.join(map(str, others)) or 1}"
             )
         else:
-            draft.decide("training.batch_size", defaults.batch_size, f"{total:,} rows of a step in total do not divide by "
-                         f"{' × '.join(map(str, others))}")  # fmt: skip
+            question = f"{total:,} rows of a step in total do not divide by {' × '.join(map(str, others))}"
+            draft.decide("training.batch_size", defaults.batch_size, question)
     else:
         draft.take("training.batch_size", "train_batch_size", _whole, default=defaults.batch_size)
     if "gradient_accumulation_steps" in facts or not draft.by_trainer:
@@ -953,8 +958,11 @@ def _held_out_by_steps(draft: Drafting, own: Mapping[str, int]) -> bool:
 
 def _best(draft: Drafting) -> None:
     """An epoch whose scores are the results, and is not the last: the best one was kept."""
-    main = {one.metric: one.number.text for one in draft.document.results
-            if one.headline and one.split in (None, "validation") and one.averaging is None and one.label is None}  # fmt: skip
+    main = {
+        one.metric: one.number.text
+        for one in draft.document.results
+        if one.headline and one.split in (None, "validation") and one.averaging is None and one.label is None
+    }
     table = next((one for one in draft.document.tables if len(one.rows) > 1), None)
     if (
         table is None
@@ -969,7 +977,8 @@ def _best(draft: Drafting) -> None:
     for metric, best in (("loss", min), ("accuracy", max)):
         cells = {row.place.start: row.cells[metric].value for row in table.rows if metric in row.cells}
         if len(cells) == len(table.rows) and cells[same[0].place.start] == best(cells.values()):
-            ends = f"epoch {same[0].epoch.text}, the {'lowest' if metric == 'loss' else 'highest'} {metric} of {len(cells)}"
+            which = "lowest" if metric == "loss" else "highest"
+            ends = f"epoch {same[0].epoch.text}, the {which} {metric} of {len(cells)}"
             draft.derive("training.select", "best", f"the results are those of {ends}, not of the last")
             draft.derive("training.select_metric", metric, f"the results are those of {ends}")
             return
