@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from registry.datasets import Dataset
-    from registry.document import Document, Fact, Result, Row, Table
+    from registry.document import Document, Fact, Place, Result, Row, Table
     from registry.preparation import Kind
 
 LONGEST_QUOTE = 160
@@ -156,12 +156,14 @@ class Drafting:
         name: The card's id.
         source: The card's section of that name.
         kind: What the model does.
+        wrong: What cannot be of the numbers that it reports, each by its place.
     """
 
     document: Document
     name: str
     source: Mapping[str, Any]
     kind: Kind
+    wrong: Mapping[str, str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     stated: dict[str, Any] = field(default_factory=dict)
     derived: dict[str, str] = field(default_factory=dict)
@@ -196,6 +198,9 @@ class Drafting:
         _software(self)
         _evaluation(self)
         _epoch_table(self)
+        for where, message in self.wrong.items():
+            self.contradictions.append(f"{where}: {comment(message, _LONGEST_QUESTION)}")
+            self.notes.append(f"Impossible as reported (line {where.rsplit(':', 2)[1]}): {message}")
         _reported(self)
         _splits_that_are_scored(self)
 
@@ -213,7 +218,7 @@ class Drafting:
         self._forget(path)
         self.values[path] = value
         self.stated[path] = words[0] if len(words) == 1 else words
-        self.beside[path] = comment(f"line {self.line_of(facts[0])}: {words[0]}")
+        self.beside[path] = _quoted(facts[0].place, words[0])
 
     def derive(self, path: str, value: Any, formula: str) -> None:
         """Declare what follows from stated values."""
@@ -398,6 +403,12 @@ def comment(text: str, longest: int = _LONGEST_COMMENT) -> str:
         return shown
     cut = shown[: longest - 1]
     return f"{cut[: cut.rfind(' ')] if ' ' in cut[longest // 2 :] else cut}…"
+
+
+def _quoted(place: Place, words: str) -> str:
+    """A comment with words of the README and their line and column."""
+    line, column = place.where.rsplit(":", 2)[1:]
+    return f"{line}:{column} “{comment(words, _LONGEST_COMMENT - 12)}”"
 
 
 def _order(path: str) -> tuple[int, ...]:
@@ -838,7 +849,7 @@ def _evaluation(draft: Drafting) -> None:
         words = _words_of_split(draft, result)
         if words is not None:
             draft.values["evaluation.split"], draft.stated["evaluation.split"] = splits[0], words[0]
-            draft.beside["evaluation.split"] = comment(f"line {words[1]}: {words[0]}")
+            draft.beside["evaluation.split"] = _quoted(words[1], words[0])
         else:
             draft.assume("evaluation.split", splits[0], "the split of the results that the source gives as its own")
     elif "data.split.validation" in draft.values and "data.split.test" not in draft.values:
@@ -855,7 +866,7 @@ def _evaluation(draft: Drafting) -> None:
         words_ = draft.quote("evaluation.each_epoch", tables[0].split, place.start, place.end)
         if words_ is not None:
             draft.values["evaluation.each_epoch"], draft.stated["evaluation.each_epoch"] = tables[0].split, words_
-            draft.beside["evaluation.each_epoch"] = comment(words_)
+            draft.beside["evaluation.each_epoch"] = _quoted(place, words_)
     _scored_by(draft)
     draft.take("evaluation.slices.words", "evaluation.slices.words")
     draft.assume("evaluation.margin", 0.01)
@@ -869,8 +880,8 @@ _SPLIT_WORDS = {
 }
 
 
-def _words_of_split(draft: Drafting, result: Result) -> tuple[str, int] | None:
-    """The nearest words before or just after a result that name its split, with their line."""
+def _words_of_split(draft: Drafting, result: Result) -> tuple[str, Place] | None:
+    """The nearest words before or just after a result that name its split, with their place."""
     place, text = result.place, draft.document.text
     line = text.find("\n", place.end)
     end = min(place.end + 80, line if line >= 0 else len(text))
@@ -878,7 +889,7 @@ def _words_of_split(draft: Drafting, result: Result) -> tuple[str, int] | None:
     for one in sorted(found, key=lambda one: abs(one.start() - place.start)):
         words = draft.quote("evaluation.split", result.split, one.start(), one.end())
         if words is not None:
-            return words, draft.document.text.count("\n", 0, one.start()) + 1
+            return words, draft.document.at(one.start(), one.end())
     return None
 
 
@@ -895,7 +906,7 @@ def _scored_by(draft: Drafting) -> None:
     if results and all(words):
         draft.values["evaluation.metrics"] = tuple(results)
         draft.stated["evaluation.metrics"] = tuple(map(str, words)) if len(words) > 1 else str(words[0])
-        draft.beside["evaluation.metrics"] = comment("; ".join(map(str, words)))
+        draft.beside["evaluation.metrics"] = _quoted(next(iter(results.values())).place, str(words[0]))
     else:
         draft.assume(
             "evaluation.metrics", ("accuracy", "precision", "recall", "f1"), "the source names none; the usual ones"
@@ -1000,7 +1011,9 @@ def _reported(draft: Drafting) -> None:
     seen: dict[tuple[Any, ...], int] = {}
     for one in draft.document.results:
         line = draft.document.text.count("\n", 0, max(one.place.start, 0)) + 1
-        where = comment(f"line {line}: {draft.document.text[one.place.start : one.place.end]}", 40)
+        where = _quoted(one.place, draft.document.text[one.place.start : one.place.end])
+        if (wrong := draft.wrong.get(one.place.where)) is not None:
+            where = f"{where}; impossible: {comment(wrong, _LONGEST_QUESTION)}"
         shown = f"{comment(one.metric, 40)} {comment(one.number.text, 40)} (line {line})"
         if one.metric not in CLAIMS:
             draft.notes.append(f"Also reported: {shown}, which no card can claim.")
@@ -1034,7 +1047,7 @@ def _reported(draft: Drafting) -> None:
         for fact in draft.facts.get(name, ())[:1]:
             text = _quantity(fact)
             if text is not None:
-                where = comment(f"line {draft.line_of(fact)}: {fact.text}", 40)
+                where = _quoted(fact.place, fact.text)
                 _claim(draft, {"metric": metric, "value": text}, (fact.place.start, fact.place.end), where, text, seen)
 
 

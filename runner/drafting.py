@@ -14,6 +14,7 @@ from registry.drafting import Draft, Drafting
 from registry.errors import InputError, Problem
 from registry.preparation import TEXT_CLASSIFICATION, Kind, kind_of
 from registry.yaml import MAX_BYTES
+from runner.claims import examine
 from runner.plugins import load_card
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def make(content: bytes, name: str, file: Path, source: Mapping[str, str | None]
     if kind.task != TEXT_CLASSIFICATION:
         raise InputError(_other_kind(name, kind))
     whole = {**source, "sha256": hashlib.sha256(content).hexdigest()}
-    drafting = Drafting(document, file.stem, whole, kind)
+    wrong = {one.where: one.message for one in reversed(examine(document)) if one.verdict == "impossible"}
+    drafting = Drafting(document, file.stem, whole, kind, wrong)
     with tempfile.TemporaryDirectory(prefix="replicard-") as folder:
         readme = Path(folder, str(source["readme"]))
         readme.parent.mkdir(parents=True, exist_ok=True)

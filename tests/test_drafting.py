@@ -142,7 +142,7 @@ def test_steps_of_an_epoch_tell_what_was_held_out() -> None:
 
 def test_a_value_stands_beside_its_words_and_their_line() -> None:
     made = drafted(PLAIN)
-    assert "  learning_rate: 3e-5                         # line 13: **Learning Rate:** 3e-5\n" in made.draft.text
+    assert "  learning_rate: 3e-5                         # 13:3 “**Learning Rate:** 3e-5”\n" in made.draft.text
     evidence = made.loaded.evidence["training.learning_rate"]
     assert (evidence.status, evidence.words, evidence.line) == ("stated", "**Learning Rate:** 3e-5", 13)
 
