@@ -256,12 +256,12 @@ def test_line_ends_and_a_mark_at_the_beginning_change_no_value(change: Any) -> N
 
 
 def test_another_kind_of_model_is_refused_with_its_kind() -> None:
-    with pytest.raises(InputError, match="a model for automatic-speech-recognition .*`--json` has its facts"):
+    with pytest.raises(InputError, match=r"a model for automatic-speech-recognition .*`--json` has its facts"):
         drafted("---\npipeline_tag: automatic-speech-recognition\n---\n# Whisper, fine-tuned\n\n- WER: 12.1\n")
 
 
 def test_a_readme_that_does_not_say_what_its_model_does_is_refused() -> None:
-    with pytest.raises(InputError, match="does not say what its model does.*--task text-classification"):
+    with pytest.raises(InputError, match=r"does not say what its model does.*--task text-classification"):
         drafted("# My model\n\nLoss: 0.3\n")
 
 
