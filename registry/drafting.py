@@ -3,8 +3,8 @@
 Every value gets a status. *Stated* is what the README says, with its own words, if they can be quoted and do not deny
 it. *Derived* follows by arithmetic. *Assumed* is what the README leaves out: the default of the library that most model
 cards were made with, named. Where no default can stand in, where the README says two things, or one that no card can
-declare, a stand-in is written and the reason begins with `TODO`: the card loads, and `replicard validate` lists it until
-a person has decided. The text is a function of the README alone.
+declare, a stand-in is written and the reason begins with `TODO`: the card loads, and `replicard validate` lists it
+until a person has decided. The text is a function of the README alone.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ class Drafting:
 
     def line_of(self, fact: Fact) -> int:
         """The line of a fact's words, counted from 1."""
-        return self.document.text.count("\n", 0, max(fact.place.start, 0)) + 1
+        return _line(fact.place)
 
     def state(self, path: str, value: Any, *facts: Fact, default: Any = None) -> None:
         """Declare what the README says; where its words cannot be quoted for it, a person must look."""
@@ -271,7 +271,7 @@ class Drafting:
         """  # fmt: skip
         facts = [fact for name in ([names] if isinstance(names, str) else names) for fact in self.facts.get(name, ())]
         pairs = [(read(fact.value, fact), fact) for fact in facts]
-        values = list(dict.fromkeys(value for value, _ in pairs if value is not None))
+        values = _distinct(value for value, _ in pairs if value is not None)
         if len(values) > 1:
             self.conflict(path, values[0], [pair for pair in pairs if pair[0] is not None], default)
         elif values:
@@ -411,6 +411,10 @@ def _quoted(place: Place, words: str) -> str:
     return f"{line}:{column} “{comment(words, _LONGEST_COMMENT - 12)}”"
 
 
+def _line(place: Place) -> int:
+    return int(place.where.rsplit(":", 2)[1])
+
+
 def _order(path: str) -> tuple[int, ...]:
     """Where a value stands in the card: as the spec has its fields, those of a plugin behind them as they come."""
     at: Any = Card
@@ -434,6 +438,18 @@ def _nested(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
             at = at.setdefault(key, {})
         at[keys[-1]] = value
     return raw
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    """Each value once; numbers that differ in the seventh digit are one, written as 32 bits hold it."""
+    found: list[Any] = []
+    for value in values:
+        alike = isinstance(value, float) and any(
+            isinstance(o, float) and math.isclose(o, value, rel_tol=1e-6) for o in found
+        )
+        if not alike and value not in found:
+            found.append(value)
+    return found
 
 
 def _shown(value: Any) -> str:
@@ -708,6 +724,10 @@ def _training(draft: Drafting) -> None:
     """The recipe."""
     defaults = Training()
     steps = draft.facts.get("max_steps")
+    # `epoch: 2.1` in a list of results is when they were measured.
+    named = [fact for fact in draft.facts.get("num_epochs", ()) if _NUMBER_OF_EPOCHS.search(fact.text)]
+    if named:
+        draft.facts["num_epochs"] = named
     if steps and "num_epochs" not in draft.facts:
         _epochs_of(draft, steps[0])
     else:
@@ -719,6 +739,9 @@ def _training(draft: Drafting) -> None:
     if adam and {fact.value for fact in adam} == {"adam"} and draft.by_trainer:
         written = 'the source\'s "Adam" is what transformers 4.x writes for all but Adafactor'
         draft.assume("training.optimizer", "adamw_torch", f"{written}; {_DEFAULTS['training.optimizer']}")
+    elif adam and {fact.value for fact in adam} == {"adam"} and not _any_decay(draft):
+        same = "without weight decay, and none is stated, AdamW computes the same"
+        draft.assume("training.optimizer", "adamw_torch", f"the source's Adam (line {draft.line_of(adam[0])}): {same}")
     else:
         draft.take("training.optimizer", "optimizer", _optimizer, default=defaults.optimizer)
     draft.take("training.adam_betas", "adam_betas", _betas, default=defaults.adam_betas)
@@ -743,8 +766,15 @@ def _epochs_of(draft: Drafting, steps: Fact) -> None:
     draft.decide("training.epochs", 1, f"{said}; write the epochs, steps × rows of a step / training rows")
 
 
+def _any_decay(draft: Drafting) -> bool:
+    return any(fact.value for fact in draft.facts.get("weight_decay", ()))
+
+
 def _betas(value: Any, _: Fact) -> tuple[float, ...] | None:
     return value if isinstance(value, tuple) and len(value) == 2 and all(0 <= beta < 1 for beta in value) else None
+
+
+_NUMBER_OF_EPOCHS = re.compile(r"num\w*[_ ]epochs|\bnumber of (?:\w+ )?epochs", re.IGNORECASE)
 
 
 def _unlisted(draft: Drafting, path: str, value: Any, what: str) -> None:
@@ -804,13 +834,21 @@ def _accelerator(name: Any, _: Fact) -> str | None:
     return alike[0] if alike else None
 
 
+def _exact(exact: str | None, name: Any, fact: Fact) -> str | None:
+    """The accelerator that a name means, where another name says more of the same: an A100 is one of 40 GB."""
+    found = _accelerator(name, fact)
+    return found if exact is None or found is None or found == exact else None
+
+
 def _hardware(draft: Drafting) -> None:
     """What the model was trained on."""
     cpu = next(
         (fact for fact in draft.facts.get("framework_versions.pytorch", ()) if str(fact.value).endswith("+cpu")), None
     )
     if "hardware.accelerator" in draft.facts:
-        draft.take("hardware.accelerator", "hardware.accelerator", _accelerator)
+        names = {_accelerator(fact.value, fact) for fact in draft.facts["hardware.accelerator"]} - {None}
+        exact = next((one for one in names if one and all(one.startswith(str(other)) for other in names)), None)
+        draft.take("hardware.accelerator", "hardware.accelerator", lambda value, fact: _exact(exact, value, fact))
     elif cpu is not None and draft.values["training.precision"] != "fp16":
         draft.derive("hardware.accelerator", "cpu", f"Pytorch {cpu.value} is the build without CUDA")
     if "hardware.count" in draft.facts:
@@ -1008,9 +1046,11 @@ def _reported(draft: Drafting) -> None:
     labels = {label.casefold(): label for label in draft.values["task.labels"]}
     main = [one for one in draft.document.results if one.headline and not one.placeholder]
     best = next((split for split in ("test", None, "validation") if any(one.split == split for one in main)), None)
-    seen: dict[tuple[Any, ...], int] = {}
-    for one in draft.document.results:
-        line = draft.document.text.count("\n", 0, max(one.place.start, 0)) + 1
+    seen: set[tuple[Any, ...]] = set()
+    if len(draft.document.results) > _MOST_CLAIMS:
+        draft.notes.append(f"{len(draft.document.results):,} numbers are reported; the first {_MOST_CLAIMS} were read.")
+    for one in draft.document.results[:_MOST_CLAIMS]:
+        line = _line(one.place)
         where = _quoted(one.place, draft.document.text[one.place.start : one.place.end])
         if (wrong := draft.wrong.get(one.place.where)) is not None:
             where = f"{where}; impossible: {comment(wrong, _LONGEST_QUESTION)}"
@@ -1057,7 +1097,7 @@ def _claim(
     at: tuple[int, int],
     where: str,
     shown: str,
-    seen: dict[tuple[Any, ...], int],
+    seen: set[tuple[Any, ...]],
 ) -> None:
     """Add a claim that a card can hold, the same number once."""
     try:
@@ -1076,11 +1116,8 @@ def _claim(
             return
     if claim.get("split") is None and any(key[:-1] == same for key in seen):
         return
-    if len(draft.claims) < _MOST_CLAIMS:
-        seen[(*same, claim.get("split"))] = len(draft.claims)
-        draft.claims.append((claim, words, where))
-    else:
-        draft.notes.append(f"Also reported: {shown}.")
+    seen.add((*same, claim.get("split")))
+    draft.claims.append((claim, words, where))
 
 
 def _of_other_data(draft: Drafting, result: Result) -> bool:

@@ -73,6 +73,9 @@ _IN_PASSING = re.compile(
     re.IGNORECASE,
 )
 
+_SHORTEST = 12
+"""Characters of the shortest line that says something by these rules."""
+
 _BASE_NAME = re.compile(
     r"(?:model name|checkpoint|pre-?trained model|base model)[*_`\s]{0,4}:[*_`\s]{0,4}([\w.-]{1,96}(?:/[\w.-]{1,96})?)"
     r"[*_`\s]*$",
@@ -89,7 +92,8 @@ _KNOWN = re.compile(
 )
 
 _ONE_ELSE = re.compile(
-    r"[\"']([A-Za-z][\w /-]{0,39})[\"']\s+if\s+[^\n\"']{1,60}?==\s?1(?:\.0)?\s+else\s+[\"']([A-Za-z][\w /-]{0,39})[\"']"
+    r"[\"']([A-Za-z][\w /-]{0,39})[\"']\s{1,9}if\s{1,9}[^\n\"']{1,60}?==\s?1(?:\.0)?\s{1,9}else\s{1,9}"
+    r"[\"']([A-Za-z][\w /-]{0,39})[\"']"
 )
 _BY_NUMBER = re.compile(
     r"(?<![\w.,-])(\d{1,2})[\"'`*]{0,2}\s?(?:for|is|means|denotes|represents|stands for|[:=→]|->)\s?[\"'`*]{0,2}"
@@ -149,7 +153,8 @@ _PADDED = re.compile(
     re.IGNORECASE,
 )
 _TRAINED_ON = re.compile(
-    r"(?<!not )(?<!pre)(?<!pre-)\b(?:fine-?tuned|trained) (?:using|on|with) the (?:[\w-]+ ){0,3}?train(?:ing)? (?:data ?set|set|split)"
+    r"(?<!not )(?<!pre)(?<!pre-)\b(?:fine-?tuned|trained) (?:using|on|with) the (?:[\w-]{1,30} ){0,3}?"
+    r"train(?:ing)? (?:data ?set|set|split)"
     r"|\b(?:split|divided) into a train(?:ing)? set and a test set",
     re.IGNORECASE,
 )
@@ -242,7 +247,7 @@ def preparation(document: Document) -> tuple[Fact, ...]:
     _identity(page, document)
     _labels(page)
     for line in page.lines:
-        if line.kind == "code" or line.role in ("use", "other"):
+        if line.kind == "code" or line.role in ("use", "other") or line.end - line.start < _SHORTEST:
             continue
         _splits(page, line)
         _flags(page, line)
@@ -254,7 +259,7 @@ def preparation(document: Document) -> tuple[Fact, ...]:
 def _identity(page: Page, document: Document) -> None:
     """The base and the data where no front matter, link or label gives them."""
     for line in page.lines:
-        if line.kind == "code" or line.role in ("use", "other"):
+        if line.kind == "code" or line.role in ("use", "other") or line.end - line.start < _SHORTEST:
             continue
         words = page.text[line.start : min(line.end, line.start + 2000)]
         if not document.said("base_model") and not page.has("base_model"):

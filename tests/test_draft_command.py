@@ -1,4 +1,4 @@
-"""`replicard draft`: what it writes and where, what it says last, and what `validate` and `show` make of an open draft."""
+"""`replicard draft`: what it writes and where, what it says last, what `validate` and `show` make of an open draft."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a README to a card: the five seed documents, what is open, what contradicts itself, and what nobody can break."""
+"""From a README to a card: the five seed documents, what is open, what contradicts itself, what nobody can break."""
 
 from __future__ import annotations
 
@@ -198,6 +198,19 @@ def test_the_total_batch_size_tells_the_number_of_devices() -> None:
     assert made.loaded.evidence["hardware.count"].status == "derived"
 
 
+def test_adam_without_weight_decay_is_what_a_card_calls_adamw() -> None:
+    text = PLAIN.replace("- **Epochs", "- **Optimizer:** Adam\n- **Epochs")
+    assert drafted(text).loaded.evidence["training.optimizer"].status == "assumed"
+    decayed = drafted(text.replace("- **Epochs", "- **Weight Decay:** 0.1\n- **Epochs"))
+    assert decayed.draft.undecided == ("training.optimizer",)
+
+
+def test_a_name_that_says_more_of_the_same_device_contradicts_nothing() -> None:
+    text = PLAIN.replace("- **Epochs", "- **Hardware:** 1 x NVIDIA A100\n- **GPU:** NVIDIA A100 40GB\n- **Epochs")
+    made = drafted(text)
+    assert made.loaded.card.hardware.accelerator == "nvidia-a100-40gb" and not made.draft.contradictions
+
+
 CODE = """\
 ## Training script
 
@@ -298,8 +311,8 @@ def test_a_comment_is_one_line_of_plain_characters_and_cut(text: str) -> None:
 
 _TEXTS = [PLAIN, PLAIN + CODE, *((CARDS / "sources" / f"{name}.md").read_text("utf-8") for name in SEEDS)]
 _BITS = st.sampled_from(
-    ["\n", "\r\n", "|", " | ", "#", "- ", "`", "```", '"', "'", ": ", "%", "{", "]", "\t", "\x00", "\u202e", "𝟛", "0", "9",
-     "e-5", "-1", "1e999", "TODO", "e.g., ", "---\n", "<table>", "  ", "null", "[More Information Needed]"]
+    ["\n", "\r\n", "|", " | ", "#", "- ", "`", "```", '"', "'", ": ", "%", "{", "]", "\t", "\x00", "\u202e", "𝟛", "0",
+     "9", "e-5", "-1", "1e999", "TODO", "e.g., ", "---\n", "<table>", "  ", "null", "[More Information Needed]"]
 )  # fmt: skip
 
 
