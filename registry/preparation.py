@@ -124,7 +124,7 @@ _TRAINING_SPLIT = re.compile(
 )
 _TRAIN_TEST = re.compile(
     r"\b(\d\d)\s?%?\s?[-/:]\s?(\d\d)\s?%? train(?:ing)?\s?[-/ ]\s?(test|validation|val|eval)\w*(?: data)? split"
-    r"|\btrain(?:ing)?\s?[-/ ]\s?(test|validation|val|eval)\w* split (?:of |with |ratio |\(|: ?){0,3}(?:an? )?"
+    r"|\btrain(?:ing)?\s?[-/ ]\s?(test|validation|val|eval)\w* split[ :]{1,2}(?:of |with |ratio |\(|: ?){0,3}(?:an? )?"
     r"(\d\d)\s?%?\s?[-/:]\s?(\d\d)\b",
     re.IGNORECASE,
 )

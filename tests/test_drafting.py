@@ -368,3 +368,10 @@ def test_any_readme_gives_a_card_that_holds_or_a_refusal(text: str) -> None:
 @given(mutated())
 def test_many_mutated_readmes_give_a_card_that_holds_or_a_refusal(text: str) -> None:
     holds(text)
+
+
+def test_a_readme_with_a_token_is_not_copied() -> None:
+    token = "hf_" + "".join(chr(97 + 7 * index % 26) for index in range(17)) + "QZXWVUTSRPNMLKJHG"
+    with pytest.raises(InputError, match=r"mine\.md:21:7  holds what looks like a Hugging Face token") as caught:
+        drafted(f"{PLAIN}\nlogin {token}\n")
+    assert token not in str(caught.value)
