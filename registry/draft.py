@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from registry.completeness import sections
 from registry.document import Document
 from registry.draft_adapter import adapter_method, quantization_in_effect
 from registry.draft_identity import read_identity
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from registry.document import Fact
 
 MAX_CHARACTERS = 100_000
-"""What stands behind is not read, and `Document.unread` says how much that is: one of 700 real model cards is longer,
-most of them training configurations that were pasted in."""
+"""What stands behind is not read, as what stands behind `registry.markdown.MAX_LINES`; `Document.unread` says how much
+that is. One of 700 real model cards is longer, most of them with a training configuration pasted in."""
 
 
 def read(text: str, name: str) -> Document:
@@ -42,8 +43,19 @@ def read(text: str, name: str) -> Document:
     adapter_method(page)
     quantization_in_effect(page)
     read_results(page)
-    unread = max(0, len(text) - MAX_CHARACTERS)
-    return Document(name, text, tuple(page.results), tuple(page.tables), tuple(_once(page)), unread=unread)
+    if len(page.text) < len(text):
+        _without_cut_table(page)
+    return Document(
+        name, text, tuple(page.results), tuple(page.tables), tuple(_once(page)), sections=sections(page),
+        unread=len(text) - len(page.text),
+    )  # fmt: skip
+
+
+def _without_cut_table(page: Page) -> None:
+    """Drop the table that the text that is read ends in: whoever counts its epochs would count wrong."""
+    last = [line.start for line in page.lines if line.block == page.lines[-1].block]
+    if last and page.lines[-1].kind == "table":
+        page.tables[:] = [table for table in page.tables if table.place.start < last[0]]
 
 
 def _once(page: Page) -> Iterator[Fact]:

@@ -1,6 +1,6 @@
 """Settings that code of a README states: keyword arguments and assignments, parsed as Python's syntax, never executed.
 
-What is no Python (a shell command, YAML, a notebook's cell with magics) is read by `registry.draft_recipe` line by line.
+What is no Python (a shell command, YAML) is read by `registry.draft_recipe` line by line.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Setting(NamedTuple):
 
 
 def python_settings(code: str) -> list[Setting] | None:
-    """The keyword arguments and the assignments of Python code, in the order they stand.
+    r"""The keyword arguments and the assignments of Python code, in the order they stand.
 
-    >>> [(one.name, one.value) for one in python_settings("c = LoraConfig(r=8,  # rank\\n    lora_alpha=16)") or []]
+    >>> [(one.name, one.value) for one in python_settings("c = LoraConfig(r=8,  # rank\n    lora_alpha=16)") or []]
     [('r', '8'), ('lora_alpha', '16')]
 
     Args:
@@ -43,7 +43,7 @@ def python_settings(code: str) -> list[Setting] | None:
     first = "if 1:\n" if indent else ""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a `\\d` of somebody's text
+            warnings.simplefilter("ignore")  # a `\d` of somebody's text
             tree = ast.parse(first + shown)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None

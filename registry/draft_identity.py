@@ -34,14 +34,16 @@ _LICENSES = (
     ("gemma", re.compile(r"^\W*gemma\b", re.I)),
 )
 _VERSION = re.compile(
-    r"[*_`\s]*(transformers|pytorch|torch|datasets|tokenizers|peft|tensorflow|trl|python|accelerate"
+    r"[*_`\s]{0,6}(transformers|pytorch|torch|datasets|tokenizers|peft|tensorflow|trl|python|accelerate"
         r"|bitsandbytes|sentence[- ]transformers|setfit|keras|unsloth)"
-    r"[*_`\s]{0,4}(?:version)?\s{0,3}[:=]{0,2}[*_`\s]{0,4}v?(\d{1,3}(?:\.\d{1,4})+(?:[.+-]?[a-z]\w*|\+\w+)*"
+    r"[*_`\s]{0,4}(?:version)?\s{0,3}[:=]{0,2}[*_`\s]{0,4}v?(\d{1,3}(?:\.\d{1,4})+(?:[.+-]?[a-z]\w{0,20}|\+\w{1,20}){0,4}"
         r"|\d{1,3}\.\d{1,4}\S{0,12})", re.IGNORECASE,
 )  # fmt: skip
 _ID = r"[\w.-]{1,96}/[\w.-]{1,96}"
 _HUB = r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/"
 _ONE_ID = re.compile(rf"{_ID}|[\w.-]{{2,96}}")
+_ID_LINKED = re.compile(rf"(?:huggingface|hf)\.co/({_ID})")
+_ID_IN_CODE = re.compile(r"`([\w.-]{1,96}(?:/[\w.-]{1,96})?)`")
 _FINE_TUNED = re.compile(
     r"(?:fine-?tuned?|adapted|adapter|trained)\s(?:version|model|checkpoint|variant)?\s?(?:of|from|on top of"
     rf"|for)\s(?:the )?\[([^\[\]\n]{{2,120}})\]\(({_HUB}[^()\s]{{2,150}})?",
@@ -55,7 +57,8 @@ _TUNED_LINK = re.compile(
 )
 # `based on the [x](…) model`, `classifier based on [x](…)`, of a model of the Hub.
 _BASED_ON = re.compile(
-    rf"\b(?:based (?:up)?on|fine-?tun(?:ed|ing) (?:of|from)) (?:the )?(?:pre-?trained )?[`*_]{{0,2}}\[[^\[\]\n]{{2,120}}\]"
+    rf"\b(?:based (?:up)?on|fine-?tun(?:ed|ing) (?:of|from)) (?:the )?(?:pre-?trained )?[`*_]{{0,2}}"
+    rf"\[[^\[\]\n]{{2,120}}\]"
     rf"\({_HUB}(?!datasets/|spaces/|papers/|docs/|blog/)({_ID}|[\w.-]{{2,96}})/?\)",
     re.IGNORECASE,
 )
@@ -85,7 +88,7 @@ _ON_DATA = re.compile(
 )
 _DATA_LINK = re.compile(rf"\({_DATA_URL}\)|(?<![\w(]){_DATA_URL}")
 _DATA_KEY = re.compile(
-    r"\W{0,6}(?:\w+ )?(?:training |fine-?tuning |train )?(?:data ?sets?|training data)(?: used| name| source)?\W{0,6}$",
+    r"\W{0,6}(?:\w{1,30} )?(?:training |fine-?tuning |train )?(?:data ?sets?|training data)(?: used| name| source)?\W{0,6}$",
     re.I,
 )
 _TRAINED = re.compile(r"\b(pre-?)?(?:train(?:ed|ing)?|fine-?tun\w+)\b", re.IGNORECASE)
@@ -94,9 +97,9 @@ _BUILDERS = frozenset({"csv", "json", "text", "parquet", "imagefolder", "audiofo
 """What `load_dataset` calls files of one's own."""
 
 _LABELLED = re.compile(
-    r"[*_`\s]*(license|licence|finetuned from model|fine-?tuned from model|base model|finetuned from"
+    r"[*_`\s]{0,6}(license|licence|finetuned from model|fine-?tuned from model|base model|finetuned from"
     r"|foundation model|language\(s\)(?: \(nlp\))?|language"
-    r"|languages)\s?(?:\[optional\])?[*_`\s]*:[*_`\s]*(.{2,200})",
+    r"|languages)\s?(?:\[optional\])?[*_`\s]{0,6}:[*_`\s]{0,6}(.{2,200})",
     re.IGNORECASE,
 )
 
@@ -133,7 +136,8 @@ HEADS: dict[str, str] = {
 
 # Words of a sentence, not of a name: `bert-finetuned-ner` implies a task, it states none.
 _SPOKEN = re.compile(
-    r"(?<![\w/.@-])(?:(?P<text_classification>(?:text|sequence|sentiment|emotion|topic|intent|news|review)[ -]classif\w+"
+    r"(?<![\w/.@-])(?:(?P<text_classification>(?:text|sequence|sentiment|emotion|topic|intent|news|review)"
+    r"[ -]classif\w+"
     r"|sentiment analysis|(?:hate|offensive) speech detection)"
     r"|(?P<token_classification>named[- ]entity[- ]recognition|NER|part[- ]of[- ]speech tagging|token[ -]classif\w+)"
     r"|(?P<question_answering>question[- ]answering|extractive QA)"
@@ -223,7 +227,7 @@ def _linked(page: Page, words: str, line: Line) -> None:
 def _base_in(page: Page, words: str, start: int) -> None:
     base = _FINE_TUNED.search(words)
     if base is not None and (base[2] or "tun" in base.group().lower()):
-        named = re.sub(_HUB, "", base[2]) if base[2] else plain(base[1])
+        named = base[2].partition(".co/")[2] if base[2] else plain(base[1])
         page.say("base_model", named.rstrip("/"), start + base.start(), start + base.end())
         return
     for pattern in (_TUNED_LINK, _BASED_ON, _FROM_ID, _ID_TUNED):
@@ -341,8 +345,7 @@ def _labelled(page: Page, words: str, start: int, end: int) -> None:
         if known is not None and not page.has("license"):
             page.say("license", known, start, end)
     elif not key.startswith("lang") and not page.has("base_model"):
-        link = re.search(rf"(?:huggingface|hf)\.co/({_ID})", value)
-        code = re.search(r"`([\w.-]{1,96}(?:/[\w.-]{1,96})?)`", value)
+        link, code = _ID_LINKED.search(value), _ID_IN_CODE.search(value)
         bare = plain(value).strip(" .")
         named = link[1] if link else code[1] if code else bare if _ONE_ID.fullmatch(bare) else None
         if named is not None and named.lower() not in ("none", "n/a", "na", "unknown", "null"):

@@ -119,6 +119,8 @@ class Facts(Item):
         facts: What is stated, in the order of the text; one name several times where it is said more than once.
         metrics: The numbers that are reported.
         epoch_tables: The tables of training logs.
+        sections: Sections of the Hub's template that the README fills, by their headings there.
+        unread: Characters at the README's end that were not read, as it is longer than any model card.
     """
 
     format: int = 1
@@ -127,6 +129,8 @@ class Facts(Item):
     facts: tuple[Stated, ...]
     metrics: tuple[Reported, ...]
     epoch_tables: tuple[EpochTable, ...]
+    sections: tuple[str, ...]
+    unread: int
 
 
 def facts(document: Document) -> Facts:
@@ -140,6 +144,8 @@ def facts(document: Document) -> Facts:
         facts=tuple(map(_stated, found)),
         metrics=tuple(_reported(document, one) for one in document.results),
         epoch_tables=tuple(map(_table, document.tables)),
+        sections=document.sections,
+        unread=document.unread,
     )
 
 

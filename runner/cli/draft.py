@@ -13,7 +13,7 @@ import typer
 from registry.errors import InputError, Problem
 from runner.cli.app import app
 from runner.cli.init import schema_text
-from runner.cli.output import print_json, short
+from runner.cli.output import print_json, short, table
 
 if TYPE_CHECKING:
     from runner.drafting import Made
@@ -24,10 +24,18 @@ SOURCES = "sources"
 """The folder beside a card that the README it quotes is kept in."""
 
 
+_SHOWN = 60
+"""Lines of a group of the summary; all of them are in `summary.json`."""
+
+
 @app.command()
 def draft(
     readme: Annotated[
-        str, typer.Argument(metavar="README", help="A README, hub:owner/name[@revision], or - for standard input.")
+        str,
+        typer.Argument(
+            metavar="README",
+            help="A README, hub:owner/name[@revision], or - for standard input; with --all a folder or .parquet file.",
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -42,12 +50,21 @@ def draft(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the card and write nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over a card and a README that are there.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Write the facts of all READMEs there into a folder; run again to resume.")
+    ] = False,
+    audit: Annotated[bool, typer.Option("--audit", help="With --all: what the claim checks say, too.")] = False,
+    form: Annotated[Literal["jsonl", "parquet"], typer.Option("--format", help="With --all: of the rows.")] = "jsonl",
+    workers: Annotated[int, typer.Option("--workers", min=1, help="With --all: processes that read.")] = 1,
 ) -> None:
     """Write the card of a model that has a README.
 
     What it states stands there with its words, what it leaves out with the default and where that comes from; what a
     person must decide is marked TODO, and `replicard validate` lists it. The README is kept beside the card.
     """
+    if every:
+        _draft_all(readme, output, as_json=as_json, audit=audit, form=form, workers=workers)
+        return
     from runner import drafting
 
     content, name, repo, revision = _read(readme)
@@ -69,6 +86,33 @@ def draft(
     else:
         _write(file, text, beside, content, schema, force=force)
     _say(made, file, err=dry_run or as_json)
+
+
+def _draft_all(
+    source: str, output: Path | None, *, as_json: bool, audit: bool, form: Literal["jsonl", "parquet"], workers: int
+) -> None:
+    """Read all READMEs of a folder or a Parquet file, and say what was found."""
+    from runner.bulk import draft_all
+
+    if output is None:
+        raise InputError(Problem("--output", "", "missing: the folder to write, for example -o facts"))
+    summary = draft_all(
+        Path(source), output, audit=audit, form=form, workers=workers,
+        told=lambda done: typer.echo(f"{done:,} READMEs", err=True),
+    )  # fmt: skip
+    if as_json:
+        print_json(summary.model_dump(mode="json"))
+        return
+    groups = ("facts", "metrics", "sections", "verdicts", "findings")
+    rows = [("cut off", summary.cut), ("report a number", summary.reporting), ("have an epoch table", summary.tables)]
+    for group in groups:
+        rows += [(f"{group}: {name}", one) for name, one in list(getattr(summary, group).items())[:_SHOWN]]
+    table(
+        ["", "READMEs", "share", "95 % interval"],
+        [[name, f"{one.count:,}", f"{one.share:.2%}", f"{one.low:.2%} to {one.high:.2%}"] for name, one in rows],
+    )
+    refused = "".join(f"; {count:,} refused: {reason}" for reason, count in summary.refused.items())
+    typer.echo(f"{summary.readmes:,} READMEs{refused}; wrote {short(output)}")
 
 
 def _read(readme: str) -> tuple[bytes, str, str | None, str | None]:
