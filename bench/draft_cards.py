@@ -2,8 +2,8 @@
 
     python -m bench.draft_cards READMES.parquet [--limit N] [--every K]
 
-READMES has a column `card` or `text`. Every README has to give a card that loads, with each stated value equal to a fact
-of the reader, or a refusal of one line; anything else is a fault and is printed. The table says how many of each.
+READMES has a column `card` or `text`. Every README has to give a card that loads, with each stated value equal to a
+fact of the reader, or a refusal of one line; anything else is a fault and is printed. The table says how many of each.
 """
 
 from __future__ import annotations
@@ -97,9 +97,8 @@ def main() -> None:
         print(f"{count:>9,}  {name}")
     for reason, count in reasons.most_common(10):
         print(f"{count:>9,}  refused: {reason}")
-    print(
-        f"{len(texts):,} READMEs in {time.perf_counter() - started:.0f} s; the slowest, {slowest[1]}, in {slowest[0]:.2f} s"
-    )
+    took = time.perf_counter() - started
+    print(f"{len(texts):,} READMEs in {took:.0f} s; the slowest, {slowest[1]}, in {slowest[0]:.2f} s")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """From what a README says to the card of its model: what is stated with its words, what is assumed, what is open.
 
-Every value gets a status. *Stated* is what the README says, with its own words, if they can be quoted and do not deny it.
-*Derived* follows by arithmetic. *Assumed* is what the README leaves out: the default of the library that most model cards
-were made with, named. Where no default can stand in, where the README says two things, or one that no card can declare, a
-stand-in is written and the reason begins with `TODO`: the card loads, and `replicard validate` lists it until a person has
-decided. The text is a function of the README alone.
+Every value gets a status. *Stated* is what the README says, with its own words, if they can be quoted and do not deny
+it. *Derived* follows by arithmetic. *Assumed* is what the README leaves out: the default of the library that most model
+cards were made with, named. Where no default can stand in, where the README says two things, or one that no card can
+declare, a stand-in is written and the reason begins with `TODO`: the card loads, and `replicard validate` lists it
+until a person has decided. The text is a function of the README alone.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from registry.datasets import Dataset
-    from registry.document import Document, Fact, Result, Row, Table
+    from registry.document import Document, Fact, Place, Result, Row, Table
     from registry.preparation import Kind
 
 LONGEST_QUOTE = 160
@@ -73,7 +73,8 @@ _DEFAULTS: Mapping[str, str] = {
     "data.tokens.max_length": "not stated; the longest that most encoders have positions for",
     "data.tokens.truncation": "follows from assuming a max_length",
     "data.tokens.padding": "DataCollatorWithPadding.padding's default (True), the Trainer's collator for a tokenizer",
-    "data.split.stratify": "not mentioned; train_test_split of datasets and of scikit-learn does not stratify by default",
+    "data.split.stratify": "not mentioned; train_test_split of datasets and of scikit-learn does not stratify by"
+    " default",
     "data.split.seed": "not stated; the seed of TrainingArguments stands in",
     "adapter.r": "LoraConfig.r's default in peft 0.21",
     "adapter.alpha": "LoraConfig.lora_alpha's default in peft 0.21",
@@ -155,12 +156,14 @@ class Drafting:
         name: The card's id.
         source: The card's section of that name.
         kind: What the model does.
+        wrong: What cannot be of the numbers that it reports, each by its place.
     """
 
     document: Document
     name: str
     source: Mapping[str, Any]
     kind: Kind
+    wrong: Mapping[str, str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     stated: dict[str, Any] = field(default_factory=dict)
     derived: dict[str, str] = field(default_factory=dict)
@@ -195,12 +198,15 @@ class Drafting:
         _software(self)
         _evaluation(self)
         _epoch_table(self)
+        for where, message in self.wrong.items():
+            self.contradictions.append(f"{where}: {comment(message, _LONGEST_QUESTION)}")
+            self.notes.append(f"Impossible as reported (line {where.rsplit(':', 2)[1]}): {message}")
         _reported(self)
         _splits_that_are_scored(self)
 
     def line_of(self, fact: Fact) -> int:
         """The line of a fact's words, counted from 1."""
-        return self.document.text.count("\n", 0, max(fact.place.start, 0)) + 1
+        return _line(fact.place)
 
     def state(self, path: str, value: Any, *facts: Fact, default: Any = None) -> None:
         """Declare what the README says; where its words cannot be quoted for it, a person must look."""
@@ -212,7 +218,7 @@ class Drafting:
         self._forget(path)
         self.values[path] = value
         self.stated[path] = words[0] if len(words) == 1 else words
-        self.beside[path] = comment(f"line {self.line_of(facts[0])}: {words[0]}")
+        self.beside[path] = _quoted(facts[0].place, words[0])
 
     def derive(self, path: str, value: Any, formula: str) -> None:
         """Declare what follows from stated values."""
@@ -233,7 +239,7 @@ class Drafting:
 
     def _forget(self, path: str) -> None:
         for table in (self.values, self.stated, self.derived, self.assumed, self.beside):
-            table.pop(path, None)  # type: ignore[attr-defined]
+            table.pop(path, None)
 
     def conflict(self, path: str, value: Any, facts: Iterable[tuple[Any, Fact]], default: Any = None) -> None:
         """Say that the README says two things, and ask for one."""
@@ -265,13 +271,14 @@ class Drafting:
         """  # fmt: skip
         facts = [fact for name in ([names] if isinstance(names, str) else names) for fact in self.facts.get(name, ())]
         pairs = [(read(fact.value, fact), fact) for fact in facts]
-        values = list(dict.fromkeys(value for value, _ in pairs if value is not None))
+        values = _distinct(value for value, _ in pairs if value is not None)
         if len(values) > 1:
             self.conflict(path, values[0], [pair for pair in pairs if pair[0] is not None], default)
         elif values:
             self.state(path, values[0], next(fact for value, fact in pairs if value is not None), default=default)
         elif facts:
-            said = f"the source's {_shown(facts[0].value)} (line {self.line_of(facts[0])}) is nothing that a card can declare"
+            named = f"{_shown(facts[0].value)} (line {self.line_of(facts[0])})"
+            said = f"the source's {named} is nothing that a card can declare"
             self.notes.append(f"{path}: {said}.")
             if default is None:
                 return False
@@ -398,6 +405,16 @@ def comment(text: str, longest: int = _LONGEST_COMMENT) -> str:
     return f"{cut[: cut.rfind(' ')] if ' ' in cut[longest // 2 :] else cut}…"
 
 
+def _quoted(place: Place, words: str) -> str:
+    """A comment with words of the README and their line and column."""
+    line, column = place.where.rsplit(":", 2)[1:]
+    return f"{line}:{column} “{comment(words, _LONGEST_COMMENT - 12)}”"
+
+
+def _line(place: Place) -> int:
+    return int(place.where.rsplit(":", 2)[1])
+
+
 def _order(path: str) -> tuple[int, ...]:
     """Where a value stands in the card: as the spec has its fields, those of a plugin behind them as they come."""
     at: Any = Card
@@ -421,6 +438,18 @@ def _nested(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
             at = at.setdefault(key, {})
         at[keys[-1]] = value
     return raw
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    """Each value once; numbers that differ in the seventh digit are one, written as 32 bits hold it."""
+    found: list[Any] = []
+    for value in values:
+        alike = isinstance(value, float) and any(
+            isinstance(o, float) and math.isclose(o, value, rel_tol=1e-6) for o in found
+        )
+        if not alike and value not in found:
+            found.append(value)
+    return found
 
 
 def _shown(value: Any) -> str:
@@ -468,7 +497,8 @@ def _base(draft: Drafting) -> None:
         draft.assume("base.pad_token", "eos", reason)
     draft.take("base.dtype", "base.dtype", default="float32")
     draft.assume("base.allow_pickle", False)
-    if shape is not None and not draft.assumed.get("base.model", "").startswith(TODO):
+    # Of a Llama, `SHAPES` has what parameters are counted by, and not what else its config.json says.
+    if shape is not None and not isinstance(shape, Llama) and "base.model" in draft.stated:
         facts = shape.model_dump(exclude_defaults=True)
         for key, value in {"model_type": shape.model_type, **facts}.items():
             draft.values[f"base.architecture.{key}"] = value
@@ -630,8 +660,10 @@ def _adapter(draft: Drafting) -> None:
         family = "peft's default for this family (TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING)"
         draft.take("adapter.target_modules", "adapter.target_modules", read, default=usual or (TODO,), reason=family)
     else:
-        draft.decide("adapter.target_modules", (TODO,), "the source does not name the layers, and PEFT has no default for "
-                     "this base; write the ends of their names")  # fmt: skip
+        question = (
+            "the source does not name the layers, and no default is known for this base; write the ends of their names"
+        )
+        draft.decide("adapter.target_modules", (TODO,), question)
     draft.assume("adapter.rslora", False)
     draft.assume("adapter.dora", False)
 
@@ -692,6 +724,10 @@ def _training(draft: Drafting) -> None:
     """The recipe."""
     defaults = Training()
     steps = draft.facts.get("max_steps")
+    # `epoch: 2.1` in a list of results is when they were measured.
+    named = [fact for fact in draft.facts.get("num_epochs", ()) if _NUMBER_OF_EPOCHS.search(fact.text)]
+    if named:
+        draft.facts["num_epochs"] = named
     if steps and "num_epochs" not in draft.facts:
         _epochs_of(draft, steps[0])
     else:
@@ -701,8 +737,11 @@ def _training(draft: Drafting) -> None:
     draft.take("training.eval_batch_size", "eval_batch_size", _whole, default=defaults.eval_batch_size)
     adam = draft.facts.get("optimizer", [])
     if adam and {fact.value for fact in adam} == {"adam"} and draft.by_trainer:
-        draft.assume("training.optimizer", "adamw_torch", "the source's \"Adam\" is what transformers 4.x writes for all but "
-                     f"Adafactor; {_DEFAULTS['training.optimizer']}")  # fmt: skip
+        written = 'the source\'s "Adam" is what transformers 4.x writes for all but Adafactor'
+        draft.assume("training.optimizer", "adamw_torch", f"{written}; {_DEFAULTS['training.optimizer']}")
+    elif adam and {fact.value for fact in adam} == {"adam"} and not _any_decay(draft):
+        same = "without weight decay, and none is stated, AdamW computes the same"
+        draft.assume("training.optimizer", "adamw_torch", f"the source's Adam (line {draft.line_of(adam[0])}): {same}")
     else:
         draft.take("training.optimizer", "optimizer", _optimizer, default=defaults.optimizer)
     draft.take("training.adam_betas", "adam_betas", _betas, default=defaults.adam_betas)
@@ -723,12 +762,19 @@ def _training(draft: Drafting) -> None:
 
 def _epochs_of(draft: Drafting, steps: Fact) -> None:
     """Epochs of a training that is stated in steps."""
-    draft.decide("training.epochs", 1, f"the source trains for {steps.value:,} steps (line {draft.line_of(steps)}); write "
-                 "the epochs, steps × rows of a step / training rows")  # fmt: skip
+    said = f"the source trains for {steps.value:,} steps (line {draft.line_of(steps)})"
+    draft.decide("training.epochs", 1, f"{said}; write the epochs, steps × rows of a step / training rows")
+
+
+def _any_decay(draft: Drafting) -> bool:
+    return any(fact.value for fact in draft.facts.get("weight_decay", ()))
 
 
 def _betas(value: Any, _: Fact) -> tuple[float, ...] | None:
     return value if isinstance(value, tuple) and len(value) == 2 and all(0 <= beta < 1 for beta in value) else None
+
+
+_NUMBER_OF_EPOCHS = re.compile(r"num\w*[_ ]epochs|\bnumber of (?:\w+ )?epochs", re.IGNORECASE)
 
 
 def _unlisted(draft: Drafting, path: str, value: Any, what: str) -> None:
@@ -753,8 +799,8 @@ def _batches(draft: Drafting) -> None:
                 "training.batch_size", total // product, f"{total:,} in total / {' / '.join(map(str, others)) or 1}"
             )
         else:
-            draft.decide("training.batch_size", defaults.batch_size, f"{total:,} rows of a step in total do not divide by "
-                         f"{' × '.join(map(str, others))}")  # fmt: skip
+            question = f"{total:,} rows of a step in total do not divide by {' × '.join(map(str, others))}"
+            draft.decide("training.batch_size", defaults.batch_size, question)
     else:
         draft.take("training.batch_size", "train_batch_size", _whole, default=defaults.batch_size)
     if "gradient_accumulation_steps" in facts or not draft.by_trainer:
@@ -788,13 +834,21 @@ def _accelerator(name: Any, _: Fact) -> str | None:
     return alike[0] if alike else None
 
 
+def _exact(exact: str | None, name: Any, fact: Fact) -> str | None:
+    """The accelerator that a name means, where another name says more of the same: an A100 is one of 40 GB."""
+    found = _accelerator(name, fact)
+    return found if exact is None or found is None or found == exact else None
+
+
 def _hardware(draft: Drafting) -> None:
     """What the model was trained on."""
     cpu = next(
         (fact for fact in draft.facts.get("framework_versions.pytorch", ()) if str(fact.value).endswith("+cpu")), None
     )
     if "hardware.accelerator" in draft.facts:
-        draft.take("hardware.accelerator", "hardware.accelerator", _accelerator)
+        names = {_accelerator(fact.value, fact) for fact in draft.facts["hardware.accelerator"]} - {None}
+        exact = next((one for one in names if one and all(one.startswith(str(other)) for other in names)), None)
+        draft.take("hardware.accelerator", "hardware.accelerator", lambda value, fact: _exact(exact, value, fact))
     elif cpu is not None and draft.values["training.precision"] != "fp16":
         draft.derive("hardware.accelerator", "cpu", f"Pytorch {cpu.value} is the build without CUDA")
     if "hardware.count" in draft.facts:
@@ -833,7 +887,7 @@ def _evaluation(draft: Drafting) -> None:
         words = _words_of_split(draft, result)
         if words is not None:
             draft.values["evaluation.split"], draft.stated["evaluation.split"] = splits[0], words[0]
-            draft.beside["evaluation.split"] = comment(f"line {words[1]}: {words[0]}")
+            draft.beside["evaluation.split"] = _quoted(words[1], words[0])
         else:
             draft.assume("evaluation.split", splits[0], "the split of the results that the source gives as its own")
     elif "data.split.validation" in draft.values and "data.split.test" not in draft.values:
@@ -850,7 +904,7 @@ def _evaluation(draft: Drafting) -> None:
         words_ = draft.quote("evaluation.each_epoch", tables[0].split, place.start, place.end)
         if words_ is not None:
             draft.values["evaluation.each_epoch"], draft.stated["evaluation.each_epoch"] = tables[0].split, words_
-            draft.beside["evaluation.each_epoch"] = comment(words_)
+            draft.beside["evaluation.each_epoch"] = _quoted(place, words_)
     _scored_by(draft)
     draft.take("evaluation.slices.words", "evaluation.slices.words")
     draft.assume("evaluation.margin", 0.01)
@@ -864,8 +918,8 @@ _SPLIT_WORDS = {
 }
 
 
-def _words_of_split(draft: Drafting, result: Result) -> tuple[str, int] | None:
-    """The nearest words before or just after a result that name its split, with their line."""
+def _words_of_split(draft: Drafting, result: Result) -> tuple[str, Place] | None:
+    """The nearest words before or just after a result that name its split, with their place."""
     place, text = result.place, draft.document.text
     line = text.find("\n", place.end)
     end = min(place.end + 80, line if line >= 0 else len(text))
@@ -873,7 +927,7 @@ def _words_of_split(draft: Drafting, result: Result) -> tuple[str, int] | None:
     for one in sorted(found, key=lambda one: abs(one.start() - place.start)):
         words = draft.quote("evaluation.split", result.split, one.start(), one.end())
         if words is not None:
-            return words, draft.document.text.count("\n", 0, one.start()) + 1
+            return words, draft.document.at(one.start(), one.end())
     return None
 
 
@@ -890,7 +944,7 @@ def _scored_by(draft: Drafting) -> None:
     if results and all(words):
         draft.values["evaluation.metrics"] = tuple(results)
         draft.stated["evaluation.metrics"] = tuple(map(str, words)) if len(words) > 1 else str(words[0])
-        draft.beside["evaluation.metrics"] = comment("; ".join(map(str, words)))
+        draft.beside["evaluation.metrics"] = _quoted(next(iter(results.values())).place, str(words[0]))
     else:
         draft.assume(
             "evaluation.metrics", ("accuracy", "precision", "recall", "f1"), "the source names none; the usual ones"
@@ -953,8 +1007,11 @@ def _held_out_by_steps(draft: Drafting, own: Mapping[str, int]) -> bool:
 
 def _best(draft: Drafting) -> None:
     """An epoch whose scores are the results, and is not the last: the best one was kept."""
-    main = {one.metric: one.number.text for one in draft.document.results
-            if one.headline and one.split in (None, "validation") and one.averaging is None and one.label is None}  # fmt: skip
+    main = {
+        one.metric: one.number.text
+        for one in draft.document.results
+        if one.headline and one.split in (None, "validation") and one.averaging is None and one.label is None
+    }
     table = next((one for one in draft.document.tables if len(one.rows) > 1), None)
     if (
         table is None
@@ -969,7 +1026,8 @@ def _best(draft: Drafting) -> None:
     for metric, best in (("loss", min), ("accuracy", max)):
         cells = {row.place.start: row.cells[metric].value for row in table.rows if metric in row.cells}
         if len(cells) == len(table.rows) and cells[same[0].place.start] == best(cells.values()):
-            ends = f"epoch {same[0].epoch.text}, the {'lowest' if metric == 'loss' else 'highest'} {metric} of {len(cells)}"
+            which = "lowest" if metric == "loss" else "highest"
+            ends = f"epoch {same[0].epoch.text}, the {which} {metric} of {len(cells)}"
             draft.derive("training.select", "best", f"the results are those of {ends}, not of the last")
             draft.derive("training.select_metric", metric, f"the results are those of {ends}")
             return
@@ -988,10 +1046,14 @@ def _reported(draft: Drafting) -> None:
     labels = {label.casefold(): label for label in draft.values["task.labels"]}
     main = [one for one in draft.document.results if one.headline and not one.placeholder]
     best = next((split for split in ("test", None, "validation") if any(one.split == split for one in main)), None)
-    seen: dict[tuple[Any, ...], int] = {}
-    for one in draft.document.results:
-        line = draft.document.text.count("\n", 0, max(one.place.start, 0)) + 1
-        where = comment(f"line {line}: {draft.document.text[one.place.start : one.place.end]}", 40)
+    seen: set[tuple[Any, ...]] = set()
+    if len(draft.document.results) > _MOST_CLAIMS:
+        draft.notes.append(f"{len(draft.document.results):,} numbers are reported; the first {_MOST_CLAIMS} were read.")
+    for one in draft.document.results[:_MOST_CLAIMS]:
+        line = _line(one.place)
+        where = _quoted(one.place, draft.document.text[one.place.start : one.place.end])
+        if (wrong := draft.wrong.get(one.place.where)) is not None:
+            where = f"{where}; impossible: {comment(wrong, _LONGEST_QUESTION)}"
         shown = f"{comment(one.metric, 40)} {comment(one.number.text, 40)} (line {line})"
         if one.metric not in CLAIMS:
             draft.notes.append(f"Also reported: {shown}, which no card can claim.")
@@ -1025,7 +1087,7 @@ def _reported(draft: Drafting) -> None:
         for fact in draft.facts.get(name, ())[:1]:
             text = _quantity(fact)
             if text is not None:
-                where = comment(f"line {draft.line_of(fact)}: {fact.text}", 40)
+                where = _quoted(fact.place, fact.text)
                 _claim(draft, {"metric": metric, "value": text}, (fact.place.start, fact.place.end), where, text, seen)
 
 
@@ -1035,7 +1097,7 @@ def _claim(
     at: tuple[int, int],
     where: str,
     shown: str,
-    seen: dict[tuple[Any, ...], int],
+    seen: set[tuple[Any, ...]],
 ) -> None:
     """Add a claim that a card can hold, the same number once."""
     try:
@@ -1054,11 +1116,8 @@ def _claim(
             return
     if claim.get("split") is None and any(key[:-1] == same for key in seen):
         return
-    if len(draft.claims) < _MOST_CLAIMS:
-        seen[(*same, claim.get("split"))] = len(draft.claims)
-        draft.claims.append((claim, words, where))
-    else:
-        draft.notes.append(f"Also reported: {shown}.")
+    seen.add((*same, claim.get("split")))
+    draft.claims.append((claim, words, where))
 
 
 def _of_other_data(draft: Drafting, result: Result) -> bool:

@@ -1,8 +1,8 @@
 """What a README says that only a card needs: the kind of model, the labels, how rows were split, cleaned and scored.
 
-`registry.draft` reads what every model card may state, fast enough for millions of them; this is read where one card is
-drafted. The rules are of the same kind: a value needs words of its own, and what the words leave open is not read. Facts
-are named by the card's field.
+`registry.draft` reads what every model card may state, fast enough for millions of them; this is read where one card
+is drafted. The rules are of the same kind: a value needs words of its own, and what the words leave open is not read.
+Facts are named by the card's field.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ PIPELINE_TAGS = frozenset({
     "audio-classification", "audio-to-audio", "automatic-speech-recognition", "depth-estimation",
     "document-question-answering", "feature-extraction", "fill-mask", "graph-ml", "image-classification",
     "image-feature-extraction", "image-segmentation", "image-text-to-text", "image-to-image", "image-to-text",
-    "image-to-video", "keypoint-detection", "mask-generation", "multiple-choice", "object-detection", "question-answering",
+    "image-to-video", "keypoint-detection", "mask-generation", "multiple-choice", "object-detection",
+    "question-answering",
     "reinforcement-learning", "robotics", "sentence-similarity", "summarization", "table-question-answering",
     "tabular-classification", "tabular-regression", "text-classification", "text-generation", "text-ranking",
     "text-to-audio", "text-to-image", "text-to-speech", "text-to-video", "text2text-generation",
@@ -58,7 +59,8 @@ _PROSE = tuple(
         ("summarization", r"\bsummari[sz]ation\b"),
         ("translation", r"\bmachine translation\b|\btranslation model\b"),
         ("sentence-similarity", r"\bsentence[ -](?:similarity|transformers?|embeddings?)\b"),
-        ("text-generation", r"\btext generation\b|\bcausal language model\w*|\bchat model\b|\binstruct(?:ion)?[- ]tuned\b"),
+        ("text-generation", r"\btext generation\b|\bcausal language model\w*|\bchat model\b"
+            r"|\binstruct(?:ion)?[- ]tuned\b"),
         ("fill-mask", r"\bmasked language model\w*|\bfill-mask\b"),
         ("tabular-classification", r"\btabular\b"),
     )
@@ -71,14 +73,17 @@ _IN_PASSING = re.compile(
     re.IGNORECASE,
 )
 
+_SHORTEST = 12
+"""Characters of the shortest line that says something by these rules."""
+
 _BASE_NAME = re.compile(
     r"(?:model name|checkpoint|pre-?trained model|base model)[*_`\s]{0,4}:[*_`\s]{0,4}([\w.-]{1,96}(?:/[\w.-]{1,96})?)"
     r"[*_`\s]*$",
     re.IGNORECASE,
 )
 _BASE_IN_PROSE = re.compile(
-    r"\b(?:used|uses|using|fine-?tuned|tokeniz\w+ (?:\w+ ){0,3}with) the \[?`?([A-Za-z][\w.]*(?:/[\w.]+)?(?:-[\w.]+)+)`?\]?"
-    r"(?:\([^()\s]*\))? (?:base )?model\b"
+    r"\b(?:used|uses|using|fine-?tuned|tokeniz\w+ (?:\w+ ){0,3}with) the "
+    r"\[?`?([A-Za-z][\w.]{0,60}(?:/[\w.]{1,60})?(?:-[\w.]{1,60}){1,12})`?\]?(?:\([^()\s]*\))? (?:base )?model\b"
 )
 _KNOWN = re.compile(
     rf"(?<![\w/.-])({'|'.join(sorted({re.escape(name) for name in DATASETS if len(name) > 3}, key=len, reverse=True))})"
@@ -87,14 +92,16 @@ _KNOWN = re.compile(
 )
 
 _ONE_ELSE = re.compile(
-    r"[\"']([A-Za-z][\w /-]{0,39})[\"']\s+if\s+[^\n\"']{1,60}?==\s?1(?:\.0)?\s+else\s+[\"']([A-Za-z][\w /-]{0,39})[\"']"
+    r"[\"']([A-Za-z][\w /-]{0,39})[\"']\s{1,9}if\s{1,9}[^\n\"']{1,60}?==\s?1(?:\.0)?\s{1,9}else\s{1,9}"
+    r"[\"']([A-Za-z][\w /-]{0,39})[\"']"
 )
 _BY_NUMBER = re.compile(
     r"(?<![\w.,-])(\d{1,2})[\"'`*]{0,2}\s?(?:for|is|means|denotes|represents|stands for|[:=→]|->)\s?[\"'`*]{0,2}"
-    r"([A-Za-z][\w-]{1,39})"
+    r"([A-Za-z][\w-]{1,39})(?=[\"'`*]{0,3}\s?(?:[,;.)\]}/\n]|and\b|or\b|$))"
 )
 _NUMBERED = re.compile(
-    r"\W{0,4}(?:label[_ ])?(\d{1,2})[\"'`*]{0,2}\s*(?::|=|->|→|–|-|\|)\s*[\"'`*]{0,2}([A-Za-z][\w /&-]{0,39}?)[\"'`*|,.\s]*$",
+    r"\W{0,4}(?:label[_ ])?(\d{1,2})[\"'`*]{0,2}\s{0,9}(?::|=|->|→|–|-|\|)\s{0,9}[\"'`*]{0,2}"
+    r"([A-Za-z][\w /&-]{0,39}?)[\"'`*|,.\s]{0,9}$",
     re.IGNORECASE,
 )
 
@@ -103,20 +110,21 @@ _PERCENT_OF = re.compile(
     re.IGNORECASE,
 )
 _PERCENT_FOR = re.compile(
-    r"\b(\d{1,2})\s?% (?:(?:of|for|as|was|were|used|the|data|it|set|aside) ){0,6}(train(?:ing)?|validation|val|dev|test(?:ing)?)\b",
+    r"\b(\d{1,2})\s?% (?:(?:of|for|as|was|were|used|the|data|it|set|aside) ){0,6}"
+    r"(train(?:ing)?|validation|val|dev|test(?:ing)?)\b",
     re.IGNORECASE,
 )
 _HELD_OUT = re.compile(
     r"\b(\d{1,2})\s?% hold-?out\b|\bhold-?out (?:set|split)? ?(?:of|\() ?(\d{1,2})\s?%", re.IGNORECASE
 )
 _TRAINING_SPLIT = re.compile(
-    r"\btraining (?:data|set|dataset|split) (?:was|were|is) (?:further |again )?(?:randomly )?split into (?:a )?train(?:ing)?"
-    r" and (?:a )?(validation|test) sets? (?:with|using|in|by) an? (\d\d)\s?[-/:]\s?(\d\d)\b",
+    r"\btraining (?:data|set|dataset|split) (?:was|were|is) (?:further |again )?(?:randomly )?split into "
+    r"(?:a )?train(?:ing)? and (?:a )?(validation|test) sets? (?:with|using|in|by) an? (\d\d)\s?[-/:]\s?(\d\d)\b",
     re.IGNORECASE,
 )
 _TRAIN_TEST = re.compile(
     r"\b(\d\d)\s?%?\s?[-/:]\s?(\d\d)\s?%? train(?:ing)?\s?[-/ ]\s?(test|validation|val|eval)\w*(?: data)? split"
-    r"|\btrain(?:ing)?\s?[-/ ]\s?(test|validation|val|eval)\w* split (?:of |with |ratio |\(|: ?){0,3}(?:an? )?"
+    r"|\btrain(?:ing)?\s?[-/ ]\s?(test|validation|val|eval)\w* split[ :]{1,2}(?:of |with |ratio |\(|: ?){0,3}(?:an? )?"
     r"(\d\d)\s?%?\s?[-/:]\s?(\d\d)\b",
     re.IGNORECASE,
 )
@@ -131,10 +139,10 @@ _BALANCED = re.compile(
 )
 _CLEANED = re.compile(r"\b(?:remov\w+|stripp\w+|clean\w+)\b[^\n]{0,200}", re.IGNORECASE)
 _CLEANING = (
-    ("strip_html", re.compile(r"\bHTML\b", re.IGNORECASE)),
+    ("strip_html", re.compile(r"(?<![./\w])HTML\b", re.IGNORECASE)),
     ("strip_special_characters", re.compile(r"\bspecial characters?\b", re.IGNORECASE)),
-    ("collapse_whitespace", re.compile(r"\b(?:unnecessary|extra|multiple|redundant|excess) white ?spaces?\b", re.IGNORECASE)),
-)  # fmt: skip
+    ("collapse_whitespace", re.compile(r"\b(?:unnecessary|extra|multiple|redundant|excess) white ?spaces?\b", re.I)),
+)
 _TRUNCATED = re.compile(
     r"\btruncat(?:ed|ing|ion),? (?:and|or) padd(?:ed|ing)\b|\bpadd(?:ed|ing),? (?:and|or) truncat(?:ed|ing|ion)\b"
     r"|\btruncated (?:to|at)\b",
@@ -145,7 +153,8 @@ _PADDED = re.compile(
     re.IGNORECASE,
 )
 _TRAINED_ON = re.compile(
-    r"\b(?:fine-?tuned|trained) (?:using|on|with) the (?:[\w-]+ ){0,3}?train(?:ing)? (?:data ?set|set|split)"
+    r"(?<!not )(?<!pre)(?<!pre-)\b(?:fine-?tuned|trained) (?:using|on|with) the (?:[\w-]{1,30} ){0,3}?"
+    r"train(?:ing)? (?:data ?set|set|split)"
     r"|\b(?:split|divided) into a train(?:ing)? set and a test set",
     re.IGNORECASE,
 )
@@ -171,9 +180,12 @@ _LATENCY = re.compile(
     r"(?:ms|milliseconds?|s|secs?|seconds?)) (?:per|/) (?:review|example|sample|text|sentence|input|document|tweet)\b",
     re.IGNORECASE,
 )
-_QUANTIZER = re.compile(r"\b(?:with|using|via|by|through)[^.\n]{0,20}\bbits-?and-?bytes\b(?: library)?|\bBitsAndBytesConfig\b", re.I)  # fmt: skip
+_QUANTIZER = re.compile(
+    r"\b(?:with|using|via|by|through)[^.\n]{0,20}\bbits-?and-?bytes\b(?: library)?|\bBitsAndBytesConfig\b", re.I
+)
 _METRIC_LIST = re.compile(
-    r"\b(?:metrics?\b[^.\n]{0,80}?\bincluding|metrics?(?: used)?(?: are| were|:)|we report|in terms of) ([^.:\n]{5,200})",
+    r"\b(?:metrics?\b[^.\n]{0,80}?\bincluding|metrics?(?: used)?(?: are| were|:)|we report|in terms of) "
+    r"([^.:\n]{5,200})",
     re.I,
 )
 _METRIC_NAME = re.compile(r"[\s*_`-]{0,6}([A-Za-z][\w -]{1,30}?)[*_`]{0,3}\s?(?::|–|-\s|\()", re.IGNORECASE)
@@ -235,7 +247,7 @@ def preparation(document: Document) -> tuple[Fact, ...]:
     _identity(page, document)
     _labels(page)
     for line in page.lines:
-        if line.kind == "code" or line.role in ("use", "other"):
+        if line.kind == "code" or line.role in ("use", "other") or line.end - line.start < _SHORTEST:
             continue
         _splits(page, line)
         _flags(page, line)
@@ -247,7 +259,7 @@ def preparation(document: Document) -> tuple[Fact, ...]:
 def _identity(page: Page, document: Document) -> None:
     """The base and the data where no front matter, link or label gives them."""
     for line in page.lines:
-        if line.kind == "code" or line.role in ("use", "other"):
+        if line.kind == "code" or line.role in ("use", "other") or line.end - line.start < _SHORTEST:
             continue
         words = page.text[line.start : min(line.end, line.start + 2000)]
         if not document.said("base_model") and not page.has("base_model"):
@@ -299,7 +311,8 @@ def _say_labels(page: Page, labels: dict[int, str], start: int, end: int) -> Non
 def _splits(page: Page, line: Line) -> None:
     """Shares of rows that were held out."""
     words = page.text[line.start : min(line.end, line.start + 3000)]
-    if "%" not in words and "split" not in words.lower():
+    low = words.lower()
+    if ("%" not in low and "split" not in low) or "pre-train" in low or "pretrain" in low:
         return
     at = line.start
     if (one := _TRAINING_SPLIT.search(words)) is not None and int(one[2]) + int(one[3]) == 100:

@@ -13,7 +13,9 @@ from registry.draft import read
 from registry.drafting import Draft, Drafting
 from registry.errors import InputError, Problem
 from registry.preparation import TEXT_CLASSIFICATION, Kind, kind_of
+from registry.secrets import find_secrets
 from registry.yaml import MAX_BYTES
+from runner.claims import examine
 from runner.plugins import load_card
 
 if TYPE_CHECKING:
@@ -67,12 +69,16 @@ def make(content: bytes, name: str, file: Path, source: Mapping[str, str | None]
         line = content.count(b"\n", 0, error.start) + 1
         message = "not UTF-8, so that its words cannot be quoted; save it as UTF-8. --json has the facts all the same"
         raise InputError(Problem(f"{name}:{line}:1", "", message)) from None
+    secrets = find_secrets(text)
+    if secrets:
+        raise InputError(_secret(name, text, *secret) for secret in secrets)
     document = read(text, name)
     kind = Kind(TEXT_CLASSIFICATION, None) if asked else kind_of(document)
     if kind.task != TEXT_CLASSIFICATION:
         raise InputError(_other_kind(name, kind))
     whole = {**source, "sha256": hashlib.sha256(content).hexdigest()}
-    drafting = Drafting(document, file.stem, whole, kind)
+    wrong = {one.where: one.message for one in reversed(examine(document)) if one.verdict == "impossible"}
+    drafting = Drafting(document, file.stem, whole, kind, wrong)
     with tempfile.TemporaryDirectory(prefix="replicard-") as folder:
         readme = Path(folder, str(source["readme"]))
         readme.parent.mkdir(parents=True, exist_ok=True)
@@ -92,6 +98,12 @@ def make(content: bytes, name: str, file: Path, source: Mapping[str, str | None]
                     ) from None
     size = f"no card of under {MAX_BYTES:,} bytes whose values hold together can be made of it; --json has the facts"
     raise InputError(Problem(name, "", size))
+
+
+def _secret(name: str, text: str, at: int, kind: str) -> Problem:
+    line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    message = f"holds what looks like {kind}, and a card keeps a copy of its README; take it out and revoke it"
+    return Problem(f"{name}:{line}:{column}", "", message)
 
 
 def _other_kind(name: str, kind: Kind) -> Problem:

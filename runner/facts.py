@@ -57,7 +57,7 @@ class Reported(Item):
         value: The number; a score with a percent sign or on a scale of a hundred is a share in 0..1.
         as_written: Its text.
         decimals: Digits written after the decimal mark.
-        unit: `fraction`, `percent` (also of a score above 1 without a sign), `raw`, or the unit that follows the number.
+        unit: `fraction`, `percent` (also of a score above 1 without a sign), `raw`, or the unit behind the number.
         status: `stated`, or `placeholder` for an example.
         split: `train`, `validation` or `test`; null where that is not said.
         averaging: `micro`, `macro`, `weighted` or `samples`, where that is said.

@@ -80,7 +80,7 @@ def draft(
     beside = _beside(readme, file)
     source = {"repo": repo, "revision": revision, "readme": beside.as_posix()}
     made = drafting.make(content, name, file, source, asked=task is not None)
-    schema, text = _with_header(made, file)
+    schema, text = _with_header(made, file, name)
     if dry_run:
         typer.echo(text, nl=False)
     else:
@@ -162,13 +162,16 @@ def _beside(readme: str, file: Path) -> Path:
     return here.relative_to(folder) if inside else Path(SOURCES) / f"{file.stem}.md"
 
 
-def _with_header(made: Made, file: Path) -> tuple[Path, str]:
+def _with_header(made: Made, file: Path, name: str) -> tuple[Path, str]:
     """The schema's file and the card's text with the lines that it begins with."""
+    from registry.drafting import comment
     from runner import starting
 
     schema = starting.schema_beside(file)
     rel = Path(os.path.relpath(schema, file.parent.resolve())).as_posix()
-    return schema, starting.header(file.stem, rel) + made.draft.text
+    lines = starting.header(file.stem, rel).splitlines()
+    drafted = f"# drafted from {comment(name)}; what is left to decide: replicard validate {file.stem}"
+    return schema, "\n".join([lines[0], drafted, *lines[1:], made.draft.text])
 
 
 def _write(file: Path, text: str, beside: Path, content: bytes, schema: Path, *, force: bool) -> None:
