@@ -4,7 +4,7 @@
 
 Prints READMEs a second from the first byte read to the summary written, those a second of CPU (what a core does that
 has nothing else to do), the most memory that the run and its largest worker held, and how long so many READMEs would
-take at the first rate.
+take at either rate.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def main() -> None:
         print(
             f"{workers} worker{'s' * (workers > 1)}: {count:,} READMEs in {seconds:.1f} s, {rate:,.0f}/s; "
             f"{cpu:.1f} s of CPU, {count / cpu:,.0f} a second of CPU; "
-            f"{own:,.0f} MiB, a worker {below:,.0f} MiB; {given.of:,} would take {given.of / rate / 3600:.1f} h"
+            f"{own:,.0f} MiB, a worker {below:,.0f} MiB; {given.of:,} would take {given.of / rate / 3600:.1f} h, "
+            f"or {given.of * cpu / count / 3600:.1f} h of CPU"
         )
 
 
