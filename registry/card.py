@@ -734,7 +734,7 @@ class Card(Part):
     derived: dict[str, Text] = {}
     """Path of a value → the formula that gives it from stated ones."""
     assumed: dict[str, Text] = {}
-    """Path of a value that the source does not state → why this value."""
+    """Path of a value that the source does not state → why this value; `TODO: …` is still to be decided."""
     underspecified: tuple[Text, ...] = ()
     """What the source reports but nobody could reproduce, and why."""
     examples: tuple[Example, ...] = ()

@@ -36,6 +36,11 @@ class Dataset:
         shared: Distinct texts that stand in the training and in the test split; null where nobody counted.
         repeated: Rows whose text stands before them, of training and test split put together; likewise.
         verified: Whether this was counted from the rows.
+        labels: Names of the classes in the order of their numbers, where they are few.
+        text: Column of the text.
+        text_pair: Column of the second text, where a row is a pair.
+        label: Column of the label.
+        config: Configuration of the repo on the Hub, where it has several.
     """
 
     name: str
@@ -47,6 +52,16 @@ class Dataset:
     shared: int | None = None
     repeated: int | None = None
     verified: bool = False
+    labels: tuple[str, ...] = ()
+    text: str = "text"
+    text_pair: str | None = None
+    label: str = "label"
+    config: str | None = None
+
+    @property
+    def repo(self) -> str:
+        """Its id on the Hub."""
+        return self.source.partition("/datasets/")[2]
 
 
 _PAGES = {
@@ -61,34 +76,41 @@ def _rows(train: int, validation: int = 0, test: int = 0) -> Mapping[str, int]:
     return MappingProxyType({split: count for split, count in rows.items() if count})
 
 
-def _glue(task: str, classes: int, train: int, validation: int, *ids: str) -> Dataset:
+def _glue(task: str, labels: str, columns: str, train: int, validation: int, *ids: str) -> Dataset:
     """A task of GLUE: the labels of its test split are not public."""
-    rows = _rows(train, validation)
-    return Dataset(f"GLUE {task}", (f"glue/{task}", f"nyu-mll/glue/{task}", *ids), rows, classes, False, _PAGES["glue"])
+    first, _, second = columns.partition(" ")
+    return Dataset(
+        f"GLUE {task}", (f"glue/{task}", f"nyu-mll/glue/{task}", *ids), _rows(train, validation), 2, False,
+        _PAGES["glue"], labels=tuple(labels.split()), text=first, text_pair=second or None, config=task,
+    )  # fmt: skip
 
 
-def _tweets(task: str, classes: int, train: int, validation: int, test: int) -> Dataset:
-    ids = (f"tweet_eval/{task}", f"cardiffnlp/tweet_eval/{task}")
-    return Dataset(f"TweetEval {task}", ids, _rows(train, validation, test), classes, False, _PAGES["tweet_eval"])
+def _tweets(task: str, labels: str, train: int, validation: int, test: int) -> Dataset:
+    ids, names = (f"tweet_eval/{task}", f"cardiffnlp/tweet_eval/{task}"), tuple(labels.split())
+    return Dataset(
+        f"TweetEval {task}", ids, _rows(train, validation, test), len(names), False, _PAGES["tweet_eval"],
+        labels=names, config=task,
+    )  # fmt: skip
 
 
 _ENTRIES = (
     Dataset(
         "IMDb", ("imdb", "stanfordnlp/imdb", "imdb movie", "large movie"), _rows(25_000, test=25_000), 2, True,
         "https://huggingface.co/datasets/stanfordnlp/imdb", shared=123, repeated=418, verified=True,
+        labels=("negative", "positive"),
     ),
     Dataset(
         "AG News", ("ag_news", "fancyzhx/ag_news", "ag news"), _rows(120_000, test=7_600), 4, True,
-        "https://huggingface.co/datasets/fancyzhx/ag_news",
+        "https://huggingface.co/datasets/fancyzhx/ag_news", labels=("World", "Sports", "Business", "Sci/Tech"),
     ),
     Dataset(
         "Rotten Tomatoes", ("rotten_tomatoes", "cornell-movie-review-data/rotten_tomatoes", "rotten tomatoes"),
         _rows(8_530, 1_066, 1_066), 2, True,
-        "https://huggingface.co/datasets/cornell-movie-review-data/rotten_tomatoes",
+        "https://huggingface.co/datasets/cornell-movie-review-data/rotten_tomatoes", labels=("negative", "positive"),
     ),
     Dataset(
         "Yelp polarity", ("yelp_polarity", "fancyzhx/yelp_polarity"), _rows(560_000, test=38_000), 2, True,
-        "https://huggingface.co/datasets/fancyzhx/yelp_polarity",
+        "https://huggingface.co/datasets/fancyzhx/yelp_polarity", labels=("negative", "positive"),
     ),
     Dataset(
         "Yelp full", ("yelp_review_full", "yelp/yelp_review_full", "yelpreviewfull/yelp_review_full"),
@@ -96,37 +118,43 @@ _ENTRIES = (
     ),
     Dataset(
         "Amazon polarity", ("amazon_polarity", "fancyzhx/amazon_polarity"), _rows(3_600_000, test=400_000), 2, True,
-        "https://huggingface.co/datasets/fancyzhx/amazon_polarity",
+        "https://huggingface.co/datasets/fancyzhx/amazon_polarity", labels=("negative", "positive"), text="content",
     ),
     Dataset(
         "DBpedia 14", ("dbpedia_14", "fancyzhx/dbpedia_14"), _rows(560_000, test=70_000), 14, True,
-        "https://huggingface.co/datasets/fancyzhx/dbpedia_14",
+        "https://huggingface.co/datasets/fancyzhx/dbpedia_14", text="content",
     ),
     Dataset(
         "Emotion", ("emotion", "dair-ai/emotion"), _rows(16_000, 2_000, 2_000), 6, False, _PAGES["emotion"],
+        labels=("sadness", "joy", "love", "anger", "fear", "surprise"),
     ),
     Dataset(
         "Banking77", ("banking77", "polyai/banking77"), _rows(10_003, test=3_080), 77, False,
         "https://huggingface.co/datasets/PolyAI/banking77",
     ),
-    _glue("sst2", 2, 67_349, 872, "sst2", "stanfordnlp/sst2", "sst-2"),
-    _glue("cola", 2, 8_551, 1_043, "cola"),
-    _glue("mrpc", 2, 3_668, 408, "mrpc"),
-    _glue("qnli", 2, 104_743, 5_463, "qnli"),
-    _glue("qqp", 2, 363_846, 40_430, "qqp"),
-    _glue("rte", 2, 2_490, 277, "rte"),
-    _glue("wnli", 2, 635, 71, "wnli"),
-    _tweets("sentiment", 3, 45_615, 2_000, 12_284),
-    _tweets("emotion", 4, 3_257, 374, 1_421),
-    _tweets("irony", 2, 2_862, 955, 784),
-    _tweets("hate", 2, 9_000, 1_000, 2_970),
-    _tweets("offensive", 2, 11_916, 1_324, 860),
+    _glue("sst2", "negative positive", "sentence", 67_349, 872, "sst2", "stanfordnlp/sst2", "sst-2"),
+    _glue("cola", "unacceptable acceptable", "sentence", 8_551, 1_043, "cola"),
+    _glue("mrpc", "not_equivalent equivalent", "sentence1 sentence2", 3_668, 408, "mrpc"),
+    _glue("qnli", "entailment not_entailment", "question sentence", 104_743, 5_463, "qnli"),
+    _glue("qqp", "not_duplicate duplicate", "question1 question2", 363_846, 40_430, "qqp"),
+    _glue("rte", "entailment not_entailment", "sentence1 sentence2", 2_490, 277, "rte"),
+    _glue("wnli", "not_entailment entailment", "sentence1 sentence2", 635, 71, "wnli"),
+    _tweets("sentiment", "negative neutral positive", 45_615, 2_000, 12_284),
+    _tweets("emotion", "anger joy optimism sadness", 3_257, 374, 1_421),
+    _tweets("irony", "non_irony irony", 2_862, 955, 784),
+    _tweets("hate", "non-hate hate", 9_000, 1_000, 2_970),
+    _tweets("offensive", "non-offensive offensive", 11_916, 1_324, 860),
 )  # fmt: skip
 
 DATASETS: Mapping[str, Dataset] = MappingProxyType({name: entry for entry in _ENTRIES for name in entry.ids})
 """Every dataset by each of its names."""
 
 _NOISE = re.compile(r"\b(?:the|datasets?|reviews?|corpus|movie reviews?)\b|[^\w/ -]")
+
+
+def known(name: str) -> Dataset | None:
+    """The dataset that a name or an id means; null where that is not known here."""
+    return DATASETS.get(" ".join(_NOISE.sub(" ", name[:200].casefold()).split()))
 
 
 def dataset_of(document: Document) -> Dataset | None:
@@ -141,5 +169,5 @@ def dataset_of(document: Document) -> Dataset | None:
         for fact in document.said("datasets")
         for name in ((fact.value,) if isinstance(fact.value, str) else fact.value)
     ]
-    found = [DATASETS.get(" ".join(_NOISE.sub(" ", str(name)[:200].casefold()).split())) for name in names]
+    found = [known(str(name)) for name in names]
     return found[0] if found and all(one is found[0] for one in found) else None

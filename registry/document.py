@@ -140,6 +140,8 @@ class Document:
         card: The card, where it was made of one.
         text_file: The file that the text stands in; empty where that is `name`.
         others: Documents of other models, which it may be compared with.
+        sections: Sections of the Hub's template that the README fills (`registry.completeness`).
+        unread: Characters at the end of the text that were not read, as it is longer than any model card.
     """
 
     name: str
@@ -150,6 +152,8 @@ class Document:
     card: Card | None = field(default=None, compare=False)
     text_file: str = ""
     others: tuple[Document, ...] = field(default=(), compare=False)
+    sections: tuple[str, ...] = ()
+    unread: int = 0
 
     def at(self, start: int, end: int) -> Place:
         """The place of a part of the text."""

@@ -65,5 +65,6 @@ class Page:
 def page_of(text: str, name: str) -> Page:
     """Cut a README into its parts."""
     meta, body = front_matter(text)
-    found = lines(text, body)
+    found, end = lines(text, body)
+    text = text[:end]
     return Page(name, text, meta, found, list(grids(text, found)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from registry.draft_code import python_settings
 from registry.markdown import plain
 from registry.numbers import PLACEHOLDER, hours_in, plain_characters
 
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
 
 _N = r"(?<![\w.,])\d{1,12}(?:,\d{3}){0,3}(?:\.\d{1,20})?(?:[eE][-+]?\d{1,3})?"
 # Not of a range, a list, a product or a name: `2e-5 to 5e-5`, `8, 16 or 32`, `4 x 8`, `3B`.
-_ONE = r"(?![\w%])(?!\.\d)(?!\s*(?:-|–|—|to|or|and|/|,|->|→|x|×|\*)\s*[\d.])(?!\s*(?:x|×|\*)\s*\w)"
-_FIRST = re.compile(rf"[=:~≈\s\"'(]*({_N}){_ONE}")
+_ONE = r"(?![\w%])(?!\.\d)(?!\s{0,3}(?:-|–|—|to|or|and|/|,|->|→|x|×|\*)\s{0,3}[\d.])(?!\s{0,3}(?:x|×|\*)\s{0,3}\w)"
+_LEAD = r"[=:~≈\s\"'(]{0,12}"
+_FIRST = re.compile(rf"{_LEAD}({_N}){_ONE}")
+_FIRST_WORD = re.compile(r"[=:~\s]{0,12}(\w{1,20})\b")
+_PERCENT = re.compile(r"[=:~\s]{0,12}(\d{1,3}(?:\.\d{1,6})?)\s?%")
+_THOUSANDS = re.compile(rf"{_LEAD}{_N}\s?(?:[kKMB]\b|GB|MB)")
+_POWER = re.compile(r"\*\*\s?(?=[-+]?\d)")
+_NO_LETTER = re.compile(r"[\W_]")
 _ONE_WORD = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
     "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50,
@@ -36,7 +43,7 @@ _NO = ("false", "no", "off", "0", "disabled", "none", "null", "n/a", "-", "")
 def number(value: str) -> float | int | None:
     """The one number that a value begins with."""
     if not value.isascii() or "^" in value or "**" in value:
-        value = re.sub(r"\*\*\s*(?=[-+]?\d)", "^", value)
+        value = _POWER.sub("^", value)
         value = plain_characters(value[:200])
     found = _FIRST.match(value)
     if found is None:
@@ -55,7 +62,7 @@ def _rate(value: str) -> float | None:
 
 
 def _share(value: str) -> float | None:
-    found = re.match(r"[=:~\s]*(\d{1,3}(?:\.\d{1,6})?)\s?%", value)
+    found = _PERCENT.match(value)
     if found is not None:
         return float(found[1]) / 100 if float(found[1]) <= 100 else None
     read = number(value)
@@ -65,13 +72,13 @@ def _share(value: str) -> float | None:
 def _whole(value: str) -> int | None:
     read = number(value)
     if read is None:
-        word = re.match(r"[=:~\s]*(\w+)\b", value)
+        word = _FIRST_WORD.match(value)
         return (
             _ONE_WORD.get(word[1].lower())
             if word is not None and word[1].lower() not in ("a", "an", "single")
             else None
         )
-    if re.match(rf"[=:~≈\s\"'(]*{_N}\s?(?:[kKMB]\b|GB|MB)", value):
+    if _THOUSANDS.match(value):
         return None
     return int(read) if read == int(read) and 0 <= read < 1e12 else None
 
@@ -102,6 +109,14 @@ def _real(value: str) -> float | None:
     return float(read) if read is not None else None
 
 
+_ALL_LINEAR = re.compile(r"\W{0,6}all[-_ ]linear\b")
+_MODULE = re.compile(r"[A-Za-z_][\w.]{0,60}")
+_QUANT_TYPE = re.compile(r"\b(nf4|fp4|int8|int4)\b", re.IGNORECASE)
+_BITS = re.compile(r"\W{0,6}(?:int)?([2348])(?:[- ]?bits?\b|\s{0,3}$|\W)")
+_PER = re.compile(r"\b(?:per|each|/)\s{0,3}(?:epoch|step|gpu)")
+_TIME_RANGE = re.compile(r"\W{0,6}\d{1,6}\s?(?:-|–|to)\s?\d")
+_TWO_PARTS = re.compile(r"(?<![:\d])\d{1,6}:\d\d(?![:\d])")
+_BARE = re.compile(rf"\W{{0,6}}{_N}\s{{0,6}}")
 _OPTIMIZER = re.compile(
     r"(?<![A-Za-z])(paged[_ ])?(adam_?w|adamax|adamweightdecay|adafactor|adadelta|adagrad|nadam|radam|adam|sgd"
         r"|rmsprop|lion|lamb|sophia|muon)"
@@ -111,7 +126,7 @@ _OPTIMIZER = re.compile(
 
 def _optimizer(value: str) -> str | None:
     found = {
-        re.sub(r"\W|_", "", one[2].lower()).replace("adamweightdecay", "adamw")
+        _NO_LETTER.sub("", one[2].lower()).replace("adamweightdecay", "adamw")
         for one in _OPTIMIZER.finditer(value[:300].replace("_", " ").replace("adam w", "adamw"))
     }
     if "adamw" in found:
@@ -154,9 +169,9 @@ def _flag(name: str) -> Callable[[str], str | None]:
 
 
 def _modules(value: str) -> tuple[str, ...] | None:
-    if re.match(r"\W*all[-_ ]linear\b", value):
+    if _ALL_LINEAR.match(value):
         return ("all-linear",)
-    found = re.findall(r"[A-Za-z_][\w.]*", value[:1000])
+    found = _MODULE.findall(value[:1000])
     named = [
         one
         for one in found
@@ -171,12 +186,12 @@ def _dtype(value: str) -> str | None:
 
 
 def _quant_type(value: str) -> str | None:
-    found = re.search(r"\b(nf4|fp4|int8|int4)\b", value[:60], re.IGNORECASE)
+    found = _QUANT_TYPE.search(value[:60])
     return found[1].lower() if found else None
 
 
 def _bits(value: str) -> int | None:
-    found = re.match(r"\W*(?:int)?([2348])(?:[- ]?bits?\b|\s*,?\s*$|\W)", value)
+    found = _BITS.match(value)
     return int(found[1]) if found else None
 
 
@@ -186,13 +201,13 @@ def _true(value: str) -> bool | None:
 
 
 def _hours(value: str) -> float | None:
-    if re.search(r"\b(?:per|each|/)\s*(?:epoch|step|gpu)", value[:120]) or re.match(r"\W*\d+\s?(?:-|–|to)\s?\d", value):
+    if _PER.search(value[:120]) or _TIME_RANGE.match(value):
         return None
     value = plain_characters(value[:200])
     found = sorted(set(hours_in(value)))
-    if found and re.search(r"\d+:\d\d(?!:)", value):
+    if found and _TWO_PARTS.search(value):
         return None
-    if not found and re.fullmatch(rf"\W*{_N}\s*", value):
+    if not found and _BARE.fullmatch(value):
         read = number(value)
         return float(read) if read is not None else None
     return found[0] if len(found) == 1 else None
@@ -218,6 +233,9 @@ _KNOWN = re.compile(
     r"|\bM[1-4] ",
     re.IGNORECASE,
 )
+_MAKER = re.compile(r"nvidia|tesla|geforce|\W")
+_HOURS_OF = re.compile(r"\s?(?:GPU[\s-])?hours")
+_PRODUCT = re.compile(r"[\dx×*]\s?[x×*]\s?$")
 _COUNT_BEFORE = re.compile(
     r"(\d{1,5}|\b(?:one|two|three|four|eight|an?|single))\s?(?:[x×*]\s?)?(?:NVIDIA\s)?$"
     r"|\b(\d{1,5})\s?[x×*]\s?(?:GPUs?\s)?(?:NVIDIA\s)?$",
@@ -229,16 +247,16 @@ _COUNT_AFTER = re.compile(r"\s?(?:GPUs?\s?)?(?:[x×*]\s?(\d{1,4})(?!\w)|\(\s?[x�
 def hardware(page: Page, value: str, offset: int, start: int, end: int) -> None:
     """The one accelerator that is named in a value, and how many of it."""
     found = [one for one in ACCELERATOR.finditer(value) if _KNOWN.search(one.group())]
-    if not found or len({re.sub(r"(?i)nvidia|tesla|geforce|\W", "", one.group()).lower() for one in found}) > 1:
+    if not found or len({_MAKER.sub("", one.group().lower()) for one in found}) > 1:
         return
     one = found[0]
-    if re.match(r"\s?(?:GPU[\s-])?hours", value[one.end() :]):
+    if _HOURS_OF.match(value, one.end()):
         return
     page.say("hardware.accelerator", one.group().strip(), offset + one.start(), offset + one.end())
     before = _COUNT_BEFORE.search(value[max(0, one.start() - 30) : one.start()])
     after = _COUNT_AFTER.match(value, one.end())
     count = (after[1] or after[2]) if after else (before[1] or before[2]) if before else None
-    if before and re.search(r"[\dx×*]\s?[x×*]\s?$", value[max(0, one.start() - 30) : one.start()][: before.start()]):
+    if before and _PRODUCT.search(value[max(0, one.start() - 30) : one.start()][: before.start()]):
         return  # `32 x 8 x A100`
     if count is not None:
         page.say("hardware.count", int(count) if count.isdigit() else _ONE_WORD[count.lower()], start, end)
@@ -298,11 +316,10 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
         ("adapter.alpha", _positive, "lora alpha; alpha; lora alpha value; scaling alpha; adapter alpha"),
         ("adapter.dropout", _share, "lora dropout; adapter dropout"),
         ("adapter.target_modules", _modules, "target modules; lora target modules; lora modules; target layers"),
-        ("quantization.bits", lambda value: 4 if _true(value) else None, "load in 4bit; 4 bit bnb; bnb 4bit"),
+        ("quantization.bits", lambda value: 4 if _true(value) else None, "load in 4bit; 4 bit bnb; bnb 4bit; 4bit"),
         ("quantization.bits", lambda value: 8 if _true(value) else None, "load in 8bit"),
         ("quantization.bits", _bits, "bits; quantization; quantization bits"),
-        ("quantization.type", _quant_type, "bnb 4bit quant type; quant type; 4bit quant type; quantization "
-            "type; quantization"),
+        ("quantization.type", _quant_type, "bnb 4bit quant type; quant type; 4bit quant type; quantization type"),
         ("quantization.double_quant", _true, "bnb 4bit use double quant; double quant; double quantization; "
             "use double quant"),
         ("quantization.compute_dtype", _dtype, "bnb 4bit compute dtype; compute dtype"),
@@ -312,7 +329,8 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
         ("hardware.region", _named, "compute region"),
         ("training_time_hours", _hours, "hours used; training time; training duration; run duration; train "
             "time; total training time; "
-         "time; training hours; duration; durée de l entraînement; time taken; wall clock time"),
+         "time; training hours; duration; durée de l entraînement; durée de l entrainement; time taken; "
+         "wall clock time"),
         ("training_time_hours", _seconds, "train runtime; training time in seconds; training time s"),
         ("rows.train", _positive, "train samples; training samples; training examples; train size; training "
             "set; train set; "
@@ -364,10 +382,11 @@ _STRONG = ("learning_rate", "num_epochs", "adapter.alpha", "adapter.r")
 
 # `**Learning Rate**: 3e-5`, `learning_rate = 2e-5`, `"lr": 2e-5,`, `per_gpu_train_batch_size 4 \`.
 _PAIR = re.compile(
-    r"[\s\"'`*_{(\[-]{0,8}([A-Za-zé][\w \-/().'’*`é]{0,60}?)[\"'`*_ \t\])]{0,12}(?:[:=]|–|—| - | is (?=\d)"
-    r"|(?<=[a-z_])[ \t]{1,9}(?=\d))[\s*`_]{0,12}(.*)",
+    r"[\s\"'`*_{(\[-]{0,5}((?:[48]-?bit )?[A-Za-zé][\w \-/().'’*`é]{0,50}?)[\"'`*_ \t\])]{0,6}"
+    r"(?:[:=]|–|—| - | is (?=\d)|(?<=[a-z_])[ \t]{1,9}(?=\d))[\s*`_]{0,12}(.*)",
     re.DOTALL,
 )
+_BRACKETS = re.compile(r"\s?\([^()]{0,60}\)\s?")
 _BOUNDARY = re.compile(r"[^a-zé0-9]+")
 _OPTION = re.compile(r"(?<![\w-])--?([A-Za-z][\w-]{1,40})(?:[ \t=]+(?!-)(\"[^\"\n]{0,200}\"|[^\s\\`|;]{1,200}))?")
 _KWARG = re.compile(r"(?<![\w.])([A-Za-z_]\w{0,40})\s{0,3}=\s{0,3}(\[[^\[\]\n]{0,300}\]|[^\s,()]{1,80})")
@@ -391,7 +410,7 @@ def read_pair(page: Page, words: str, value: str, start: int, end: int, *, weak:
     """Add what a name and the text behind it say; false where the name is none of a recipe's."""
     key = key_of(words)
     if key not in NAMES:
-        key = key_of(re.sub(r"\s*\([^()]*\)\s*", " ", words))
+        key = key_of(_BRACKETS.sub(" ", words))
     if offset < 0:
         offset = start
     if key in _DEVICES:
@@ -424,10 +443,12 @@ def read_pair(page: Page, words: str, value: str, start: int, end: int, *, weak:
 
 _DEVICES = frozenset({
     "hardware type", "hardware", "gpu", "gpus", "gpu type", "gpu model", "gpu used", "accelerator", "accelerators",
-    "azureml sku",
+    "azureml sku", "cpu gpu",
 })  # fmt: skip
-_TOTAL = re.compile(r"[^a-z]*(?:total|effective|global)", re.IGNORECASE)
-_ROWS = re.compile(rf"\W*{_N}\s*(?!(?:k|%|classes|hours|gb|mb|epochs?|tokens|words)\b)(?:$|[a-z(,.])", re.IGNORECASE)
+_TOTAL = re.compile(r"[^a-z]{0,20}(?:total|effective|global)", re.IGNORECASE)
+_ROWS = re.compile(
+    rf"\W{{0,6}}{_N}\s{{0,3}}(?!(?:k|%|classes|hours|gb|mb|epochs?|tokens|words)\b)(?:$|[a-z(,.])", re.IGNORECASE
+)
 
 
 _BETAS = re.compile(r"betas?\d?\W{0,12}\(?\s?(0?\.\d{1,8})\s?,\s?(0?\.\d{1,8})\s?\)?", re.I)
@@ -435,7 +456,7 @@ _BETA = re.compile(r"(?:beta_?|β)\s?(?:<sub>)?([12₁₂])(?:</sub>)?['\"]?\s?[
 _EPSILON = re.compile(
     r"(?:epsilon|\beps)['\"]?\s?[=:]?\s?(?:of\s)?(\d{1,3}(?:\.\d{1,12})?(?:e-?\d{1,3})?)(?![\d.]*\w)", re.I
 )
-_KERAS = re.compile(r"'(learning_rate|weight_decay_rate|initial_learning_rate|warmup_steps)': ([\d.e-]{1,30})")
+_KERAS = re.compile(r"'(learning_rate|weight_decay(?:_rate)?|initial_learning_rate|warmup_steps)': ([\d.e-]{1,30})")
 
 
 def _moments(page: Page, value: str, start: int, end: int) -> None:
@@ -454,8 +475,9 @@ def _moments(page: Page, value: str, start: int, end: int) -> None:
         try:
             if rate is not None:
                 page.say("learning_rate", float(rate), start, end)
-            if "weight_decay_rate" in told:
-                page.say("weight_decay", float(told["weight_decay_rate"]), start, end)
+            decay = told.get("weight_decay_rate") or told.get("weight_decay")
+            if decay is not None:
+                page.say("weight_decay", float(decay), start, end)
             if "warmup_steps" in told:
                 page.say("warmup_steps", int(float(told["warmup_steps"])), start, end)
         except (ValueError, OverflowError):
@@ -466,61 +488,50 @@ def _moments(page: Page, value: str, start: int, end: int) -> None:
 
 _W = r"(one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|fifty)"
 _V = rf"[*`_]{{0,3}}(?:({_N}){_ONE}|{_W}\b)"
+_VERBS = r"(?: was| is| set| used| value| initialized| equal| limited){0,4}"
+_TO = r"(?: of| to| at| over| for|[:=])"
+
+
+def _said(noun: str, *, bare: bool = False) -> str:
+    """`The learning rate was set to 2e-5`; with `bare` also `learning rate 2e-5`."""
+    return rf"\b{noun}[*`_]{{0,3}}{_VERBS}{_TO}{'?' if bare else ''}\s{{0,2}}{_V}"
+
+
 _SENTENCES: tuple[tuple[str, str, Callable[[str], Any], re.Pattern[str]], ...] = tuple(
     (trigger, fact, reader, re.compile(pattern, re.IGNORECASE))
     for trigger, fact, reader, pattern in (
-        ("learning rate", "learning_rate", _rate, rf"\blearning rates?[*`_]{{0,3}}(?: \(lr\))?(?: was| is| set"
-            rf"| used| value| initialized| equal)*(?: of| to| at| at|[:=])?\s{{0,2}}{_V}"),
+        ("learning rate", "learning_rate", _rate, _said(r"learning rates?(?: \(lr\))?", bare=True)),
         ("learning rate", "learning_rate", _rate, rf"{_V} learning rate"),
-        ("epoch", "num_epochs", _epochs, rf"\b(?:for|over|during|in|with|on|using|of|to|conducted on|just|only"
-            rf"|total of|maximum of)\s(?:(?:a )?(?:total|maximum) of )?{_V}(?: full| training"
-            rf"| complete)? (?:training )?epochs?\b"),
-        ("epoch", "num_epochs", _epochs, rf"\b(?:number of |training |train )epochs?(?: was| is| set"
-            rf"| used)*(?: of| to|[:=])\s{{0,2}}{_V}"),
-        ("batch", "train_batch_size", _positive, rf"(?<!effective )(?<!total )(?<!global )(?<!eval "
-            rf")(?<!evaluation )(?<!validation )(?<!overall )\bbatch[- ]sizes?[*`_]{{0,3}}(?: per device| per gpu"
-            rf"| was| is| set| used)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
-        ("batch", "total_train_batch_size", _positive, rf"\b(?:effective|total|global"
-            rf"|overall) (?:train(?:ing)? )?batch[- ]size(?: was| is| set)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
-        ("accumulat", "gradient_accumulation_steps", _positive, rf"accumulat\w+(?: steps?)?(?: of| over"
-            rf"| set to| to| for|[:=])\s{{0,2}}{_V}"),
+        ("epoch", "num_epochs", _epochs,
+            r"\b(?:for|over|during|in|with|on|using|of|to|just|only)\s(?:a )?(?:(?:total|maximum) of )?"
+            rf"{_V}(?: full| training| complete)? (?:training )?epochs?\b"),
+        ("epoch", "num_epochs", _epochs, _said(r"(?:number of |training |train )epochs?")),
+        ("batch", "train_batch_size", _positive,
+            r"(?<!effective )(?<!total )(?<!global )(?<!eval )(?<!evaluation )(?<!validation )(?<!overall )"
+            + _said(r"batch[- ]sizes?(?: per device| per gpu)?", bare=True)),
+        ("batch", "total_train_batch_size", _positive,
+            _said(r"(?:effective|total|global|overall) (?:train(?:ing)? )?batch[- ]size", bare=True)),
+        ("accumulat", "gradient_accumulation_steps", _positive, _said(r"accumulat\w{0,4}(?: steps?)?")),
         ("accumulat", "gradient_accumulation_steps", _positive, rf"{_V} (?:gradient )?accumulation steps?"),
-        ("weight decay", "weight_decay", _real, rf"\bweight decay(?: rate)?(?: was| is| set)*(?: of| to"
-            rf"|[:=])?\s{{0,2}}{_V}"),
-        ("warm", "warmup_ratio", _share, rf"\bwarm-?up ratio(?: was| is| set)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
-        ("warm", "warmup_ratio", _share, r"\bwarm-?up (?:of|over"
-            r"|for)(?: the first)? (\d{1,3}(?:\.\d{1,3})?\s?%)(?: of)()"),
-        ("warm", "warmup_steps", _steps, rf"\bwarm-?up(?: steps?)?(?: of| for| over| was| is| set| to"
-            rf"|[:=])+\s{{0,2}}{_V} steps"),
-        ("warm", "warmup_steps", _steps, rf"\b(?<![-.])({_N})() warm-?up steps"),
-        ("warm", "warmup_steps", _steps, rf"\bwarm-?up steps(?: of| was| is| set| to|[:=])+\s{{0,2}}{_V}"),
-        ("seed", "seed", _whole, rf"\b(?:random |training )seed(?: was| is| set)*(?: of| to|[:=])?\s{{0,2}}{_V}"),
-        ("length", "max_length", _positive, rf"\b(?:max(?:imum)?(?: sequence| token| input)? length|max_length"
-            rf"|sequence length)(?: was| is| set| limited)*(?: of| to|[:=])\s{{0,2}}{_V}(?!\s?(?:s|sec\w*|words?"
-            rf"|char\w*|new)\b)"),
-        ("step", "max_steps", _positive, rf"\b(?:trained|finetuned|fine-tuned|tuned|training"
-            rf"|training was performed|run)(?: \w+){{0,4}} for(?: a total of)? {_V} (?:training |optimization "
-            rf"|gradient |update )?(?:steps|iterations)"),
-        ("iteration", "max_steps", _positive, rf"\b(?:trained|finetuned|fine-tuned"
-            rf"|training)(?: \w+){{0,4}} for {_V} iterations"),
-        ("rank", "adapter.r", _positive, rf"\b(?:lora )?rank(?: was| is| set)*(?: of| to|[:=])\s{{0,2}}{_V}"),
-        ("alpha", "adapter.alpha", _positive, rf"\b(?:lora[ _]?)?alpha(?: was| is| set)*(?: of| to|[:=])\s{{0,2}}{_V}"),
+        ("weight decay", "weight_decay", _real, _said("weight decay(?: rate)?", bare=True)),
+        ("warm", "warmup_ratio", _share, _said("warm-?up ratio", bare=True)),
+        ("warm", "warmup_ratio", _share,
+            r"\bwarm-?up (?:of|over|for)(?: the first)? (\d{1,3}(?:\.\d{1,3})?\s?%) of"),
+        ("warm", "warmup_steps", _steps, _said("warm-?up(?: steps?)?") + " steps"),
+        ("warm", "warmup_steps", _steps, rf"\b(?<![-.])({_N}) warm-?up steps"),
+        ("warm", "warmup_steps", _steps, _said("warm-?up steps")),
+        ("seed", "seed", _whole, _said("(?:random |training )seed", bare=True)),
+        ("length", "max_length", _positive,
+            _said("(?:max(?:imum)?(?: sequence| token| input)? length|max_length|sequence length)")
+            + r"(?!\s?(?:s|sec\w{0,5}|words?|char\w{0,8}|new)\b)"),
+        ("for", "max_steps", _positive,
+            r"\b(?:trained|fine-?tuned|tuned|training|run)(?: \w{1,30}){0,4} for(?: a total of)? "
+            rf"{_V} (?:training |optimization |gradient |update )?(?:steps|iterations)"),
+        ("rank", "adapter.r", _positive, _said("rank")),
+        ("alpha", "adapter.alpha", _positive, _said("alpha")),
     )
 )  # fmt: skip
-_WORDS_OF = (
-    "learning rate",
-    "epoch",
-    "batch",
-    "accumulat",
-    "weight decay",
-    "warm",
-    "seed",
-    "length",
-    "step",
-    "iteration",
-    "alpha",
-    "rank",
-)
+_WORDS_OF = tuple(dict.fromkeys(trigger for trigger, *_ in _SENTENCES))
 _NOT_OURS = re.compile(
     r"pre-?train(?:ed|ing) (?:for|on|with|using|was|of|procedure)|\b(?:you can|you may|you should|we recommend"
     r"|recommend|try |e\.g\.|for example|if you|"
@@ -530,6 +541,7 @@ _NOT_OURS = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
+_AFTER = re.compile(r"\b(?:after|at|by|from|epoch)\s{0,3}$", re.IGNORECASE)
 _TRAINED = re.compile(r"\b(?:train(?:ed|ing)?|fine-?tun\w+|finetun\w+|ran)\b", re.IGNORECASE)
 _TOOK = re.compile(
     r"\b(?:took|takes|lasted|finished in|completed in|training (?:time|duration)\s?(?:was|is|of|:)"
@@ -580,6 +592,10 @@ SPLITS = {
     "dev": "validation",
     "evaluation": "validation",
 }
+_UNNAMED = re.compile(
+    r"\b(?:on|using|with) (an?|one|two|four|eight|a single|single|[1-9]\d{0,3}) (?:cloud )?GPUs?\b(?! hours)",
+    re.IGNORECASE,
+)
 _PROVIDER = re.compile(
     r"\bGoogle Colab(?:oratory)?(?: Pro\+?)?|\bKaggle(?=(?:'s)? (?:free )?(?:[PT]\d+|GPU|notebook))|\b(?:AWS"
     r"|Azure|GCP|Google Cloud|Lambda Labs|RunPod|Vast\.ai)\b",
@@ -617,7 +633,7 @@ def _sentence(page: Page, words: str, at: int, line: Line) -> None:
             read = reader(next(filter(None, one.groups()), ""))
             if fact in ("adapter.r", "adapter.alpha") and "lora" not in low and "lora" not in line.title:
                 continue
-            if fact == "num_epochs" and re.search(r"\b(?:after|at|by|from|epoch)\s*$", shown[: one.start()], re.I):
+            if fact == "num_epochs" and _AFTER.search(shown[max(0, one.start() - 12) : one.start()]):
                 continue
             if read is not None:
                 page.say(fact, read, at + one.start(), at + one.end())
@@ -661,6 +677,9 @@ def _of_training(page: Page, words: str, at: int) -> None:
             page.say(fact, read, at + found.start(), at + found.end())
     if "inference" not in low and _DEVICE.search(words):
         hardware(page, words, at, at, at + len(words))
+        if (count := _UNNAMED.search(words)) is not None:
+            told = count[1].lower()
+            page.say("hardware.count", _ONE_WORD.get(told) or int(told), at + count.start(), at + count.end())
         provider = _PROVIDER.search(words)
         if provider is not None:
             page.say("hardware.provider", provider.group(), at + provider.start(), at + provider.end())
@@ -684,6 +703,8 @@ def read_pairs(page: Page) -> None:
             _line(page, line)
     for block in code.values():
         _code(page, block)
+        if any(page.text.startswith("Transformers", line.start) for line in block):
+            _environment(page, block)
     for grid in page.grids:
         rows = [grid.header, *grid.rows]
         if grid.role not in _SKIPPED and all(len(row) == 2 for row in rows):
@@ -692,6 +713,7 @@ def read_pairs(page: Page) -> None:
                 read_pair(page, name.text, value.text, name.start, value.end, weak=weak, offset=value.start)
 
 
+_INLINE = re.compile(r"`([A-Za-z]\w{0,40})\s?=\s?([^`\n]{1,100})`")  # `lr_scheduler_type = "linear"`
 _SKIPPED = ("use", "pretraining", "other")
 
 
@@ -708,6 +730,10 @@ def _line(page: Page, line: Line) -> None:
     elif line.title.endswith("hardware") and line.kind != "heading":
         hardware(page, words, line.start, line.start, line.end)
         return
+    if "`" in words:
+        for one in _INLINE.finditer(page.text, line.start, line.start + len(words)):
+            if line.start + (found.start(1) if found is not None else 0) != one.start(1):
+                read_pair(page, one[1], one[2].strip("\"' "), one.start(1), one.end(2), weak=weak)
     known = {fact.name for fact in page.facts[before:]}
     between = len(page.facts)
     read_prose(page, line)
@@ -728,7 +754,11 @@ def _code(page: Page, block: list[Line]) -> None:
             value = one[2] or "true"
             if "$" not in value:
                 read_pair(page, one[1], value.strip("\"'"), start + one.start(), start + one.end(), weak=True)
-    if len(block) == 1 or "(" in whole:
+    python = python_settings(whole) if "=" in whole else None
+    if python is not None:
+        for name, value, first, last in python:
+            read_pair(page, name, value.strip("\"'"), start + first, start + last, weak=True)
+    elif len(block) == 1 or "(" in whole:
         shown = _COMMENT.sub(lambda one: " " * len(one.group()), whole) if "\n" in whole else whole
         for one in _KWARG.finditer(shown):
             if one[1].islower():
@@ -737,6 +767,14 @@ def _code(page: Page, block: list[Line]) -> None:
         _settings(page, block)
     if not any(fact.name in _STRONG for fact in page.facts[before:]):
         del page.facts[before:]
+
+
+def _environment(page: Page, block: list[Line]) -> None:
+    """The hardware that stands beside the versions of the software."""
+    for line in block:
+        found = _PAIR.match(page.text[line.start : min(line.end, line.start + 300)])
+        if found is not None and key_of(found[1]) in _DEVICES:
+            hardware(page, found[2], line.start + found.start(2), line.start, line.end)
 
 
 _COMMENT = re.compile(r"#[^\n]*")

@@ -122,6 +122,12 @@ _FILLERS = frozenset(
 )
 _WORD = re.compile(r"[a-z0-9@+]+")
 _LABEL = re.compile(r"\(\s*([^()]{1,40})\)\s*$")
+_REMARK = re.compile(r"[\d%.\s,–-]{1,40}|(?:higher|lower).{0,40}|in %|↑|↓")
+_CLASS = re.compile(r"\b(?:class|label)\b|positive|negative|neutral")
+_ONE_NAME = re.compile(r"[a-z_]{2,20}")
+_METRIC_NAME = re.compile(r"[\w @./+()-]{1,50}")
+_DIGITS_ONLY = re.compile(r"[-\d.%]{1,40}")
+_LETTER = re.compile("[a-z]")
 _COUNTS = re.compile(
     r"runtime|number|count|per_second|second|steps?\b|epoch|flos|memory|samples|support|total|params|time|size"
     r"|learning_rate|\blr\b",
@@ -190,10 +196,8 @@ def _named(words: str) -> Named | None:
             if outer is not None:
                 return outer
             low = inner.casefold()
-            if re.fullmatch(r"[\d%.\s,–-]+|higher.*|lower.*|in %|↑|↓", low) is None:
-                if re.search(r"\b(?:class|label)\b|positive|negative|neutral", low) or re.fullmatch(
-                    r"[a-z_]{2,20}", low
-                ):
+            if _REMARK.fullmatch(low) is None:
+                if _CLASS.search(low) or _ONE_NAME.fullmatch(low):
                     label = inner
                 else:
                     return None
@@ -272,24 +276,21 @@ _ACHIEVES = re.compile(
     re.IGNORECASE,
 )
 _METRIC_LINE = re.compile(
-    r"[\s\"'`*_{(\[-]{0,8}([A-Za-z][^:=|\n]{0,70}?)[\"'`*_ \t]{0,8}(?:[:=]|\s[-–—]\s|\s→\s"
+    r"[\s\"'`*_{(\[-]{0,5}([A-Za-z][^:=|\n]{0,60}?)[\"'`*_ \t]{0,6}(?:[:=]|\s[-–—]\s|\s→\s"
     r"|–)[\s*`\"'_]{0,12}([^\n]{1,200})"
 )
 _VALUE = re.compile(
     r"(?:e\.g\.,?\s*|~|≈|about\s|approx\.?\s)?([-+]?(?:\d{1,15}(?:[.,]\d{1,20})?"
     r"|\.\d{1,20})(?:[eE][-+]?\d{1,3})?)\s?(%?)"
 )
-_RANGE = re.compile(r"\s*(?:-|–|to|/|→|->|vs)\s*\d")
+_RANGE = re.compile(r"\s{0,3}(?:-|–|to|/|→|->|vs)\s{0,3}\d")
+_MORE = re.compile(r"[\w:]|\.\d|,\d")
 
 
 def _value(text: str) -> tuple[Number, int] | None:
     """The number that a value begins with and the offset behind it; null for a range, a date or a time."""
     found = _VALUE.match(text)
-    if (
-        found is None
-        or _RANGE.match(text, found.end())
-        or re.match(r"[\w:]|\.\d|,\d", text[found.end() : found.end() + 2])
-    ):
+    if found is None or _RANGE.match(text, found.end()) or _MORE.match(text, found.end()):
         return None
     words = found.group().rstrip(" ")
     number = plain_number(found[1]) if found.group() == found[1] else _number(words)
@@ -346,11 +347,11 @@ def _trainer_list(page: Page, following: list[Line], split: str | None, taken: s
             continue
         what = named(key)
         if what is None:
-            if _COUNTS.search(low) or not re.fullmatch(r"[\w @./+()-]{1,50}", key):
+            if _COUNTS.search(low) or not _METRIC_NAME.fullmatch(key):
                 taken.add(line.start) if _COUNTS.search(low) else None
                 continue
             tail = found[2].strip()
-            if not re.fullmatch(r"[-\d.%]+", tail):
+            if not _DIGITS_ONLY.fullmatch(tail):
                 continue
             what = Named("_".join(_WORD.findall(low.replace("eval_", ""))) or "result", None)
         own = what.split or split
@@ -381,8 +382,8 @@ _PREFIX = (
 _SUFFIX = r"(?P<suffix>(?:[- ](?:macro|micro|weighted|score|value|average)){0,3})"
 _N = (
     r"(?P<digits>(?:~|≈)?(?<![\w.,])\d{1,3}(?:[.,]\d{1,18})?(?:e-\d{1,2})?)\s?(?P<percent>%"
-    r"|percent)?(?![\w%])(?!\.\d)(?!\s*(?:-|–"
-    r"|to|/|→|->|or)\s*\d)"
+    r"|percent)?(?![\w%])(?!\.\d)(?!\s{0,3}(?:-|–"
+    r"|to|/|→|->|or)\s{0,3}\d)"
 )
 _OF = re.compile(
     rf"\b{_PREFIX}\(?(?P<metric>{_METRIC_WORDS}){_SUFFIX}[*`_)]{{0,3}}(?: \((?P<inner>[A-Za-z0-9 "
@@ -520,7 +521,7 @@ _BESIDE = re.compile(r"\b(?:than|over|above|below|least|from|by)\s*[*`_]{0,3}$")
 
 
 _OWNER = re.compile(
-    r"(?<![A-Za-z])(?!(?:the|an?|its|and|with|overall|our|final|is|of|has|on|in)\s)[A-Za-z][\w-]*\s$", re.I
+    r"(?<![A-Za-z])(?!(?:the|an?|its|and|with|overall|our|final|is|of|has|on|in)\s)[A-Za-z][\w-]{0,28}\s$", re.I
 )
 _COLON = re.compile(r"[:=]")
 
@@ -668,7 +669,7 @@ def _column(low: str, words: str) -> tuple[str | None, str | None]:
     what = named(words)
     if what is None:
         key = "_".join(_WORD.findall(low))
-        return (key if re.search("[a-z]", key) and not _COUNTS.search(low) else None), None
+        return (key if _LETTER.search(key) and not _COUNTS.search(low) else None), None
     if what.label is not None:
         return None, None
     name = what.metric + (f"_{what.averaging}" if what.averaging else "")
@@ -781,8 +782,8 @@ _DATASETS = re.compile(r"data ?set|corpus|test ?set|benchmark|task")
 
 
 _REPORT = re.compile(
-    r"\s*(macro[ -_]avg|weighted[ -_]avg|micro[ -_]avg|samples[ -_]avg"
-    r"|accuracy)\s+(\d\.\d{1,6})(?:\s+(\d\.\d{1,6})\s+(\d\.\d{1,6}))?\s+(\d{1,9})\s*$"
+    r"\s{0,20}(macro[ -_]avg|weighted[ -_]avg|micro[ -_]avg|samples[ -_]avg|accuracy)\s{1,60}(\d\.\d{1,6})"
+    r"(?:\s{1,40}(\d\.\d{1,6})\s{1,40}(\d\.\d{1,6}))?\s{1,40}(\d{1,9})\s{0,20}$"
 )
 _JSON = re.compile(r"[\"']?([A-Za-z][\w /@-]{0,40})[\"']?\s{0,4}[:=]\s{0,4}[\"']?(-?\d{1,6}\.\d{1,20})%?[\"']?,?\s*$")
 
@@ -881,6 +882,7 @@ _CARBON = re.compile(
     r"|kilograms)[^()]{0,20}\))?[*_\s]{0,4}[:=][*_\s]{0,4}([^\n|]{1,160})",
     re.IGNORECASE,
 )
+_CARBON_WORD = re.compile("[Cc]arbon|CO2|[Ee]mission")
 _MASS = re.compile(
     r"(?:~|≈)?\s?\d{1,12}(?:[.,]\d{1,20})?(?:e-?\d{1,3})?\s?(?:kgs?|kilograms?|grams?|g|t|tons?|tonnes?)\b",
     re.IGNORECASE,
@@ -899,9 +901,7 @@ def carbon(page: Page) -> None:
     if not any(word in page.text for word in ("arbon", "CO2", "mission")):
         return
     for line in page.lines:
-        if line.kind == "code" or not re.search(
-            "[Cc]arbon|CO2|[Ee]mission", page.text[line.start : min(line.end, line.start + 600)]
-        ):
+        if line.kind == "code" or _CARBON_WORD.search(page.text, line.start, min(line.end, line.start + 600)) is None:
             continue
         found = _CARBON.search(page.text, line.start, min(line.end, line.start + 600))
         if found is None:

@@ -1,4 +1,4 @@
-"""The status of every value of a card: stated, derived, assumed or overridden, and what shows it."""
+"""The status of every value of a card: stated, derived, assumed, overridden or undecided, and what shows it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from registry.card import Card, Source
 
-Status = Literal["stated", "derived", "assumed", "overridden"]
+Status = Literal["stated", "derived", "assumed", "overridden", "undecided"]
+
+TODO = "TODO"
+"""What a reason under `assumed` begins with while the value is only a stand-in that a person must decide on."""
 
 SECTIONS = (
     "base", "task", "data", "adapter", "quantization", "training", "hardware", "software", "evaluation",
@@ -47,7 +50,7 @@ class Evidence:
     """Why a value is what it is.
 
     Attributes:
-        status: Whether the source states it, it follows from stated values, or somebody chose it.
+        status: Whether the source states it, it follows from stated values, or somebody chose it, or still has to.
         words: The source's words, the formula, or the reason.
         line: Line of the source that the words stand on, counted from 1; null unless stated.
         column: Column of the source that they begin at, counted from 1: some sources are one line.
@@ -120,6 +123,16 @@ def assumptions(card: Card, overridden: Set[str] = frozenset()) -> list[str]:
         and not covering(path, overridden)
         and any(covering(leaf, {path}) for leaf in declared)
     ]
+
+
+def undecided(card: Card, overridden: Set[str] = frozenset()) -> dict[str, str]:
+    """Paths of the values that a person must still decide on, each with what to do."""
+    done = f"write the value, and in the place of `{TODO}` why"
+    return {
+        path: f"to be decided: {' '.join(reason.removeprefix(TODO).strip(' :').split()) or 'nothing says'}; {done}"
+        for path, reason in card.assumed.items()
+        if reason.startswith(TODO) and not covering(path, overridden)
+    }
 
 
 def _tables(card: Card) -> dict[str, dict[str, Any]]:
@@ -257,8 +270,10 @@ def _evidence(path: str, tables: dict[str, dict[str, Any]], text: str | None, ov
         return None
     entry, name = max(entries, key=lambda pair: len(pair[0]))
     given = tables[name][entry]
-    if name != "stated":
-        return Evidence("derived" if name == "derived" else "assumed", given)
+    if name == "derived":
+        return Evidence("derived", given)
+    if name == "assumed":
+        return Evidence("undecided" if given.startswith(TODO) else "assumed", given)
     quotes = _quotes(given)
     start = text.find(quotes[0]) if text is not None else -1
     if text is None or start < 0:

@@ -16,7 +16,7 @@ from registry.architectures import HEADS
 from registry.card import RUN_SECTIONS, Card
 from registry.consistency import inconsistencies
 from registry.errors import InputError, Problem, did_you_mean, in_order
-from registry.evidence import Evidence, check_evidence
+from registry.evidence import Evidence, check_evidence, undecided
 from registry.locking import unpinned
 from registry.secrets import find_secrets
 
@@ -85,6 +85,8 @@ def load(
     plugins: Plugins,
     overrides: Sequence[str] = (),
     check: Callable[[Card], Iterable[Finding]] = inconsistencies,
+    *,
+    drafts: bool = False,
 ) -> Loaded:
     """Load and validate a card.
 
@@ -93,6 +95,7 @@ def load(
         plugins: By kind (`tasks`, `adapters`, `quantizers`) and name, how to get the model of the plugin's section.
         overrides: `path=value` pairs, the values in YAML.
         check: What to hold its values against each other by.
+        drafts: Whether values that a person must still decide on are let through, with a warning each.
 
     Raises:
         InputError: With every problem found.
@@ -112,12 +115,15 @@ def load(
         card = _validate(raw, name, places, plugins, changed)
     except InputError as error:
         raise InputError([*error.problems, *_beside(error, raw, file, places, plugins, changed)]) from None
-    evidence, problems = check_evidence(card, file, {o.root for o in changed}, places)
+    roots = {o.root for o in changed}
+    evidence, problems = check_evidence(card, file, roots, places)
     if card.id != file.stem:
         message = f"is {card.id!r}, but the file is {file.name!r}; cards are found by file name, so the two must agree"
         problems.append(("id", "id", message))
     found = [Problem(_where(name, places, changed, at), path, message) for at, path, message in problems]
     found += [Problem(_where(name, places, changed, f.path), f.path, f.message, f.level) for f in check(card)]
+    for path, message in undecided(card, roots).items():
+        found.append(Problem(_where(name, places, changed, path), path, message, "warning" if drafts else "error"))
     for path, message in unpinned(card, file).items():
         found.append(Problem(_where(name, places, changed, path), path, message, "warning"))
     if any(problem.level == "error" for problem in found):
@@ -157,18 +163,22 @@ def _refuse_secrets(text: str, name: str, overrides: Sequence[str]) -> None:
         raise InputError(problems)
 
 
-def read_bytes(file: Path) -> bytes:
+def read_bytes(file: Path, most: int = yaml.MAX_BYTES) -> bytes:
     """Read a small file, refusing what is not one.
 
+    Args:
+        file: The file.
+        most: Bytes that it may have.
+
     Raises:
-        InputError: The file is missing, no regular file, unreadable or larger than a card can be.
+        InputError: The file is missing, no regular file, unreadable or larger than that.
     """
     try:
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
             raise InputError(Problem(str(file), "", "a folder or a device; give a file"))
-        if status.st_size > yaml.MAX_BYTES:
-            raise InputError(Problem(str(file), "", f"larger than {yaml.MAX_BYTES:,} bytes; a card is a page of text"))
+        if status.st_size > most:
+            raise InputError(Problem(str(file), "", f"larger than {most:,} bytes; a page of text is not"))
         return file.read_bytes()
     except FileNotFoundError:
         raise InputError(Problem(str(file), "", "no such file")) from None

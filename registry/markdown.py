@@ -22,6 +22,11 @@ Role = Literal["", "training", "evaluation", "use", "pretraining", "other"]
 FLATTENED = 300
 """Characters of a line from which on it may be a page that lost its line breaks."""
 
+MAX_LINES = 2_000
+"""Lines outside code that are read of a README; of 10,000 model cards none has as many."""
+
+MAX_LINES_WITH_CODE = 8_000
+
 # Where a block begins in a flattened page; code is kept whole.
 _BREAK = re.compile(
     r"(?<=\s)(?=#{1,6}\s\S|[-*+]\s{1,5}[^\s\-|:]|\d{1,2}\.\s{1,3}[A-Z]|<(?:table|div|p|br|h\d|ul|li)\b)"
@@ -30,7 +35,7 @@ _SEPARATOR = re.compile(r"\|(?:[ \t]{0,9}:?-{1,200}:?[ \t]{0,9}\|){1,200}")
 _HEADING = re.compile(
     r"\s{0,3}(#{1,6})\s*(?=[^\s#!])|\s{0,3}<h([1-6])\b[^<>]{0,200}>|\s{0,3}\*\*(?=[^*]{2,80}\*\*:?\s*$)"
 )
-_ITEM = re.compile(r"\s*(?:[-*+•▪◦–]|\d{1,2}[.)])\s+(?=\S)|\s*[-•*](?=[A-Za-z`\[])(?!\*)")
+_ITEM = re.compile(r"\s{0,40}(?:[-*+•▪◦–]|\d{1,2}[.)])\s{1,20}(?=\S)|\s{0,40}[-•*](?=[A-Za-z`\[])(?!\*)")
 _MARKUP = re.compile(
     r"\[([^\[\]]{0,300})\]\([^()\s]{0,400}\)|</?[A-Za-z][^<>]{0,300}>|[*`]+|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)"
 )
@@ -245,6 +250,7 @@ class _Cut:
     in_code: bool = False
     in_comment: bool = False
     bare: bool = False  # in code without a fence
+    outside: int = 0  # lines that are no code
     blank: bool = True  # the line above is blank or a heading
 
     def add(self, start: int, end: int, kind: Kind, *, new: bool, fence: str = "") -> None:
@@ -253,10 +259,16 @@ class _Cut:
         self.found.append(Line(start, end, kind, self.role, self.title, self.block, fence))
 
 
-def lines(text: str, start: int = 0) -> list[Line]:
-    """The lines of a README from an offset on, blank ones and comments left out."""
+def lines(text: str, start: int = 0) -> tuple[list[Line], int]:
+    """The lines of a README from an offset on, blank ones and comments left out.
+
+    Returns:
+        The lines, and the offset behind the last that was looked at: of lines that are no code at most `MAX_LINES`.
+    """
     cut = _Cut(text)
     for begin, stop, piece in spans(text, start):
+        if cut.outside == MAX_LINES or len(cut.found) == MAX_LINES_WITH_CODE:
+            return cut.found, begin
         line = text[begin:stop]
         stripped = line.strip()
         if not stripped:
@@ -278,8 +290,9 @@ def lines(text: str, start: int = 0) -> list[Line]:
         else:
             if piece and stripped.endswith(" ---"):
                 last -= 4
+            cut.outside += 1
             _outside_code(cut, stripped, (begin, stop, first, last), piece=piece)
-    return cut.found
+    return cut.found, len(text)
 
 
 def _fence(cut: _Cut, stripped: str, first: int, last: int, *, piece: bool) -> None:

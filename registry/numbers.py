@@ -41,9 +41,9 @@ _APPROXIMATE = re.compile(r"[~≈±]|\b(?:about|approx\w*|around|roughly|nearly)
 
 # What follows a number: `kg`, `kgCO2eq`, `-hour`. A single letter counts only as it is standardized: 5 S is no time.
 _UNIT = re.compile(
-    r"[\s-]?\s*(?:(?P<percent>%|(?i:percent|per cent|pct)(?!\w))"
+    r"[\s-]?\s{0,2}(?:(?P<percent>%|(?i:percent|per cent|pct)(?!\w))"
     r"|(?:(?P<kg>(?i:kgs?|kilograms?|kilos?))|(?P<g>g|(?i:gr?ams?|grammes?))|(?P<t>t|(?i:tonnes?|metric tons?)))"
-    r"(?=[\s._-]*CO[2₂]|(?!\w))"
+    r"(?=[\s._-]{0,9}CO[2₂]|(?!\w))"
     r"|(?:(?P<ms>(?i:ms|msecs?|milliseconds?))|(?P<s>s|(?i:secs?|seconds?))|(?P<min>(?i:mins?|minutes?))"
     r"|(?P<h>h|(?i:hrs?|hours?))|(?P<days>d|(?i:days?))|(?P<weeks>(?i:weeks?|wks?))"
     r"|(?P<none>m|(?i:lbs?|pounds?|oz|ounces?|tons?|months?|years?)))(?!\w))"

@@ -66,6 +66,7 @@ A card with a [`source`](#source) repeats what somebody else published, so every
 | stated | `stated` | the source says so, in these words: one text, or a list of texts that each stand in it |
 | derived | `derived` | it follows from what is stated, by this formula |
 | assumed | `assumed` | the source does not say; this value was chosen, for this reason |
+| undecided | `assumed`, as `TODO: …` | a stand-in: a person must decide, and until then no verb runs the card |
 | overridden | nothing | the command line changed it (`--set`); the record and the README say so |
 
 The keys are paths: `training.epochs`, `reported[0].value`, `epoch_table`. An entry of a section is about all values in

@@ -23,7 +23,7 @@ from registry.errors import InputError, Problem
 from registry.yaml import join
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 WIDTH = 120
 """Columns of a line."""
@@ -46,8 +46,9 @@ _PLAIN_INSIDE = re.compile(rf"{_FIRST}(?:[{_REST}-]|:(?! |$)|(?<! )#)*(?<! )")
 _PLAIN = re.compile(rf"{_FIRST}(?:[{_REST},\[\]{{}}-]|:(?! |$)|(?<! )#)*(?<! )")
 _KEY = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^:]|:(?!\s|$))*:")
 _WORDS = re.compile(r"null|true|false|yes|no|on|off|y|n|nan|inf", re.IGNORECASE)
-# What YAML does not call printable, and what some readers take for the end of a line.
-_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+# What YAML does not call printable, what some readers take for the end of a line, and what turns the direction of text,
+# so that an editor shows another order than stands there.
+_ESCAPED = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufffe\uffff]")
 
 
 def dump(card: Card, *, defaults: bool = False) -> str:
@@ -97,7 +98,13 @@ class _Writer:
 
     def entry(self, key: str, value: Any, path: str, indent: int) -> Iterator[str]:
         """The lines of `key: value`."""
-        head, *rest = self._value(f"{' ' * indent}{scalar(key)}:", value, path, indent)
+        yield from self._commented(self._value(f"{' ' * indent}{scalar(key)}:", value, path, indent), path, indent)
+        if path in self.below:
+            yield from _comment(self.below[path], indent)
+
+    def _commented(self, lines: Iterable[str], path: str, indent: int) -> Iterator[str]:
+        """The lines of a key or an item with the comment beside it, above it where it is too long for that."""
+        head, *rest = lines
         comment = self.beside.get(path)
         if comment is not None:
             commented = f"{head:<{_COMMENTS_AT - 2}}  # {comment}"
@@ -107,8 +114,6 @@ class _Writer:
                 head = commented
         yield head
         yield from rest
-        if path in self.below:
-            yield from _comment(self.below[path], indent)
 
     def _value(self, head: str, value: Any, path: str, indent: int) -> Iterator[str]:
         """The lines of a value after `head`, which is `key:` or `-`."""
@@ -129,7 +134,8 @@ class _Writer:
         else:
             yield head
             for index, item in enumerate(value):
-                yield from self._item(item, join(path, index), indent + 2)
+                below = join(path, index)
+                yield from self._commented(self._item(item, below, indent + 2), below, indent + 2)
 
     def _commented_inside(self, path: str) -> bool:
         return any(at.startswith((f"{path}.", f"{path}[")) for at in (*self.beside, *self.below))

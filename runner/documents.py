@@ -11,7 +11,7 @@ from registry.numbers import read_number
 from runner.data import SPLITS, stated_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from registry.card import Card, Claim
     from registry.document import Status
@@ -94,8 +94,8 @@ def _facts(loaded: Loaded) -> Iterator[Fact]:
         if value is None or value == ():
             continue
         found = loaded.evidence.get(path)
-        status = found.status if found is not None and found.status != "overridden" else "stated"
-        yield Fact(name, value, found.words if found is not None else str(value), _place(loaded, path), status)
+        words = found.words if found is not None else str(value)
+        yield Fact(name, value, words, _place(loaded, path), _STATUS.get(found.status if found else None, "stated"))
     if card.data.rows is not None:
         try:
             rows = stated_rows(card.data)
@@ -111,6 +111,10 @@ def _facts(loaded: Loaded) -> Iterator[Fact]:
                     yield Fact(f"positives.{split}", half, f"half of {rows[split]:,}", _place(loaded, path), "derived")
 
 
+_STATUS: Mapping[str | None, Status] = {"derived": "derived", "assumed": "assumed", "undecided": "assumed"}
+"""How a value's status in a card is told in a document, `stated` for the others."""
+
+
 def _rows_status(loaded: Loaded, split: str) -> Status:
     """Whether the source says which rows make a split: its sizes follow from that and from facts of the dataset."""
     paths = ["data.pool", "data.split.test", f"data.take.{split}", f"data.limit.{split}"]
@@ -119,7 +123,8 @@ def _rows_status(loaded: Loaded, split: str) -> Status:
     given = (path for path in paths if _at(loaded.card, path) not in (None, ()))
     found = {evidence.status for path in given if (evidence := loaded.evidence.get(path)) is not None}
     order: tuple[Status, ...] = ("assumed", "derived")
-    return next((status for status in order if status in found), "stated")
+    told = {_STATUS.get(status) for status in found}
+    return next((status for status in order if status in told), "stated")
 
 
 def _halved(card: Card, part: str) -> bool:

@@ -326,22 +326,23 @@ def _download(name: str, kind: str, revision: str | None, patterns: list[str], w
         )
 
 
-def fetch_readme(name: str) -> bytes:
-    """The model card of a repo of the Hub, as it is there now; offline, as it is in the cache.
+def fetch_readme(name: str) -> tuple[bytes, str | None]:
+    """The model card of a repo of the Hub and its commit, as it is there now; offline, as it is in the cache.
 
     Args:
-        name: The repo, `owner/name`.
+        name: The repo, `owner/name`, with `@revision` behind it if wanted.
 
     Raises:
         InputError: There is no such repo, or it has no model card.
         MissingError: It cannot be reached or may not be read from here.
     """
     where = Problem(f"hub:{name}", "", "")
-    folder = _download(name, "model", None, ["README.md"], where)
+    repo, _, revision = name.partition("@")
+    folder = _download(repo, "model", revision or None, ["README.md"], where)
     file = folder / "README.md"
     if not file.is_file():
         raise InputError(Problem(where.where, "", "has no README.md; nothing is reported there"))
-    return file.read_bytes()
+    return file.read_bytes(), folder.name if COMMIT.fullmatch(folder.name) else None
 
 
 @contextlib.contextmanager

@@ -155,13 +155,18 @@ def sections() -> Mapping[str, Mapping[str, Callable[[], type[Plugin]]]]:
     return {kind: {name: partial(_config, kind, name) for name in names(kind)} for kind in KINDS}
 
 
-def load_card(file: Path, overrides: Sequence[str] = ()) -> Loaded:
+def load_card(file: Path, overrides: Sequence[str] = (), *, drafts: bool = False) -> Loaded:
     """Load a card with the plugins that are here.
+
+    Args:
+        file: The YAML file.
+        overrides: `path=value` pairs.
+        drafts: Whether values that a person must still decide on are let through, with a warning each.
 
     Raises:
         InputError: With every problem found.
     """
-    return load(file, sections(), overrides, _check)
+    return load(file, sections(), overrides, _check, drafts=drafts)
 
 
 def _check(card: Card) -> Iterator[consistency.Finding]:

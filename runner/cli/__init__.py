@@ -14,8 +14,8 @@ from runner.cli.app import app
 from runner.cli.failures import fail
 
 VERBS = (
-    "ls", "show", "init", "validate", "schema", "diff", "lock", "plan", "rehearse", "reproduce", "train", "evaluate",
-    "audit", "explain", "render", "predict", "merge", "publish", "verify",
+    "ls", "show", "init", "draft", "validate", "schema", "diff", "lock", "plan", "rehearse", "reproduce", "train",
+    "evaluate", "audit", "explain", "render", "predict", "merge", "publish", "verify",
 )  # fmt: skip
 """Files of this folder, in the order of `--help`."""
 

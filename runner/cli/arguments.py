@@ -66,6 +66,13 @@ def load(file: Path, overrides: Sequence[str] | None = None) -> Loaded:
     return load_card(file, overrides or ())
 
 
+def load_to_read(file: Path, overrides: Sequence[str] | None = None) -> Loaded:
+    """A card for a verb that runs nothing: a draft too, in which something is still to be decided."""
+    from runner.plugins import load_card
+
+    return load_card(file, overrides or (), drafts=True)
+
+
 def load_all(names: Sequence[str], overrides: Sequence[str] | None) -> list[Loaded]:
     """All cards that arguments mean.
 
@@ -107,7 +114,7 @@ def listed(files: Iterable[Path]) -> tuple[list[Entry], list[Problem]]:
     """What a list of cards says of each, remembered, and what is wrong with the others."""
     from registry.listing import cache_file, entries
 
-    return entries(files, load, cache_file(), _code())
+    return entries(files, load_to_read, cache_file(), _code())
 
 
 def one_file(name: str) -> Path:

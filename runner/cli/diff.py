@@ -9,7 +9,7 @@ import typer
 
 from registry.errors import InputError
 from runner.cli.app import app
-from runner.cli.arguments import JsonOption, load, one_file
+from runner.cli.arguments import JsonOption, load_to_read, one_file
 from runner.cli.output import print_json, short
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ def diff(
         if rev is not None:
             raise InputError("--rev compares A with itself at another time; leave out it, or B")
         other = one_file(b)
-        old, new = load(file).card, load(other).card
+        old, new = load_to_read(file).card, load_to_read(other).card
         names = (short(file), short(other))
         folders = _folders_apart(old, file, other)
     else:
         revision = "HEAD" if rev is None else rev
         before, path = load_revision(file, revision)
-        old, new = before.card, load(file).card
+        old, new = before.card, load_to_read(file).card
         names = (f"{revision}:{path}", short(file))
         folders = []
     changes = compare(old, new)

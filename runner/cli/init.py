@@ -384,7 +384,7 @@ def _write(file: Path, text: str, schema: Path) -> None:
     try:
         write(file, text)
         if not schema.exists():
-            write(schema, _schema())
+            write(schema, schema_text())
             wrote += f", and {short(schema)} for editors"
     except (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         message = f"cannot be written: {error.strerror}; choose another place with --output FILE"
@@ -392,12 +392,12 @@ def _write(file: Path, text: str, schema: Path) -> None:
     typer.echo(f"wrote {wrote}")
 
 
-def _schema() -> str:
+def schema_text() -> str:
     """The JSON Schema as text."""
-    from registry.schema import schema_text
+    from registry import schema
     from runner.plugins import names, sections
 
-    return schema_text(sections(), names("metrics"))
+    return schema.schema_text(sections(), names("metrics"))
 
 
 def _say_what_next(name: str, file: Path, card: Card) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 Format = Literal["json", "markdown"]
-Of = Literal["card", "report", "audit"]
+Of = Literal["card", "report", "audit", "draft"]
 
 
 @app.command()
@@ -28,7 +28,7 @@ def schema(
         Format, typer.Option("--format", help="JSON Schema for editors, or the reference for people.")
     ] = "json",
     of: Annotated[
-        Of, typer.Option("--of", help="A card, what `audit --static --json` prints, or what `audit --json` does.")
+        Of, typer.Option("--of", help="A card, or what `audit --static`, `audit` or `draft` prints with --json.")
     ] = "card",
 ) -> None:
     """Print what a card may hold: JSON Schema or a reference.
@@ -40,7 +40,9 @@ def schema(
     """
     if of != "card" and format_ == "markdown":
         raise InputError(Problem("--format markdown", "", "the reference is of cards; leave out --of or --format"))
-    text = {"card": _json, "report": _report, "audit": _audit}[of]() if format_ == "json" else _markdown()
+    text = (
+        {"card": _json, "report": _report, "audit": _audit, "draft": _facts}[of]() if format_ == "json" else _markdown()
+    )
     if output is None:
         typer.echo(text, nl=False)
         return
@@ -71,6 +73,12 @@ def _audit() -> str:
     from runner.audit import Audit
 
     return _of_model(Audit, "What the runs of a card say of its claims: `replicard audit --json`")
+
+
+def _facts() -> str:
+    from runner.facts import Facts
+
+    return _of_model(Facts, "What a README says: `replicard draft --json`")
 
 
 def _of_model(model: type[BaseModel], title: str) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from registry.errors import InputError, Problem, did_you_mean, one_line
 from runner.cli.app import app
-from runner.cli.arguments import CardArgument, JsonOption, SetOption, load, one_file
+from runner.cli.arguments import CardArgument, JsonOption, SetOption, load_to_read, one_file
 from runner.cli.output import cell, print_json, short, width
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from registry.loading import Loaded
 
-STATUSES = ("stated", "derived", "assumed", "overridden", "declared", "default")
+STATUSES = ("stated", "derived", "assumed", "overridden", "undecided", "declared", "default")
 
 _ROOM = 160
 """Columns where there is no terminal."""
@@ -55,7 +55,7 @@ def show(
     for name in status or ():
         if name not in STATUSES:
             raise InputError(Problem(f"--status {name}", "", f"no such status; {did_you_mean(name, STATUSES)}"))
-    loaded = load(one_file(card), set_)
+    loaded = load_to_read(one_file(card), set_)
     values = list(_values(loaded))
     if section is not None:
         values = _within(section, values)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from registry.errors import InputError, Problem, ReplicardError, json_text
-from runner.cli.arguments import listed, load
+from runner.cli.arguments import listed, load_to_read
 from runner.cli.output import annotation, print_json, print_report
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _sources(name: str) -> Iterator[Callable[[], Document]]:
     if name == "-":
         yield lambda: _read(sys.stdin.buffer.read(), "standard input")
     elif name.startswith("hub:"):
-        yield lambda: _read(fetch_readme(name.removeprefix("hub:")), name)
+        yield lambda: _read(fetch_readme(name.removeprefix("hub:"))[0], name)
     elif name.endswith(READMES) or os.path.isdir(name):  # noqa: PTH112 - Path.is_dir fails for a name that is too long
         found = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         files = [Path(one) for one in found] or [Path(name)]
@@ -116,10 +116,10 @@ def _card(file: Path, cards: Sequence[Entry]) -> Document:
     """A card, with those of the registry that are of the same base and dataset."""
     from runner.documents import of_card
 
-    loaded = load(file)
+    loaded = load_to_read(file)
     own = (_name(loaded.card.base.model or ""), _name(loaded.card.data.dataset))
     kin = [Path(one.file) for one in cards if (_name(one.base), _name(one.dataset)) == own and one.id != loaded.card.id]
-    return of_card(loaded, [load(one) for one in kin])
+    return of_card(loaded, [load_to_read(one) for one in kin])
 
 
 def _name(repo: str) -> str:

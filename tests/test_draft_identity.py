@@ -1,0 +1,171 @@
+"""What the reader takes for the base model, the data, the task, the classes and the versions, and what it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from registry.draft import read
+from registry.draft_code import python_settings
+
+HUB = "https://huggingface.co"
+
+
+def value(words, name):
+    return read(f"# Model\n\n{words}\n", "x.md").value(name)
+
+
+@pytest.mark.parametrize(
+    ("words", "task"),
+    [
+        ("---\ntags:\n- sentiment-analysis\n---\n", "text-classification"),
+        ("---\ntags:\n- bert\n- token-classification\n---\n", "token-classification"),
+        ("## Usage\n```python\npipe = pipeline('ner', model='a/b')\n```", "token-classification"),
+        ("## Usage\n```python\npipe = pipeline(\n    task='image-classification',\n)\n```", "image-classification"),
+        ("```python\nm = AutoModelForSequenceClassification.from_pretrained('a/b')\n```", "text-classification"),
+        ("```python\nm = Wav2Vec2ForCTC.from_pretrained('a/b')\n```", "automatic-speech-recognition"),
+        ("A BERT model for Named Entity Recognition in Basque.", "token-classification"),
+        ("It was fine-tuned for sentiment analysis.", "text-classification"),
+    ],
+)
+def test_a_task_is_told_by_tags_code_or_words(words, task):
+    text = words if words.startswith("---") else f"# Model\n\n{words}\n"
+    assert read(text, "x.md").value("task") == task
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "# bert-base-ner-finetuned\nThis model is a fine-tuned version of bert.",  # a name implies, it states nothing
+        "See [others](https://x.y/speech_recognition_uk).",
+        "It can do summarization and machine translation.",
+        "```python\nm = AutoModelForSeq2SeqLM.from_pretrained('a/b')\n```",
+        "```python\na = AutoModelForCausalLM\nb = AutoModelForQuestionAnswering\n```",
+    ],
+)
+def test_a_task_that_is_not_told_or_is_one_of_several_is_left_out(words):
+    assert value(words, "task") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "base"),
+    [
+        (f"A classifier based on the [Indo]({HUB}/owner/indo-roberta) model.", "owner/indo-roberta"),
+        ("Fine-tuned from owner/tiny-model with our data.", "owner/tiny-model"),
+        ("Camembert-base model fine-tuned on French text.", "Camembert-base"),
+        ("```bash\npython run.py --model_name_or_path google/electra-large --learning_rate 3e-5\n```",
+         "google/electra-large"),
+        ("- **Finetuned from model:** `bert-base-cased`", "bert-base-cased"),
+    ],
+)  # fmt: skip
+def test_a_base_model_is_told(words, base):
+    assert value(words, "base_model") == base
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"This card was written based on the [other model card]({HUB}/owner/other).",
+        "A trained model of [point clouds](https://keras.io/examples/vision/pointnet).",
+        "The embeddings were trained from the [corpus](https://x.y/corpus).",
+        "## Usage\n```bash\npython run.py --model_name_or_path owner/this\n```",
+    ],
+)
+def test_what_is_no_base_model_is_left_alone(words):
+    assert value(words, "base_model") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "data"),
+    [
+        (
+            f"This is [bert]({HUB}/bert) fine-tuned\non the [reviews]({HUB}/datasets/owner/reviews) data.",
+            "owner/reviews",
+        ),
+        ("It was trained on the [birds](https://www.kaggle.com/datasets/owner/birds) dataset.", "owner/birds"),
+        (f"- **Dataset:** [mine]({HUB}/datasets/owner/mine)", "owner/mine"),
+        (f"| Setting | Value |\n|---|---|\n| Training data | [mine]({HUB}/datasets/owner/mine) |", "owner/mine"),
+        ("## Training data\n```python\ndata = load_dataset('xnli', 'fr')\n```", "xnli"),
+    ],
+)
+def test_the_data_is_told_by_its_link(words, data):
+    assert value(words, "datasets") == (data,)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"The base was pre-trained on the [web]({HUB}/datasets/owner/web).",
+        f"It was trained on [a]({HUB}/datasets/o/a). Then it was trained on [b]({HUB}/datasets/o/b).",
+        "## Training data\n```python\ndata = load_dataset('csv', data_files='x.csv')\n```",
+        "## Usage\n```python\ndata = load_dataset('imdb')\n```",
+        f"See also [a]({HUB}/datasets/o/a).",
+    ],
+)
+def test_other_data_is_left_alone(words):
+    assert value(words, "datasets") is None
+
+
+def test_the_classes_are_those_of_id2label_in_the_order_of_their_numbers():
+    assert value('```python\nid2label = {0: "bad", 1: "good"}\n```', "labels") == ("bad", "good")
+    assert value("```python\nid2label = {0: f(1)}\n```", "labels") is None
+
+
+def test_versions_and_hardware_in_a_block_of_code_are_read():
+    words = "```\nTransformers: 4.11.0\nPyTorch: 1.9.0\nCPU/GPU: Intel i9 / NVIDIA Titan RTX 24GB\n```"
+    assert value(words, "framework_versions.pytorch") == "1.9.0"
+    assert value(words, "hardware.accelerator") == "NVIDIA Titan RTX 24GB"
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "expected"),
+    [
+        ("## Training\n- `lr = 2e-5` with `lr_scheduler_type = \"linear\"`", "lr_scheduler", "linear"),
+        ("Training was performed on a single GPU.", "hardware.count", 1),
+        ("### LoRA configuration\n- r: 8\n", "adapter.method", "lora"),
+        ("## Training\n| a | b |\n|---|---|\n| learning rate | 2e-4 |\n| quantization | 4-bit QLoRA (NF4) |",
+         "quantization.type", "nf4"),
+        ("## Training\n- 4-bit bnb: True\n- learning rate: 1e-4", "quantization.bits", 4),
+        ("- Training time: 1:07:41", "training_time_hours", 1 + 7 / 60 + 41 / 3600),
+        ("## Training\n- optimizer: {'name': 'AdamW', 'learning_rate': 1e-05, 'decay': 0.1, 'weight_decay': 0.0}",
+         "weight_decay", 0.0),
+        ("## Training\n```python\nconf = LoraConfig(\n    r=8,  # not 16\n    lora_alpha=16,\n)\n```", "adapter.r", 8),
+        ("## Training\n```python\nargs = dict(**{'learning_rate': 2e-5, 'num_epochs': 4})\n```", "num_epochs", 4),
+    ],
+)  # fmt: skip
+def test_a_setting_is_read(words, name, expected):
+    assert (
+        value(words, name) == pytest.approx(expected) if isinstance(expected, float) else value(words, name) == expected
+    )
+
+
+def test_code_is_parsed_never_run(tmp_path):
+    file = tmp_path / "ran"
+    text = f"## Training\n```python\nlearning_rate = 1e-5\nopen({str(file)!r}, 'w').write('x')\n```\n"
+    assert read(text, "x.md").value("learning_rate") == 1e-5
+    assert not file.exists()
+
+
+def test_settings_of_indented_code_stand_where_the_offsets_say():
+    code = "    é = 1\n    x = f(r=8, names=['a', 'b'])\n"
+    found = {one.name: code[one.start : one.end] for one in python_settings(code)}
+    assert found == {"é": "é = 1"[:1] + " = 1", "r": "r=8", "names": "names=['a', 'b']"}
+
+
+def test_what_is_no_python_gives_no_settings():
+    assert python_settings("learning_rate: 1e-5\n  epochs: 3") is None
+    assert python_settings("(" * 5000) is None
+
+
+def test_of_a_long_readme_the_beginning_is_read_and_the_rest_is_counted():
+    document = read("- learning_rate: 2e-5\n" + "x\n" * 100_000 + "- seed: 1\n", "x.md")
+    assert document.value("learning_rate") == 2e-5
+    assert document.value("seed") is None
+    assert document.unread > 0
+    assert read("- seed: 1\n", "x.md").unread == 0
+
+
+def test_a_table_that_is_cut_by_the_limit_is_left_out():
+    head = "| Epoch | Step | Validation Loss |\n|---|---|---|\n"
+    rows = "".join(f"| {number} | {number}00 | 0.5 |\n" for number in range(1, 4000))
+    assert read(head + rows, "x.md").tables == ()
+    assert len(read(head + rows[:2000], "x.md").tables) == 1

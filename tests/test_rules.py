@@ -1,0 +1,80 @@
+"""No regular expression of the README reader takes longer than the text grows, whatever the text."""
+
+from __future__ import annotations
+
+import ast
+import re
+import time
+from pathlib import Path
+
+import pytest
+from rules import READER, hard, rules
+
+import registry
+
+RULES = rules()
+FOLDER = Path(registry.__file__).parent
+SLACK = 3.5
+"""Twice the text may take as many times as long: two for a linear rule with much noise, four for a quadratic one."""
+QUICK = 0.004
+"""Seconds that are too few to be measured."""
+
+
+def spent(pattern, text):
+    start = time.process_time()
+    for _ in pattern.finditer(text):
+        pass
+    return time.process_time() - start
+
+
+def repeated(piece, size):
+    return (piece * (size // len(piece) + 1))[:size]
+
+
+def slowest_piece(pattern, size):
+    """The piece that keeps a rule busiest; what is busy for long already ends the search."""
+    worst = (-1.0, "")
+    for piece in hard(pattern):
+        worst = max(worst, (spent(pattern, repeated(piece, size)), piece))
+        if worst[0] > 0.5:
+            break
+    return worst[1]
+
+
+def grows_as_the_text(pattern, piece, size=16_000):
+    """Whether twice the text takes twice as long; measured three times before it is denied."""
+    for _ in range(3):
+        once, twice = (spent(pattern, repeated(piece, length)) for length in (size, 2 * size))
+        if twice < QUICK or twice < SLACK * once:
+            return True
+    return False
+
+
+def test_every_module_of_the_reader_is_looked_at():
+    assert {name.partition(".")[0] for name in RULES} >= {"completeness", "draft_recipe", "markdown", "numbers"}
+    assert len(RULES) > 150
+
+
+def test_a_rule_that_backtracks_would_be_found():
+    bad = re.compile(r"\s*x")
+    assert not grows_as_the_text(bad, slowest_piece(bad, 500), 2000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_a_rule_takes_time_as_its_text_grows_and_seconds_for_a_megabyte(name):
+    pattern = RULES[name]
+    piece = slowest_piece(pattern, 1000)
+    assert grows_as_the_text(pattern, piece), piece
+    # A quadratic rule would need hours, not seconds.
+    assert spent(pattern, repeated(piece, 1_000_000)) < 20, piece
+
+
+@pytest.mark.parametrize("file", sorted(f for f in FOLDER.glob("*.py") if f.stem.startswith(READER)))
+def test_no_rule_of_the_reader_hides_in_a_function(file):
+    used = {"search", "match", "fullmatch", "findall", "finditer", "sub", "split", "compile"}
+    for function in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(function, ast.FunctionDef) and function.name != "_section":
+            for call in ast.walk(function):
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in used:
+                    assert getattr(call.func.value, "id", "") != "re", f"{file.name}:{call.lineno}"
