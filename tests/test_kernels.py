@@ -473,10 +473,13 @@ def test_a_model_of_another_family_stays_as_it_is() -> None:
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """Nothing is compiled yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for each in (native.library, native.compiler):
-        each.cache_clear()
+    forget()
     yield tmp_path / "replicard" / "kernels"
-    for each in (native.library, native.compiler):
+    forget()
+
+
+def forget() -> None:
+    for each in (native.library, native._loaded, native.compiler):
         each.cache_clear()
 
 
@@ -486,7 +489,7 @@ def test_kernels_are_compiled_once(fresh: Path) -> None:
     assert native.library() is not None
     (file,) = fresh.iterdir()
     made = file.stat().st_mtime_ns
-    native.library.cache_clear()
+    forget()
     assert native.library() is not None
     assert [each.stat().st_mtime_ns for each in fresh.iterdir()] == [made]
 

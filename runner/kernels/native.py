@@ -37,13 +37,27 @@ _SIGNATURES = {
 @cache
 def library() -> ctypes.CDLL | None:
     """The compiled kernels; null where there is no compiler, or it fails, which is logged."""
+    found = _loaded()
+    if isinstance(found, str):
+        logging.getLogger("replicard").warning("the fast kernels are not compiled, so a run is slower: %s", found)
+        return None
+    return found
+
+
+def told() -> str:
+    """Whether the kernels are compiled and by what, or why not, in a line."""
+    found = _loaded()
+    return f"not compiled: {found}" if isinstance(found, str) else f"compiled by {compiler()}"
+
+
+@cache
+def _loaded() -> ctypes.CDLL | str:
+    """The kernels, or why there are none."""
     try:
         return _typed(ctypes.CDLL(str(_built())))
     except (OSError, subprocess.SubprocessError) as error:
         words = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
-        first = next(iter(words.strip().splitlines()), "the compiler failed without a word")
-        logging.getLogger("replicard").warning("the fast kernels are not compiled, so a run is slower: %s", first)
-        return None
+        return next(iter(words.strip().splitlines()), "the compiler failed without a word")
 
 
 @cache
