@@ -1,10 +1,11 @@
-"""What an accelerator makes of a card: `python bench/gpu.py` prints a table, in under eight minutes on one GPU.
+"""What an accelerator makes of a card: `python -m bench.gpu` prints a table, in under ten minutes on one GPU.
 
 Each case is a card, with random weights and this project's own reviews filled up to the longest sequence, and runs in a
 process of its own through the runner's stages. Tokens a second and the share of the device's peak (MFU,
 model FLOP/s by the plan's count over the datasheet's dense rate) are of the steps after the first five; memory is the
-allocator's peak beside the plan. The oracle's tests follow, on the same device. `--small` runs the same on any machine
-with models of a few thousand weights, to see that it runs: its figures mean nothing.
+allocator's peak beside the plan. The kernels follow: Trainer padded, Trainer with dynamic padding and packed rows, in
+bf16 on rows of 20 to 512 tokens; then the oracle's tests and those of the kernels, on the same device. `--small` runs
+the same on any machine with models of a few thousand weights, to see that it runs: its figures mean nothing.
 """
 
 from __future__ import annotations
@@ -137,15 +138,39 @@ def measure(name: str, small: bool) -> None:
     )
 
 
+def kernels(small: bool) -> None:
+    """Print real tokens a second of training by shape and variant, and the share of the device's peak."""
+    import numpy as np
+
+    from bench import train_speed, workload
+    from registry.hardware import ACCELERATORS
+    from runner.machine import detect
+
+    machine = detect()
+    peaks = [a.peak_flops for a in ACCELERATORS.values() if a.match and a.is_named(machine.name)]
+    peak = next((rates["bf16"] for rates in peaks if "bf16" in rates), None)
+    cases = [("bert-tiny", "full")] if small else [("DistilBERT", "full"), ("Llama-3.2-1B", "LoRA")]
+    print("\n| kernels | variant | tokens/s | MFU |\n|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.npz"
+        workload.tokens(file)
+        mean = float(np.load(file)["lengths"].mean())
+        for shape, way in cases:
+            flops = train_speed.flops(shape, way, file)
+            for variant in workload.ON_A_GPU:
+                speed = workload.child("bench.train_speed", shape, way, variant, str(file))
+                share = f"{speed * flops / peak:.0%}" if peak else "–"
+                print(f"| {shape}, {way} | {variant} | {speed * mean:,.0f} | {share} |", flush=True)
+
+
 def main() -> None:
-    """Run every case in its own process, print the table, then run the oracle's tests."""
+    """Run every case in its own process, print the table, then the kernels, then run the oracle's tests."""
     small = "--small" in sys.argv
     header: list[str] | None = None
     for name in CASES:
         started = time.perf_counter()
-        # -P: or this folder's registry.py is taken for the package.
-        command = [sys.executable, "-P", __file__, "--case", name, *(["--small"] if small else [])]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "bench.gpu", "--case", name, *(["--small"] if small else [])]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPO)
         if done.returncode:
             print(f"{name}: failed\n{done.stderr[-3000:]}", flush=True)
             continue
@@ -156,7 +181,14 @@ def main() -> None:
             print("|---|" + "---|" * (len(header) + 1))
         cells = [f"{value:,.3g}" if isinstance(value, float) else str(value) for value in found.values()]
         print(f"| {name} | {' | '.join(cells)} | {time.perf_counter() - started:.0f} |", flush=True)
-    tests = ["-q", "-p", "no:cacheprovider", str(REPO / "tests/test_oracle.py"), *(["-k", "full"] if small else [])]
+    kernels(small)
+    tests = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *(str(REPO / f"tests/test_{name}.py") for name in ("oracle", "kernels")),
+        *(["-k", "full"] if small else []),
+    ]
     sys.exit(subprocess.run([sys.executable, "-m", "pytest", *tests], check=False).returncode)
 
 

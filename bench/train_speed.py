@@ -84,4 +84,4 @@ if __name__ == "__main__":
     else:
         words = sys.argv[1:]
         count = int(words.pop(words.index("--rounds") + 1)) if "--rounds" in words else 2
-        main([word for word in words if word != "--rounds"] or list(workload.SHAPES), count)
+        main([word for word in words if word != "--rounds"] or list(workload.ON_A_CPU), count)

@@ -15,13 +15,24 @@ from typing import Any
 import numpy as np
 
 LONGEST, ROWS = 512, 4096
-SHAPES = {
+SHAPES: dict[str, dict[str, Any]] = {
     "MiniLM": {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536},
     "bert-tiny": {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 512},
+    "DistilBERT": {"model_type": "distilbert"},
+    "Llama-3.2-1B": {
+        **{"model_type": "llama", "hidden_size": 2048, "num_hidden_layers": 16, "num_attention_heads": 32},
+        **{"num_key_value_heads": 8, "intermediate_size": 8192, "head_dim": 64},
+    },
 }
+ON_A_CPU = ("MiniLM", "bert-tiny")
 WAYS = ("full", "LoRA")
 CARDS, TUNED = "cards' way", "tuned Trainer"
 # What a run is made of: kernels, padding, precision.
+ON_A_GPU = {
+    "Trainer, padded, bf16": ("plain", "max_length", "bf16"),
+    "Trainer, dynamic padding, bf16": ("plain", "longest", "bf16"),
+    "packed, bf16": ("fast", "longest", "bf16"),
+}
 VARIANTS = {
     CARDS: ("plain", "max_length", "fp32"),  # Trainer, every row padded to the longest there may be
     TUNED: ("plain", "longest", "bf16"),
@@ -72,14 +83,14 @@ def classifier(shape: str, way: str) -> Any:
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     torch.manual_seed(0)
-    config = AutoConfig.for_model("bert", vocab_size=30522, pad_token_id=0, **SHAPES[shape])
+    config = AutoConfig.for_model(**{"model_type": "bert", "vocab_size": 30522, "pad_token_id": 0, **SHAPES[shape]})
     model = AutoModelForSequenceClassification.from_config(config)
     if way == "LoRA":
         from peft import LoraConfig, get_peft_model
 
-        adapter = LoraConfig(
-            task_type="SEQ_CLS", r=8, lora_alpha=16, target_modules=["query", "value"], lora_dropout=0.1
-        )
+        targets = {"bert": ["query", "value"], "distilbert": ["q_lin", "v_lin"], "llama": ["q_proj", "v_proj"]}
+        wanted = targets[config.model_type]
+        adapter = LoraConfig(task_type="SEQ_CLS", r=8, lora_alpha=16, target_modules=wanted, lora_dropout=0.1)
         model = get_peft_model(model, adapter)
     return model
 
@@ -90,14 +101,18 @@ def worker(shape: str, way: str, variant: str, file: Path, batch_size: int) -> t
 
     from runner import kernels, trainer
     from runner.kernels import native
+    from runner.machine import detect
 
-    kind, padding, precision = VARIANTS[variant]
+    device = detect().device
+    kind, padding, precision = {**VARIANTS, **ON_A_GPU}[variant]
     model, rows = classifier(shape, way), rows_of(file)
     if kind == "uncompiled":
         native.library = lambda: None  # type: ignore[assignment]
     if kind != "plain":
-        trainer._keep_freed_memory()
-        kernels.enable(model, "reference" if kind == "reference" else "fast", "cpu", precision)
+        if device == "cpu":
+            trainer._keep_freed_memory()
+        told = kernels.enable(model, "reference" if kind == "reference" else "fast", device, precision)
+        print(f"{variant}: {told}", file=sys.stderr)
     from tokenizers import Tokenizer, models
 
     pad = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"[PAD]": 0})), pad_token="[PAD]")
@@ -106,9 +121,9 @@ def worker(shape: str, way: str, variant: str, file: Path, batch_size: int) -> t
         per_device_train_batch_size=batch_size,
         per_device_eval_batch_size=batch_size,
         bf16=precision == "bf16",
-        optim=trainer._optimizer("adamw_torch", model, "cpu"),
-        use_cpu=True,
-        dataloader_pin_memory=False,
+        optim=trainer._optimizer("adamw_torch", model, device),
+        use_cpu=device == "cpu",
+        dataloader_pin_memory=device != "cpu",
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,

@@ -184,6 +184,24 @@ def test_segments_reach_the_model() -> None:
     assert not torch.allclose(both[1], outcome(reference, inputs)[0], atol=1e-5)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_a_gpu_they_are_no_further_from_the_exact_ones_than_those_of_autocast(kind: str) -> None:
+    def on_gpu(model: Any, bf16: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        with torch.autocast("cuda", torch.bfloat16, enabled=bf16):
+            found = model.cuda()(**{name: values.cuda() for name, values in batch().items()})
+        found.loss.backward()
+        gradients = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+        return found.logits.detach().float(), torch.cat(gradients)
+
+    exact = classifier(kind, **NEVER[kind])
+    usual, ours = copy.deepcopy(exact), copy.deepcopy(exact)
+    assert kernels.enable(ours, "fast", "cuda", "bf16").startswith("fast")
+    true, far, found = on_gpu(exact, False), on_gpu(usual, True), on_gpu(ours, True)
+    assert relative(found[1], true[1]) < 1.25 * relative(far[1], true[1])
+    assert relative(found[0], true[0]) < 1.25 * relative(far[0], true[0])
+
+
 def test_label_smoothing_and_the_loss_are_computed_outside() -> None:
     """The Trainer smooths from the logits, which must be there for each row."""
     found = fast(classifier("bert"))(**batch((3, 5, 8)))
