@@ -20,9 +20,9 @@ def render(
     ] = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Render the README of a run; text between `replicard:keep` comments stays.
+    """Render the README of a run; what is kept in it stays.
 
-    With `--check` nothing is written.
+    That is what stands between `replicard:keep` comments. With `--check` nothing is written.
     """
     from runner.audit import audit as make_audit
     from runner.audit import judge_runs
