@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CARD ?= quickstart
+JOBS ?= 2
 
 .PHONY: help reproduce test check lint types imports format corpus docs constraints clean
 
@@ -11,8 +12,8 @@ help:  ## List what can be made
 reproduce: .venv/.installed  ## Reproduce the quickstart card (CARD=… for another)
 	$(BIN)/replicard reproduce $(CARD)
 
-test: .venv/.installed-test  ## Run the test suite
-	$(BIN)/python -m pytest
+test: .venv/.installed-test  ## Run the test suite (JOBS=… processes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
 check: lint types imports  ## Lint, types and import rules
 

@@ -48,7 +48,9 @@ _KEY = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^:]|:(?!\s|$))*:")
 _WORDS = re.compile(r"null|true|false|yes|no|on|off|y|n|nan|inf", re.IGNORECASE)
 # What YAML does not call printable, what some readers take for the end of a line, and what turns the direction of text,
 # so that an editor shows another order than stands there.
-_ESCAPED = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufffe\uffff]")
+_ESCAPED = re.compile(
+    "[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufffe\uffff\U000e0000-\U000e007f]"
+)
 
 
 def dump(card: Card, *, defaults: bool = False) -> str:
@@ -219,7 +221,11 @@ def scalar(value: Any, *, inside: bool = False) -> str:
     if (_PLAIN_INSIDE if inside else _PLAIN).fullmatch(value) and not _WORDS.fullmatch(value):
         return str(value)
     quoted = json.dumps(value, ensure_ascii=False)
-    return _ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", quoted)
+    return _ESCAPED.sub(lambda found: _escape(ord(found.group())), quoted)
+
+
+def _escape(code: int) -> str:
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _number(value: float) -> str:

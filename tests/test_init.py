@@ -521,5 +521,6 @@ def test_a_question_can_be_left_with_nothing_written(here: Path) -> None:
     while asked.process.poll() is None:
         os.write(asked.main, b"\x03")
         time.sleep(0.2)
-    assert asked.leave() == 130
+    # A second one while Python ends is not caught, and a shell tells both alike.
+    assert asked.leave() in (130, -signal.SIGINT)
     assert list(here.iterdir()) == []

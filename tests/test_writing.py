@@ -57,6 +57,7 @@ def test_a_card_that_is_written_reads_back_equal(file: Path, defaults: bool) -> 
 
 @RUNS
 @given(st.dictionaries(keys, values, min_size=1, max_size=4))
+@example({"\U000e0000": "\u202e"})
 def test_whatever_is_written_reads_back_with_its_types(raw: dict[str, Any]) -> None:
     def whole(value: Any) -> Any:
         if isinstance(value, dict):
