@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry import yaml
@@ -38,7 +38,11 @@ def as_card(text: str) -> Card:
 
 # Writing
 
-characters = st.characters(exclude_categories=("Cc", "Cs")) | st.sampled_from("\n\n\t #:-'\"[]{},&*!|>%@`0123")
+# What no card may hold is refused when it is read: control characters, overrides of direction, tags.
+REFUSED = "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xE0000, 0xE0080))))
+characters = st.characters(exclude_categories=("Cc", "Cs"), exclude_characters=REFUSED) | st.sampled_from(
+    "\n\n\t #:-'\"[]{},&*!|>%@`0123"
+)
 texts = st.text(characters, max_size=300) | st.text(st.sampled_from("ab \n#:"), max_size=300)
 numbers = st.integers(-(10**17), 10**17) | st.floats(allow_nan=False, allow_infinity=False)
 scalars = st.none() | st.booleans() | numbers | texts
@@ -57,7 +61,6 @@ def test_a_card_that_is_written_reads_back_equal(file: Path, defaults: bool) -> 
 
 @RUNS
 @given(st.dictionaries(keys, values, min_size=1, max_size=4))
-@example({"\U000e0000": "\u202e"})
 def test_whatever_is_written_reads_back_with_its_types(raw: dict[str, Any]) -> None:
     def whole(value: Any) -> Any:
         if isinstance(value, dict):
