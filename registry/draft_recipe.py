@@ -8,6 +8,7 @@ rate. Sections on use, on pretraining and on other models are passed over.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from registry.draft_code import python_settings
@@ -17,6 +18,7 @@ from registry.numbers import PLACEHOLDER, hours_in, plain_characters
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from registry.draft_code import Setting
     from registry.draft_page import Page
     from registry.markdown import Line
 
@@ -507,7 +509,7 @@ _SENTENCES: tuple[tuple[str, str, Callable[[str], Any], re.Pattern[str]], ...] =
             rf"{_V}(?: full| training| complete)? (?:training )?epochs?\b"),
         ("epoch", "num_epochs", _epochs, _said(r"(?:number of |training |train )epochs?")),
         ("batch", "train_batch_size", _positive,
-            r"(?<!effective )(?<!total )(?<!global )(?<!eval )(?<!evaluation )(?<!validation )(?<!overall )"
+            r"(?=b)(?<!effective )(?<!total )(?<!global )(?<!eval )(?<!evaluation )(?<!validation )(?<!overall )"
             + _said(r"batch[- ]sizes?(?: per device| per gpu)?", bare=True)),
         ("batch", "total_train_batch_size", _positive,
             _said(r"(?:effective|total|global|overall) (?:train(?:ing)? )?batch[- ]size", bare=True)),
@@ -540,6 +542,12 @@ _NOT_OURS = re.compile(
     r"stage|phase|first \d+ epochs|then for|followed by|teacher|respectively)",
     re.IGNORECASE,
 )
+_ASIDE = (
+    "train", "can", "may", "should", "recommend", "try", "e.g", "example", "if you", "early", "patience", "baseline",
+    "each", "per epoch", "every", "after", "grid", "search", "range", "either", "between", "best", "previous",
+    "original", "stage", "phase", "first", "then", "followed", "teacher", "respectively",
+)  # fmt: skip
+"""Words one of which stands in whatever `_NOT_OURS` finds; to look for them is quicker."""
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
 _AFTER = re.compile(r"\b(?:after|at|by|from|epoch)\s{0,3}$", re.IGNORECASE)
 _TRAINED = re.compile(r"\b(?:train(?:ed|ing)?|fine-?tun\w+|finetun\w+|ran)\b", re.IGNORECASE)
@@ -621,7 +629,9 @@ def read_prose(page: Page, line: Line) -> None:
 
 def _sentence(page: Page, words: str, at: int, line: Line) -> None:
     low = words.lower()
-    if _NOT_OURS.search(words):
+    if not page.may_search(at, at + len(words)):
+        return
+    if any(word in low for word in _ASIDE) and _NOT_OURS.search(words):
         return
     shown = words if words.isascii() else plain_same_length(words)
     for trigger, fact, reader, pattern in _SENTENCES:
@@ -756,8 +766,7 @@ def _code(page: Page, block: list[Line]) -> None:
                 read_pair(page, one[1], value.strip("\"'"), start + one.start(), start + one.end(), weak=True)
     python = python_settings(whole) if "=" in whole else None
     if python is not None:
-        for name, value, first, last in python:
-            read_pair(page, name, value.strip("\"'"), start + first, start + last, weak=True)
+        _python(page, python, start)
     elif len(block) == 1 or "(" in whole:
         shown = _COMMENT.sub(lambda one: " " * len(one.group()), whole) if "\n" in whole else whole
         for one in _KWARG.finditer(shown):
@@ -767,6 +776,15 @@ def _code(page: Page, block: list[Line]) -> None:
         _settings(page, block)
     if not any(fact.name in _STRONG for fact in page.facts[before:]):
         del page.facts[before:]
+
+
+def _python(page: Page, settings: list[Setting], start: int) -> None:
+    """What Python code sets; `start` is where the code begins."""
+    for name, value, first, last, derived in settings:
+        before = len(page.facts)
+        read_pair(page, name, value.strip("\"'"), start + first, start + last, weak=True)
+        if derived:
+            page.facts[before:] = [replace(fact, status="derived") for fact in page.facts[before:]]
 
 
 def _environment(page: Page, block: list[Line]) -> None:

@@ -160,6 +160,10 @@ def test_words_stand_where_the_place_says():
          "learning_rate", 1e-5),
         ("## Training\n```python\nargs = TrainingArguments(learning_rate=2e-5, num_train_epochs=3)\n```",
          "num_epochs", 3),
+        ("## Training\n```python\nBATCH = 8\nf(lr=1e-5, per_device_train_batch_size=BATCH * 2)\n```",
+         "train_batch_size", 16),
+        ("## Training\n```python\nEPOCHS = 3\nf(lr=1e-5, num_train_epochs=EPOCHS)\n```", "num_epochs", 3),
+        ("## Training\n```python\nf(lr=5 * 10 ** -5)\n```", "learning_rate", 5e-5),
         ("## Training\n```bash\npython run.py --learning_rate 3e-5 --per_gpu_train_batch_size 8 --fp16\n```",
          "mixed_precision", "fp16"),
         ("## LoRA configuration\n- r: 16\n- lora_alpha: 32\n- learning rate: 1e-4", "adapter.r", 16),
@@ -191,6 +195,11 @@ def test_a_stated_value_is_read(words, name, value):
         ("The audio has a maximum length of 20 seconds.", "max_length"),
         ("- **Learning rate:** [More Information Needed]", "learning_rate"),
         ("- **Cloud Provider:** More information needed", "hardware.provider"),
+        (
+            "## Training\n```python\nBATCH = 8\nf(lr=1e-5, per_device_train_batch_size=BATCH * n)\n```",
+            "train_batch_size",
+        ),
+        ("## Training\n```python\nf(lr=9 ** 9 ** 9)\n```", "learning_rate"),
     ],
 )
 def test_what_is_no_value_of_this_model_is_left_alone(words, name):
@@ -232,6 +241,8 @@ def test_a_reported_result_is_read(words, expected):
         "## Usage\n```\n{'label': 'positive', 'accuracy': 0.9998}\n```",
         "BERT has an accuracy of 91.2% and RoBERTa an accuracy of 93.1%.",
         "- Accuracy: 85-90%",
+        "E.g. a classifier that always says no has an accuracy of 91.2%.",
+        "Always saying no would reach an accuracy of 91.2%.",
         "1) Tagging with spaCy Accuracy: **0.911**",
         "loss: 0.3 accuracy: 0.91\nloss: 0.2 accuracy: 0.92\nloss: 0.1 accuracy: 0.93",
     ],
@@ -267,6 +278,11 @@ def test_a_metric_that_comes_twice_in_a_list_is_of_two_groups():
 def test_an_example_is_no_measurement():
     (result,) = read("Results:\n- Accuracy on Test Set: e.g., 89.20%\n", "x.md").results
     assert result.placeholder and result.split == "test"
+
+
+def test_an_example_elsewhere_in_a_sentence_makes_no_placeholder_of_its_result():
+    (result,) = read("On short texts (e.g., tweets) the model reaches 91.2% accuracy.\n", "x.md").results
+    assert not result.placeholder and result.number.text == "91.2%"
 
 
 def test_what_the_template_leaves_open_is_a_placeholder():
