@@ -215,6 +215,20 @@ def _hours(value: str) -> float | None:
     return found[0] if len(found) == 1 else None
 
 
+def _kilowatt_hours(value: str) -> float | None:
+    read = number(value)
+    size = {"k": 1.0, "m": 1000.0}.get(value.strip()[-3:-2].lower(), 0.001)
+    return float(f"{read * size:.12g}") if read else None
+
+
+_ENERGY = re.compile(rf"[=:~≈\s]{{0,12}}{_N}\s?[kM]?Wh\b", re.IGNORECASE)
+
+
+def _kilowatt_hours_only(value: str) -> float | None:
+    found = _ENERGY.match(value)
+    return _kilowatt_hours(found.group()) if found is not None else None
+
+
 def _seconds(value: str) -> float | None:
     if ":" in value:
         return _hours(value)
@@ -334,6 +348,8 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
          "time; training hours; duration; durée de l entraînement; durée de l entrainement; time taken; "
          "wall clock time"),
         ("training_time_hours", _seconds, "train runtime; training time in seconds; training time s"),
+        ("energy_kwh", _kilowatt_hours_only, "energy; energy consumption; energy consumed; energy used; electricity; "
+            "power consumption; total energy; energy kwh; energy consumption kwh; energy consumed kwh; energy usage"),
         ("rows.train", _positive, "train samples; training samples; training examples; train size; training "
             "set; train set; "
          "training set size; training dataset; training dataset size; number of training samples; training "
@@ -529,6 +545,10 @@ _SENTENCES: tuple[tuple[str, str, Callable[[str], Any], re.Pattern[str]], ...] =
         ("for", "max_steps", _positive,
             r"\b(?:trained|fine-?tuned|tuned|training|run)(?: \w{1,30}){0,4} for(?: a total of)? "
             rf"{_V} (?:training |optimization |gradient |update )?(?:steps|iterations)"),
+        ("energy", "energy_kwh", _kilowatt_hours,
+            rf"\b(?:energy|electricity)\b[^.\n\d]{{0,40}}?[:=\s~≈]\s{{0,3}}[*`_]{{0,3}}({_N}\s?[kM]?Wh)\b"),
+        ("consum", "energy_kwh", _kilowatt_hours,
+            rf"\b(?:consum\w+)\W{{1,3}}(?:(?:about|around|roughly|approximately)\s)?({_N}\s?[kM]?Wh)\b"),
         ("rank", "adapter.r", _positive, _said("rank")),
         ("alpha", "adapter.alpha", _positive, _said("alpha")),
     )

@@ -13,6 +13,8 @@ from registry.draft import read
 from registry.draft_results import named, plain_number
 from registry.front_matter import front_matter
 from registry.numbers import read_number
+from runner.drafting import document_of
+from runner.facts import facts
 
 SOURCES = Path(__file__).parent.parent / "cards" / "imdb" / "sources"
 
@@ -416,3 +418,51 @@ def test_a_megabyte_of_anything_is_read(piece):
     start = time.process_time()
     read(piece * (1_000_000 // len(piece)), "x.md")
     assert time.process_time() - start < 20
+
+
+WORDS = st.sampled_from([
+    "accuracy: 0.9 ", "learning rate 2e-5 ", "| a | 0.9 |\n", "|---|---|\n", "```\n", "---\n", "# Training\n", "- ", "\n", "\t",
+    "<table><tr><td>", "</td>", "label_0: a\n", "1h 2m ", "x = 8\n", "lr=x ** 9, ", "e.g. ", "[a](https://hf.co/a/b) ", "\ufeff",
+    "\r\n", "\x00", "9" * 400, "&a [*a]\n", "{" * 50,
+])  # fmt: skip
+CHANGE = st.tuples(st.floats(0, 1), st.floats(0, 0.2), st.integers(0, 60), WORDS)
+
+
+def changed(text, changes):
+    """A text with parts taken out and words put in, many times over."""
+    for at, taken, times, words in changes:
+        start = int(at * len(text))
+        text = text[:start] + words * times + text[start + int(taken * len(text)) :]
+    return text
+
+
+def is_read_in_a_second(content):
+    start = time.process_time()
+    facts(document_of(content, "x.md")).model_dump_json()
+    return time.process_time() - start < 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=3000), st.integers(1, 60))
+def test_any_bytes_give_facts(content, times):
+    assert is_read_in_a_second(content * times)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(CHANGE, max_size=8))
+def test_a_readme_that_was_changed_at_random_gives_facts(changes):
+    assert is_read_in_a_second(changed(TRAINER, changes).encode("utf-8", "replace"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- trained with learning rate 1 batch size 1 accuracy 1 f1 1 loss 1 on GPU A100 for epochs: " + "1 " * 60,
+        "<tr><td>accuracy</td><td>" + "1 " * 20 + "</td></tr>",
+        "```\nlr=(aaaaaaaaaaaaaaaaaaaaaaa)\n```",
+        "| 0.9 | aaaaaaaaaaaaaaaaaaa |",
+    ],
+)
+def test_of_more_than_a_model_card_has_the_rest_is_told_as_unread(line):
+    document = read("## Training\n" + f"{line}\n" * (400_000 // len(line)), "x.md")
+    assert document.unread > 200_000
