@@ -421,9 +421,9 @@ def test_a_megabyte_of_anything_is_read(piece):
 
 
 WORDS = st.sampled_from([
-    "accuracy: 0.9 ", "learning rate 2e-5 ", "| a | 0.9 |\n", "|---|---|\n", "```\n", "---\n", "# Training\n", "- ", "\n", "\t",
-    "<table><tr><td>", "</td>", "label_0: a\n", "1h 2m ", "x = 8\n", "lr=x ** 9, ", "e.g. ", "[a](https://hf.co/a/b) ", "\ufeff",
-    "\r\n", "\x00", "9" * 400, "&a [*a]\n", "{" * 50,
+    "accuracy: 0.9 ", "learning rate 2e-5 ", "| a | 0.9 |\n", "|---|---|\n", "```\n", "---\n", "# Training\n", "- ", "\n",
+    "<table><tr><td>", "</td>", "label_0: a\n", "1h 2m ", "x = 8\n", "lr=x ** 9, ", "e.g. ", "[a](https://hf.co/a/b) ",
+    "\ufeff", "\t", "\r\n", "\x00", "9" * 400, "&a [*a]\n", "{" * 50,
 ])  # fmt: skip
 CHANGE = st.tuples(st.floats(0, 1), st.floats(0, 0.2), st.integers(0, 60), WORDS)
 
