@@ -443,7 +443,8 @@ def prose(page: Page, taken: set[int]) -> None:
     groups: dict[tuple[int, str | None], int] = {}
     split_above: str | None = None
     first = len(page.results)
-    split_block = -1
+    split_block = lead_block = -1
+    lead = ""
     for line in page.lines:
         if line.kind in ("code", "table") or line.role in ("use", "other", "pretraining") or line.start in taken:
             continue
@@ -451,6 +452,17 @@ def prose(page: Page, taken: set[int]) -> None:
         if _DIGIT.search(words) is None and not words.rstrip(" *").endswith(":"):
             continue
         low = words.lower()
+        if line.kind in ("text", "heading"):
+            above_it = lead if line.block == lead_block else ""
+            lead, lead_block = f"{above_it}\n{low}", line.block
+        elif (
+            line.kind == "item"
+            and line.block - lead_block <= 1
+            and (found_line := _SPLIT_LINE.fullmatch(words)) is not None
+            and (metric := _one_metric(lead)) is not None
+        ):
+            _split_line(page, line, found_line, metric)
+            continue
         if (
             line.kind in ("text", "heading")
             and (found := split_of(words)) is not None
@@ -485,6 +497,29 @@ def _without_logs(page: Page, first: int) -> None:
         if any(later - early < 400 for early, later in zip(starts, starts[2:], strict=False)):
             logged.add(key)
     page.results[first:] = [one for one, key in zip(found, keys, strict=True) if key not in logged]
+
+
+_ANY_METRIC = re.compile(rf"\b(?:{_METRIC_WORDS})")
+_SPLIT_LINE = re.compile(
+    r"\W{0,4}(train(?:ing)?|valid(?:ation)?|val|dev|eval(?:uation)?|test(?:ing)?)(?: (?:set|split|data))?\W{1,8}"
+    r"(\d{1,3}\.\d{1,18}|\d{1,3}\s?%|\d{1,3}\.\d{1,18}\s?%)\W{0,4}$",
+    re.IGNORECASE,
+)
+
+
+def _one_metric(low: str) -> str | None:
+    """The one metric that a paragraph which ends in a colon names."""
+    if not low.rstrip(" *").endswith(":") or not any(word in low for word in _BEGIN_WORDS):
+        return None
+    told = {what.metric for one in _ANY_METRIC.finditer(low) if (what := named(one.group())) is not None}
+    return told.pop() if len(told) == 1 else None
+
+
+def _split_line(page: Page, line: Line, found: re.Match[str], metric: str) -> None:
+    """`- Validation: 0.98` below `The accuracy is:`."""
+    number, split = _number(found[2]), _SPLITS[found[1].lower()]
+    if number is not None:
+        add(page, Named(metric, split), number, line.start, line.end, page.new_group(), headline=split != "train")
 
 
 def _title_split(title: str) -> str | None:

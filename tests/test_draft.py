@@ -224,6 +224,8 @@ def test_settings_of_four_bits_are_not_in_effect_where_eight_are_loaded():
          [("loss", "0.13", "test"), ("accuracy", "0.96", "test"), ("precision", "0.95", "test")]),
         ("## Results\n| Set | Accuracy |\n|---|---|\n| validation | 81.4 |\n| test | 81.7 |",
          [("accuracy", "81.4", "validation"), ("accuracy", "81.7", "test")]),
+        ("The accuracy on all sets is:\n\n- **Training**: 0.9994\n- **Validation**: 0.9859\n- Test: 98%",
+         [("accuracy", "0.9994", "train"), ("accuracy", "0.9859", "validation"), ("accuracy", "98%", "test")]),
         ("## Results\n| Metric | Value |\n|---|---|\n| eval_f1 | 0.91 |\n| train_runtime | 12.4 |",
          [("f1", "0.91", "validation")]),
     ],
@@ -245,6 +247,8 @@ def test_a_reported_result_is_read(words, expected):
         "- Accuracy: 85-90%",
         "E.g. a classifier that always says no has an accuracy of 91.2%.",
         "Always saying no would reach an accuracy of 91.2%.",
+        "The sets are:\n- Training: 0.8\n- Test: 0.2",
+        "Accuracy and recall:\n- Training: 0.8\n- Test: 0.2",
         "1) Tagging with spaCy Accuracy: **0.911**",
         "loss: 0.3 accuracy: 0.91\nloss: 0.2 accuracy: 0.92\nloss: 0.1 accuracy: 0.93",
     ],
@@ -421,9 +425,9 @@ def test_a_megabyte_of_anything_is_read(piece):
 
 
 WORDS = st.sampled_from([
-    "accuracy: 0.9 ", "learning rate 2e-5 ", "| a | 0.9 |\n", "|---|---|\n", "```\n", "---\n", "# Training\n", "- ", "\n",
-    "<table><tr><td>", "</td>", "label_0: a\n", "1h 2m ", "x = 8\n", "lr=x ** 9, ", "e.g. ", "[a](https://hf.co/a/b) ",
-    "\ufeff", "\t", "\r\n", "\x00", "9" * 400, "&a [*a]\n", "{" * 50,
+    "accuracy: 0.9 ", "learning rate 2e-5 ", "| a | 0.9 |\n", "|---|---|\n", "```\n", "---\n", "# Training\n", "- ",
+    "\n", "<table><tr><td>", "</td>", "label_0: a\n", "1h 2m ", "x = 8\n", "lr=x ** 9, ", "e.g. ",
+    "[a](https://hf.co/a/b) ", "\ufeff", "\t", "\r\n", "\x00", "9" * 400, "&a [*a]\n", "{" * 50,
 ])  # fmt: skip
 CHANGE = st.tuples(st.floats(0, 1), st.floats(0, 0.2), st.integers(0, 60), WORDS)
 
