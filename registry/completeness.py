@@ -85,7 +85,15 @@ SECTIONS: tuple[Section, ...] = (
         ),
         triggers=("tuned", "tuning"),
     ),
-    _section("Repository", words=r"github\.com/|gitlab\.com/", triggers=("github.com/", "gitlab.com/")),
+    _section(
+        "Repository",
+        # Of the model, not of a library or a course that is linked beside it.
+        words=(
+            r"\b(?:our|code|repo|repository|source|implementation|scripts?|github|git repo)\b[^\n]{0,60}?"
+            r"(?:github|gitlab)\.com/(?!huggingface/)[\w.-]{1,60}/\w"
+        ),
+        triggers=("github.com/", "gitlab.com/"),
+    ),
     _section(
         "Paper",
         words=r"arxiv\.org/|doi\.org/|aclanthology\.org|aclweb\.org|\bour paper\b",
@@ -104,6 +112,7 @@ SECTIONS: tuple[Section, ...] = (
         words=(
             r"label_\d\W{1,20}\w|id2label|(?:\blabels?\b[^.\n]{0,12}[:=]\W{0,6}(?:0|\w{3,14},))"
             r"|(?m:^[-*| ]{0,6}0\W{1,9}(?:negative|positive|neutral|sadness|anger|no|not)\b)"
+            r"|[\"']label[\"']:\s?[\"'](?!label_)\w"
         ),
         triggers=("label", "neg", "pos"),
     ),
@@ -112,9 +121,10 @@ SECTIONS: tuple[Section, ...] = (
         facts=("rows.train",),
         headings=r"(?:training|train|fine-?tuning)(?: and (?:evaluation|validation))?"
         r" (?:data|corpus|corpora)|data(?:sets?)?\b",
-        words=r"\b(?:fine-?tuned|trained) (?:\w{1,20} ){0,6}?(?:on|using|with) [^.\n]{0,80}"
-        r"\b(?:data(?:set)?s?|corpus|tweets|reviews)\b",
-        triggers=("tuned", "trained"),
+        words=r"\b(?:(?:fine-?tuned|trained) (?:\w{1,20} ){0,6}?(?:on|using|with)"
+        r"|for (?:the )?(?:fine-?tuning|training),? we used?) [^.\n]{0,80}"
+        r"\b(?:data(?:set)?s?|corpus|tweets|reviews)\b|\bfor (?:the )?(?:fine-?tuning|training),? we used? the \[",
+        triggers=("tuned", "trained", "we use"),
     ),
     _section(
         "Training Procedure", headings=r"(?:model )?(?:training|fine-?tuning)(?: procedure| process| details)?\W*$"

@@ -141,7 +141,7 @@ class Document:
         text_file: The file that the text stands in; empty where that is `name`.
         others: Documents of other models, which it may be compared with.
         sections: Sections of the Hub's template that the README fills (`registry.completeness`).
-        unread: Characters at the end of the text that were not read, as it is longer than any model card.
+        unread: Characters at the end of the text that were not read, or in part: more than a model card has.
     """
 
     name: str

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from registry.document import Fact
 
 MAX_CHARACTERS = 100_000
-"""What stands behind is not read, as what stands behind `registry.markdown.MAX_LINES`; `Document.unread` says how much
-that is. One of 700 real model cards is longer, most of them with a training configuration pasted in."""
+"""What stands behind is not read, as what stands behind `registry.markdown.MAX_EFFORT` and, of sentences, behind
+`registry.draft_page.MAX_SENTENCES`; `Document.unread` says how much that is."""
 
 
 def read(text: str, name: str) -> Document:
@@ -47,7 +47,7 @@ def read(text: str, name: str) -> Document:
         _without_cut_table(page)
     return Document(
         name, text, tuple(page.results), tuple(page.tables), tuple(_once(page)), sections=sections(page),
-        unread=len(text) - len(page.text),
+        unread=len(text) - page.stop,
     )  # fmt: skip
 
 

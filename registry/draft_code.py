@@ -6,24 +6,35 @@ What is no Python (a shell command, YAML) is read by `registry.draft_recipe` lin
 from __future__ import annotations
 
 import ast
+import operator
 import re
 import warnings
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 _MAGIC = re.compile(r"(?m)^([ \t]*)[!%]|^([ \t]*)(?:>>>|\.\.\.) ")
-_WRITTEN_OUT = (ast.Constant, ast.UnaryOp, ast.List, ast.Tuple, ast.Set, ast.Attribute, ast.Name, ast.Call)
+_READ = (ast.Constant, ast.UnaryOp, ast.BinOp, ast.List, ast.Tuple, ast.Set, ast.Attribute, ast.Name, ast.Call)
+_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Pow: operator.pow,
+}  # fmt: skip
+_LARGEST = 1e15
+"""Numbers above it are none of a recipe, and are not computed with."""
+
+_LARGEST_POWER = 64
 
 
 class Setting(NamedTuple):
-    """A name with the source of its value, and where both stand in the code."""
+    """A name with the source of its value, of arithmetic its result (`derived`), and where both stand in the code."""
 
     name: str
     value: str
     start: int
     end: int
+    derived: bool = False
 
 
 def python_settings(code: str) -> list[Setting] | None:
@@ -55,24 +66,85 @@ def python_settings(code: str) -> list[Setting] | None:
     def offset(line: int, column: int) -> int:
         return begins[line - 1] + len(lines[line - 1][:column].decode())
 
+    constants = _constants(tree)
     found = []
     for name, node, value in _named_values(tree):
         start = offset(node.lineno, node.col_offset)
         at = offset(value.lineno, value.col_offset)
         end = offset(value.end_lineno or value.lineno, value.end_col_offset or value.col_offset)
+        if isinstance(value, ast.BinOp | ast.UnaryOp | ast.Name):
+            number = computed(value, constants)
+            if number is not None:
+                found.append(Setting(name, f"{number:.12g}", start, end, not isinstance(value, ast.UnaryOp)))
+            if number is not None or not isinstance(value, ast.Name):
+                continue
         found.append(Setting(name, code[at:end], start, end))
     return sorted(found, key=lambda one: one.start)
 
 
-def _named_values(tree: ast.AST) -> Iterator[tuple[str, ast.keyword | ast.expr, ast.expr]]:
-    """Names with values that are written out, not computed."""
+def computed(node: ast.expr, constants: Mapping[str, float], depth: int = 0) -> float | None:
+    """The result of plain arithmetic with numbers and names of numbers; null for anything else.
+
+    >>> computed(ast.parse("BATCH * 2", mode="eval").body, {"BATCH": 8})
+    16
+
+    Args:
+        node: The expression.
+        constants: Numbers by name.
+        depth: Expressions around it; of more than twenty nothing is computed.
+    """
+    result: Any = None
+    if depth > 20:
+        return None
+    if isinstance(node, ast.Constant):
+        result = node.value
+    elif isinstance(node, ast.Name):
+        result = constants.get(node.id)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        number = computed(node.operand, constants, depth + 1)
+        result = -number if number is not None else None
+    elif isinstance(node, ast.BinOp) and (apply := _ARITHMETIC.get(type(node.op))) is not None:
+        left, right = (computed(one, constants, depth + 1) for one in (node.left, node.right))
+        if left is not None and right is not None and (apply is not operator.pow or abs(right) <= _LARGEST_POWER):
+            with suppress(ArithmeticError, ValueError):
+                result = apply(left, right)
+    return result if type(result) in (int, float) and abs(result) <= _LARGEST else None
+
+
+def _constants(tree: ast.AST) -> dict[str, float]:
+    """Numbers by the name that they are given to, where that is done once."""
+    given: dict[str, list[float | None]] = {}
+    for name, _, value in _named_values(tree, assigned=True):
+        given.setdefault(name, []).append(computed(value, {}))
+    return {name: values[0] for name, values in given.items() if len(values) == 1 and values[0] is not None}
+
+
+def _named_values(tree: ast.AST, *, assigned: bool = False) -> Iterator[tuple[str, ast.keyword | ast.expr, ast.expr]]:
+    """Names with values that are written out or are arithmetic; an assigned name that others are computed from is none.
+
+    Args:
+        tree: The code.
+        assigned: Ask for all assigned names instead, and nothing else.
+    """
+    operands = {
+        part.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp)
+        for part in (node.left, node.right)
+        if isinstance(part, ast.Name)
+    }
     for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg and isinstance(node.value, _WRITTEN_OUT):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            target = node.targets[0]
+            if assigned or (
+                target.id not in operands and isinstance(node.value, _READ) and not isinstance(node.value, ast.Call)
+            ):
+                yield target.id, target, node.value
+        elif assigned:
+            continue
+        elif isinstance(node, ast.keyword) and node.arg and isinstance(node.value, _READ):
             yield node.arg, node, node.value
-        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            if isinstance(node.value, _WRITTEN_OUT) and not isinstance(node.value, ast.Call):
-                yield node.targets[0].id, node.targets[0], node.value
         elif isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant) and isinstance(key.value, str) and isinstance(value, _WRITTEN_OUT):
+                if isinstance(key, ast.Constant) and isinstance(key.value, str) and isinstance(value, _READ):
                     yield key.value, key, value

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from registry.document import Fact, Place, Result, Table
 from registry.front_matter import front_matter
 from registry.markdown import Grid, Line, grids, lines
+
+MAX_SENTENCES = 12_000
+"""Characters of sentences that name a metric or a hyperparameter which are searched for its value; no real model card
+of 10,400 has more."""
 
 
 @dataclass(slots=True)
@@ -24,6 +29,7 @@ class Page:
         facts: The facts found.
         results: The results found.
         tables: The epoch tables found.
+        stop: Where the reading ended: behind the text, or where so much was said of numbers that it is no model card.
     """
 
     name: str
@@ -34,8 +40,13 @@ class Page:
     facts: list[Fact] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    stop: int = 0
     _starts: list[int] = field(default_factory=list)
     _groups: int = 0
+    _left: int = MAX_SENTENCES
+
+    def __post_init__(self) -> None:
+        self.stop = len(self.text)
 
     def place(self, start: int, end: int) -> Place:
         """The place of the words between two offsets."""
@@ -56,6 +67,13 @@ class Page:
         """Whether a fact of a name was found, examples left out."""
         return any(fact.name == name and fact.status != "placeholder" for fact in self.facts)
 
+    def may_search(self, start: int, end: int) -> bool:
+        """Whether the sentence between two offsets is still searched."""
+        self._left -= end - start
+        if self._left < 0:
+            self.stop = min(self.stop, start)
+        return self._left >= 0
+
     def new_group(self) -> int:
         """The number of another group of results."""
         self._groups += 1
@@ -64,7 +82,12 @@ class Page:
 
 def page_of(text: str, name: str) -> Page:
     """Cut a README into its parts."""
+    meta, found, tables, end = _cut(text)
+    return Page(name, text[:end], meta, found, tables)
+
+
+@lru_cache(maxsize=2)  # a README is read for its facts, for its card's preparation, and to write the card
+def _cut(text: str) -> tuple[dict[str, Any], list[Line], list[Grid], int]:
     meta, body = front_matter(text)
     found, end = lines(text, body)
-    text = text[:end]
-    return Page(name, text, meta, found, list(grids(text, found)))
+    return meta, found, list(grids(text[:end], found)), end

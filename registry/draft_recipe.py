@@ -8,6 +8,7 @@ rate. Sections on use, on pretraining and on other models are passed over.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from registry.draft_code import python_settings
@@ -17,6 +18,7 @@ from registry.numbers import PLACEHOLDER, hours_in, plain_characters
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from registry.draft_code import Setting
     from registry.draft_page import Page
     from registry.markdown import Line
 
@@ -213,6 +215,20 @@ def _hours(value: str) -> float | None:
     return found[0] if len(found) == 1 else None
 
 
+def _kilowatt_hours(value: str) -> float | None:
+    read = number(value)
+    size = {"k": 1.0, "m": 1000.0}.get(value.strip()[-3:-2].lower(), 0.001)
+    return float(f"{read * size:.12g}") if read else None
+
+
+_ENERGY = re.compile(rf"[=:~≈\s]{{0,12}}{_N}\s?[kM]?Wh\b", re.IGNORECASE)
+
+
+def _kilowatt_hours_only(value: str) -> float | None:
+    found = _ENERGY.match(value)
+    return _kilowatt_hours(found.group()) if found is not None else None
+
+
 def _seconds(value: str) -> float | None:
     if ":" in value:
         return _hours(value)
@@ -332,6 +348,8 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
          "time; training hours; duration; durée de l entraînement; durée de l entrainement; time taken; "
          "wall clock time"),
         ("training_time_hours", _seconds, "train runtime; training time in seconds; training time s"),
+        ("energy_kwh", _kilowatt_hours_only, "energy; energy consumption; energy consumed; energy used; electricity; "
+            "power consumption; total energy; energy kwh; energy consumption kwh; energy consumed kwh; energy usage"),
         ("rows.train", _positive, "train samples; training samples; training examples; train size; training "
             "set; train set; "
          "training set size; training dataset; training dataset size; number of training samples; training "
@@ -507,7 +525,7 @@ _SENTENCES: tuple[tuple[str, str, Callable[[str], Any], re.Pattern[str]], ...] =
             rf"{_V}(?: full| training| complete)? (?:training )?epochs?\b"),
         ("epoch", "num_epochs", _epochs, _said(r"(?:number of |training |train )epochs?")),
         ("batch", "train_batch_size", _positive,
-            r"(?<!effective )(?<!total )(?<!global )(?<!eval )(?<!evaluation )(?<!validation )(?<!overall )"
+            r"(?=b)(?<!effective )(?<!total )(?<!global )(?<!eval )(?<!evaluation )(?<!validation )(?<!overall )"
             + _said(r"batch[- ]sizes?(?: per device| per gpu)?", bare=True)),
         ("batch", "total_train_batch_size", _positive,
             _said(r"(?:effective|total|global|overall) (?:train(?:ing)? )?batch[- ]size", bare=True)),
@@ -527,6 +545,10 @@ _SENTENCES: tuple[tuple[str, str, Callable[[str], Any], re.Pattern[str]], ...] =
         ("for", "max_steps", _positive,
             r"\b(?:trained|fine-?tuned|tuned|training|run)(?: \w{1,30}){0,4} for(?: a total of)? "
             rf"{_V} (?:training |optimization |gradient |update )?(?:steps|iterations)"),
+        ("energy", "energy_kwh", _kilowatt_hours,
+            rf"\b(?:energy|electricity)\b[^.\n\d]{{0,40}}?[:=\s~≈]\s{{0,3}}[*`_]{{0,3}}({_N}\s?[kM]?Wh)\b"),
+        ("consum", "energy_kwh", _kilowatt_hours,
+            rf"\b(?:consum\w+)\W{{1,3}}(?:(?:about|around|roughly|approximately)\s)?({_N}\s?[kM]?Wh)\b"),
         ("rank", "adapter.r", _positive, _said("rank")),
         ("alpha", "adapter.alpha", _positive, _said("alpha")),
     )
@@ -540,6 +562,12 @@ _NOT_OURS = re.compile(
     r"stage|phase|first \d+ epochs|then for|followed by|teacher|respectively)",
     re.IGNORECASE,
 )
+_ASIDE = (
+    "train", "can", "may", "should", "recommend", "try", "e.g", "example", "if you", "early", "patience", "baseline",
+    "each", "per epoch", "every", "after", "grid", "search", "range", "either", "between", "best", "previous",
+    "original", "stage", "phase", "first", "then", "followed", "teacher", "respectively",
+)  # fmt: skip
+"""Words one of which stands in whatever `_NOT_OURS` finds; to look for them is quicker."""
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
 _AFTER = re.compile(r"\b(?:after|at|by|from|epoch)\s{0,3}$", re.IGNORECASE)
 _TRAINED = re.compile(r"\b(?:train(?:ed|ing)?|fine-?tun\w+|finetun\w+|ran)\b", re.IGNORECASE)
@@ -621,7 +649,9 @@ def read_prose(page: Page, line: Line) -> None:
 
 def _sentence(page: Page, words: str, at: int, line: Line) -> None:
     low = words.lower()
-    if _NOT_OURS.search(words):
+    if not page.may_search(at, at + len(words)):
+        return
+    if any(word in low for word in _ASIDE) and _NOT_OURS.search(words):
         return
     shown = words if words.isascii() else plain_same_length(words)
     for trigger, fact, reader, pattern in _SENTENCES:
@@ -756,8 +786,7 @@ def _code(page: Page, block: list[Line]) -> None:
                 read_pair(page, one[1], value.strip("\"'"), start + one.start(), start + one.end(), weak=True)
     python = python_settings(whole) if "=" in whole else None
     if python is not None:
-        for name, value, first, last in python:
-            read_pair(page, name, value.strip("\"'"), start + first, start + last, weak=True)
+        _python(page, python, start)
     elif len(block) == 1 or "(" in whole:
         shown = _COMMENT.sub(lambda one: " " * len(one.group()), whole) if "\n" in whole else whole
         for one in _KWARG.finditer(shown):
@@ -767,6 +796,15 @@ def _code(page: Page, block: list[Line]) -> None:
         _settings(page, block)
     if not any(fact.name in _STRONG for fact in page.facts[before:]):
         del page.facts[before:]
+
+
+def _python(page: Page, settings: list[Setting], start: int) -> None:
+    """What Python code sets; `start` is where the code begins."""
+    for name, value, first, last, derived in settings:
+        before = len(page.facts)
+        read_pair(page, name, value.strip("\"'"), start + first, start + last, weak=True)
+        if derived:
+            page.facts[before:] = [replace(fact, status="derived") for fact in page.facts[before:]]
 
 
 def _environment(page: Page, block: list[Line]) -> None:

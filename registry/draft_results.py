@@ -365,10 +365,21 @@ def _trainer_list(page: Page, following: list[Line], split: str | None, taken: s
         page.results[first:] = [replace(one, **moment) for one in page.results[first:]]
 
 
-_OTHERS = re.compile(r"baseline|compar|outperform|random guess|state[- ]of[- ]the[- ]art|\bsota\b|\bhuman\b"
-    r"|threshold|previous|original|improv|increas|decreas|drop|"
-                     r"at least|target|teacher|relative|retain|reach(?:es)? up to|gap|difference|should|could"
-                         r"|expected|confidence|probabilit|gpt-?\d|epoch:?\s*\d|it/s|\d%\|", re.IGNORECASE)  # fmt: skip
+_OTHER_WORDS = (
+    "baseline", "compar", "outperform", "random guess", "state of the art", "state-of-the-art", "threshold", "previous",
+    "original", "improv", "increas", "decreas", "drop", "at least", "target", "teacher", "relative", "retain",
+    "reach up to", "reaches up to", "gap", "difference", "should", "could", "expected", "confidence", "probabilit",
+    "it/s", "%|",
+)  # fmt: skip
+_OTHER_FORMS = re.compile(r"\b(?:sota|human)\b|gpt-?\d|epoch:?\s{0,9}\d")
+
+
+def _of_others(words: str) -> bool:
+    """Whether words speak of another model's numbers, of a difference or a goal, or are a training log."""
+    low = words.lower()
+    return any(word in low for word in _OTHER_WORDS) or _OTHER_FORMS.search(low) is not None
+
+
 _METRIC_WORDS = (
     r"accuracy|acc\b|precision|recall|sensitivity|specificity|f1(?:[- ]?(?:score|measure))?|f-score|f-measure"
     r"|roc[- ]?auc(?: score)?|auc(?:[- ]roc)?|auroc|"
@@ -432,7 +443,8 @@ def prose(page: Page, taken: set[int]) -> None:
     groups: dict[tuple[int, str | None], int] = {}
     split_above: str | None = None
     first = len(page.results)
-    split_block = -1
+    split_block = lead_block = -1
+    lead = ""
     for line in page.lines:
         if line.kind in ("code", "table") or line.role in ("use", "other", "pretraining") or line.start in taken:
             continue
@@ -440,6 +452,17 @@ def prose(page: Page, taken: set[int]) -> None:
         if _DIGIT.search(words) is None and not words.rstrip(" *").endswith(":"):
             continue
         low = words.lower()
+        if line.kind in ("text", "heading"):
+            above_it = lead if line.block == lead_block else ""
+            lead, lead_block = f"{above_it}\n{low}", line.block
+        elif (
+            line.kind == "item"
+            and line.block - lead_block <= 1
+            and (found_line := _SPLIT_LINE.fullmatch(words)) is not None
+            and (metric := _one_metric(lead)) is not None
+        ):
+            _split_line(page, line, found_line, metric)
+            continue
         if (
             line.kind in ("text", "heading")
             and (found := split_of(words)) is not None
@@ -476,6 +499,29 @@ def _without_logs(page: Page, first: int) -> None:
     page.results[first:] = [one for one, key in zip(found, keys, strict=True) if key not in logged]
 
 
+_ANY_METRIC = re.compile(rf"\b(?:{_METRIC_WORDS})")
+_SPLIT_LINE = re.compile(
+    r"\W{0,4}(train(?:ing)?|valid(?:ation)?|val|dev|eval(?:uation)?|test(?:ing)?)(?: (?:set|split|data))?\W{1,8}"
+    r"(\d{1,3}\.\d{1,18}|\d{1,3}\s?%|\d{1,3}\.\d{1,18}\s?%)\W{0,4}$",
+    re.IGNORECASE,
+)
+
+
+def _one_metric(low: str) -> str | None:
+    """The one metric that a paragraph which ends in a colon names."""
+    if not low.rstrip(" *").endswith(":") or not any(word in low for word in _BEGIN_WORDS):
+        return None
+    told = {what.metric for one in _ANY_METRIC.finditer(low) if (what := named(one.group())) is not None}
+    return told.pop() if len(told) == 1 else None
+
+
+def _split_line(page: Page, line: Line, found: re.Match[str], metric: str) -> None:
+    """`- Validation: 0.98` below `The accuracy is:`."""
+    number, split = _number(found[2]), _SPLITS[found[1].lower()]
+    if number is not None:
+        add(page, Named(metric, split), number, line.start, line.end, page.new_group(), headline=split != "train")
+
+
 def _title_split(title: str) -> str | None:
     last = title.rpartition("/")[2]
     found = {_SPLITS[word] for word in _WORD.findall(last) if word in ("test", "testing", "dev", "validation", "val")}
@@ -506,7 +552,7 @@ def _metric_line(
         return False
     number, behind = read
     rest = found[2].strip()[behind:].strip(" *`_\\,;)")
-    if rest and (_OTHERS.search(rest) or len(rest) > 80 or len(_PAIRS.findall(words)) > 1):
+    if rest and (_of_others(rest) or len(rest) > 80 or len(_PAIRS.findall(words)) > 1):
         return False
     own = what.split or split_of(rest) or split
     if what.metric == "loss" and own is None and line.role != "evaluation":
@@ -528,7 +574,7 @@ _COLON = re.compile(r"[:=]")
 
 def _told(words: str) -> Iterator[tuple[int, int, Named, Number]]:
     """Metrics with their numbers: `accuracy of 92.68%`, `92.68% accuracy`."""
-    others = _OTHERS.search(words) is not None
+    others = _of_others(words)
     taken: list[tuple[int, int]] = []
     for pattern in (_OF, _GETS):
         for one in pattern.finditer(words):
@@ -553,10 +599,16 @@ def _told(words: str) -> Iterator[tuple[int, int, Named, Number]]:
             yield one.start(), one.end(), what, number
 
 
+# `E.g. a classifier that always says no would reach 90% accuracy.`
+_ASIDE = re.compile(r"^\W{0,6}(?:e\.\s?g\.|for (?:example|instance),)(?!\s?\d)|\b(?:would|might)\b", re.IGNORECASE)
+
+
 def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
     """Results of a sentence; of one that names a metric twice nothing, as it is not read which is whose."""
     low = words.lower()
-    if not any(word in low for word in _BEGIN_WORDS):
+    if not any(word in low for word in _BEGIN_WORDS) or _DIGIT.search(words) is None or _ASIDE.search(words):
+        return
+    if not page.may_search(at, at + len(words)):
         return
     pairs = list(_PAIRS.finditer(words))
     if len(pairs) > 1 and len(words) < 1500:
@@ -569,7 +621,6 @@ def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
     repeated = len({(what.metric, what.split, what.averaging) for _, _, what, _ in found}) < len(found)
     if repeated:  # of several models, classes or datasets: which is whose is not read
         return
-    placeholder = PLACEHOLDER.search(words) is not None
     groups: dict[str | None, int] = {}
     for start, end, what, number in sorted(found, key=lambda one: one[0]):
         own = what.split or told or split
@@ -585,13 +636,13 @@ def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
             at + end,
             group,
             headline=own != "train" and what.metric != "loss",
-            placeholder=placeholder,
+            placeholder=PLACEHOLDER.search(words, max(0, start - 12), end) is not None,
         )
 
 
 def _run(page: Page, words: str, pairs: list[re.Match[str]], at: int, split: str | None) -> None:
     """`Test Loss: 0.13 Test Accuracy: 0.96 Precision: 0.96`: a split holds until another is named."""
-    if _OTHERS.search(words):
+    if _of_others(words):
         return
     told = split_of(words[: pairs[0].start()]) or split
     groups: dict[str | None, int] = {}
@@ -627,7 +678,7 @@ def tables(page: Page) -> None:
             continue
         columns = [named(words) if words else None for words in header]
         count = sum(what is not None for what in columns[1:])
-        if count and not (_OTHERS.search(grid.before) and len(grid.rows) > 1):
+        if count and not (_of_others(grid.before) and len(grid.rows) > 1):
             _by_column(page, grid, low, columns)
         elif not count and len(header) == 2:
             _by_row(page, grid)
@@ -681,7 +732,7 @@ def _by_row(page: Page, grid: Grid) -> None:
     split = _context(grid)
     told: list[tuple[Named, Number, Cell, Cell]] = []
     other = split_of(grid.header[1].text + " set") if len(grid.header[1].text) < 30 else None
-    if _OTHERS.search(" ".join(cell.text for cell in grid.header)):
+    if _of_others(" ".join(cell.text for cell in grid.header)):
         return
     for row in [grid.header, *grid.rows]:
         if len(row) != 2:
@@ -771,7 +822,7 @@ def _rows_of_the_model(
         return [(row, None, {"split": own}) for row, own in zip(grid.rows, splits, strict=True) if own]
     of_data = keyed and _DATASETS.match(low[0]) is not None
     if len(keys) == 1:
-        return [] if _OTHERS.search(keys[0]) else [(grid.rows[0], None, {"dataset": keys[0] if of_data else None})]
+        return [] if _of_others(keys[0]) else [(grid.rows[0], None, {"dataset": keys[0] if of_data else None})]
     if of_data:
         return [(row, None, {"dataset": key}) for key, row in zip(keys, grid.rows, strict=True) if key]
     ours = [row for key, row in zip(keys, grid.rows, strict=True) if _OURS.search(key)]

@@ -275,7 +275,11 @@ class Drafting:
         if len(values) > 1:
             self.conflict(path, values[0], [pair for pair in pairs if pair[0] is not None], default)
         elif values:
-            self.state(path, values[0], next(fact for value, fact in pairs if value is not None), default=default)
+            told = sorted((fact for value, fact in pairs if value is not None), key=lambda one: one.status == "derived")
+            if told[0].status == "derived":
+                self.derive(path, values[0], f"{told[0].text} (line {self.line_of(told[0])})")
+            else:
+                self.state(path, values[0], told[0], default=default)
         elif facts:
             named = f"{_shown(facts[0].value)} (line {self.line_of(facts[0])})"
             said = f"the source's {named} is nothing that a card can declare"

@@ -22,10 +22,14 @@ Role = Literal["", "training", "evaluation", "use", "pretraining", "other"]
 FLATTENED = 300
 """Characters of a line from which on it may be a page that lost its line breaks."""
 
-MAX_LINES = 2_000
-"""Lines outside code that are read of a README; of 10,000 model cards none has as many."""
+MAX_EFFORT = 40_000
+"""How much is read of a README, in characters of prose that take as long; with `registry.draft.MAX_CHARACTERS` 25 of
+10,400 model cards are cut."""
 
-MAX_LINES_WITH_CODE = 8_000
+EFFORT: dict[Kind, tuple[int, float]] = {
+    "text": (40, 1), "item": (40, 1), "heading": (40, 1), "table": (20, 0.3), "code": (5, 0.1),
+}  # fmt: skip
+"""Of a line and of each of its characters, by their kind, as measured by `bench.draft_worst`."""
 
 # Where a block begins in a flattened page; code is kept whole.
 _BREAK = re.compile(
@@ -250,12 +254,14 @@ class _Cut:
     in_code: bool = False
     in_comment: bool = False
     bare: bool = False  # in code without a fence
-    outside: int = 0  # lines that are no code
+    left: float = MAX_EFFORT
     blank: bool = True  # the line above is blank or a heading
 
     def add(self, start: int, end: int, kind: Kind, *, new: bool, fence: str = "") -> None:
         self.block += new
         self.kind = kind
+        of_line, of_character = EFFORT[kind]
+        self.left -= of_line + of_character * (end - start)
         self.found.append(Line(start, end, kind, self.role, self.title, self.block, fence))
 
 
@@ -263,11 +269,11 @@ def lines(text: str, start: int = 0) -> tuple[list[Line], int]:
     """The lines of a README from an offset on, blank ones and comments left out.
 
     Returns:
-        The lines, and the offset behind the last that was looked at: of lines that are no code at most `MAX_LINES`.
+        The lines, and the offset behind the last that was looked at: what is worth `MAX_EFFORT` at most.
     """
     cut = _Cut(text)
     for begin, stop, piece in spans(text, start):
-        if cut.outside == MAX_LINES or len(cut.found) == MAX_LINES_WITH_CODE:
+        if cut.left < 0:
             return cut.found, begin
         line = text[begin:stop]
         stripped = line.strip()
@@ -290,7 +296,6 @@ def lines(text: str, start: int = 0) -> tuple[list[Line], int]:
         else:
             if piece and stripped.endswith(" ---"):
                 last -= 4
-            cut.outside += 1
             _outside_code(cut, stripped, (begin, stop, first, last), piece=piece)
     return cut.found, len(text)
 
@@ -303,6 +308,7 @@ def _fence(cut: _Cut, stripped: str, first: int, last: int, *, piece: bool) -> N
         cut.in_code = not cut.in_code
         cut.fence = stripped[3:].strip().lower() if cut.in_code else ""
         cut.block += 1
+    cut.left -= EFFORT["text"][0]
     cut.kind = None
 
 

@@ -43,28 +43,35 @@ TEXT_CLASSIFICATION = "text-classification"
 
 _TEXTS = r"(?:text|review|tweet|sentence|comment|article|email|message|post|headline|document|question|title)s?"
 _PROSE = tuple(
-    (task, re.compile(pattern, re.IGNORECASE))
-    for task, pattern in (
-        (TEXT_CLASSIFICATION, rf"\b(?:(?:text|sequence|sentiment|binary|topic|intent|emotion|spam|toxicity|news|review)"
+    (task, tuple(words.split()), re.compile(pattern, re.IGNORECASE))
+    for task, words, pattern in (
+        (TEXT_CLASSIFICATION, "classif sentiment detect",
+            r"\b(?:(?:text|sequence|sentiment|binary|topic|intent|emotion|spam|toxicity|news|review)"
             rf"[ -]classif(?:ication|ier)|sentiment[ -]anal\w+|(?:hate[ -]speech|spam) detect\w+"
             rf"|classif(?:y|ies|ying) (?:[\w-]{{1,20}} ){{0,4}}{_TEXTS}\b)"),
-        ("image-classification", r"\bimage[ -]classif\w+|\bvision transformer\b|\bViT\b|classif(?:y|ies) images"),
-        ("token-classification", r"\btoken[ -]classif\w+|\bnamed[ -]entity|\bNER\b|\bpart[- ]of[- ]speech\b"),
-        ("automatic-speech-recognition", r"\bspeech[ -]recognition\b|\bASR\b|\bwav2vec2?\b|\bwhisper\b"),
-        ("audio-classification", r"\baudio[ -]classif\w+"),
-        ("text-to-image", r"\btext[- ]to[- ]image\b|\bstable diffusion\b|\bdiffusers?\b"),
-        ("reinforcement-learning", r"\breinforcement learning\b|\bstable-baselines3\b|\bDeep RL\b"),
-        ("object-detection", r"\bobject detection\b"),
-        ("question-answering", r"\bquestion[ -]answering\b"),
-        ("summarization", r"\bsummari[sz]ation\b"),
-        ("translation", r"\bmachine translation\b|\btranslation model\b"),
-        ("sentence-similarity", r"\bsentence[ -](?:similarity|transformers?|embeddings?)\b"),
-        ("text-generation", r"\btext generation\b|\bcausal language model\w*|\bchat model\b"
+        ("image-classification", "image vision vit",
+            r"\bimage[ -]classif\w+|\bvision transformer\b|\bViT\b|classif(?:y|ies) images"),
+        ("token-classification", "token entity ner speech",
+            r"\btoken[ -]classif\w+|\bnamed[ -]entity|\bNER\b|\bpart[- ]of[- ]speech\b"),
+        ("automatic-speech-recognition", "speech asr wav2vec whisper",
+            r"\bspeech[ -]recognition\b|\bASR\b|\bwav2vec2?\b|\bwhisper\b"),
+        ("audio-classification", "audio", r"\baudio[ -]classif\w+"),
+        ("text-to-image", "image diffus", r"\btext[- ]to[- ]image\b|\bstable diffusion\b|\bdiffusers?\b"),
+        ("reinforcement-learning", "reinforcement stable-b deep",
+            r"\breinforcement learning\b|\bstable-baselines3\b|\bDeep RL\b"),
+        ("object-detection", "object", r"\bobject detection\b"),
+        ("question-answering", "question", r"\bquestion[ -]answering\b"),
+        ("summarization", "summari", r"\bsummari[sz]ation\b"),
+        ("translation", "translation", r"\bmachine translation\b|\btranslation model\b"),
+        ("sentence-similarity", "sentence", r"\bsentence[ -](?:similarity|transformers?|embeddings?)\b"),
+        ("text-generation", "generation causal chat instruct",
+            r"\btext generation\b|\bcausal language model\w*|\bchat model\b"
             r"|\binstruct(?:ion)?[- ]tuned\b"),
-        ("fill-mask", r"\bmasked language model\w*|\bfill-mask\b"),
-        ("tabular-classification", r"\btabular\b"),
+        ("fill-mask", "mask", r"\bmasked language model\w*|\bfill-mask\b"),
+        ("tabular-classification", "tabular", r"\btabular\b"),
     )
 )  # fmt: skip
+"""Tasks, words one of which stands in whatever the expression finds (to look for them is quicker), and expressions."""
 
 # What is said before a task that is not the model's own: `performs better on`, `for tasks such as`, `outside of`.
 _IN_PASSING = re.compile(
@@ -188,6 +195,9 @@ _METRIC_LIST = re.compile(
     r"([^.:\n]{5,200})",
     re.I,
 )
+_LIST = re.compile(",| and ")
+_WORD = re.compile("[a-z0-9]+")
+_ABOUT_DATA = re.compile(r"[^\n]{0,40}(?!\w)")
 _METRIC_NAME = re.compile(r"[\s*_`-]{0,6}([A-Za-z][\w -]{1,30}?)[*_`]{0,3}\s?(?::|–|-\s|\()", re.IGNORECASE)
 
 
@@ -217,7 +227,10 @@ def kind_of(document: Document) -> Kind:
     for line in page.lines:
         if line.kind == "code":
             continue
-        for task, pattern in _PROSE:
+        low = document.text[line.start : min(line.end, line.start + 3000)].lower()
+        for task, words, pattern in _PROSE:
+            if not any(word in low for word in words):
+                continue
             for one in pattern.finditer(document.text, line.start, min(line.end, line.start + 3000)):
                 if not _IN_PASSING.search(document.text, max(line.start, one.start() - 100), one.start()):
                     if first is None or one.start() < first[0]:
@@ -258,18 +271,21 @@ def preparation(document: Document) -> tuple[Fact, ...]:
 
 def _identity(page: Page, document: Document) -> None:
     """The base and the data where no front matter, link or label gives them."""
+    read_base, read_data = (not document.said(name) for name in ("base_model", "datasets"))
+    if not read_base and not read_data:
+        return
     for line in page.lines:
         if line.kind == "code" or line.role in ("use", "other") or line.end - line.start < _SHORTEST:
             continue
         words = page.text[line.start : min(line.end, line.start + 2000)]
-        if not document.said("base_model") and not page.has("base_model"):
+        if read_base and not page.has("base_model"):
             named = _BASE_NAME.match(words) if "pre-trained" in line.title or "base" in line.title else None
-            one = named or _BASE_IN_PROSE.search(words)
+            one = named or (_BASE_IN_PROSE.search(words) if " model" in words else None)
             if one is not None:
                 page.say("base_model", one[1], line.start + one.start(), line.start + one.end())
-        if not document.said("datasets"):
+        if read_data and any(word in words.lower() for word in ("dataset", "data set", "corpus", "reviews")):
             for one in _KNOWN.finditer(words):
-                about = re.match(r"[^\n]{0,40}(?!\w)", page.text[line.start + one.end() : line.end])
+                about = _ABOUT_DATA.match(page.text[line.start + one.end() : line.end])
                 page.say(
                     "datasets",
                     (one[1],),
@@ -335,38 +351,39 @@ def _splits(page: Page, line: Line) -> None:
         page.say("data.split.test", int(one[1] or one[2]) / 100, at + one.start(), at + one.end())
 
 
-_FLAGS: tuple[tuple[str, Any, re.Pattern[str]], ...] = (
-    ("data.balanced", True, _BALANCED),
-    ("data.tokens.truncation", True, _TRUNCATED),
-    ("data.tokens.padding", "max_length", _PADDED),
-    ("data.take.train", "train", _TRAINED_ON),
-    ("data.take.test", "test", _TESTED_ON),
-    ("select", "last", _SAVED_LAST),
-    ("quantization.quantizer", "bitsandbytes", _QUANTIZER),
+_FLAGS: tuple[tuple[str, str, Any, re.Pattern[str]], ...] = (
+    ("balanced", "data.balanced", True, _BALANCED),
+    ("truncat", "data.tokens.truncation", True, _TRUNCATED),
+    ("padd", "data.tokens.padding", "max_length", _PADDED),
+    ("train", "data.take.train", "train", _TRAINED_ON),
+    ("evaluated", "data.take.test", "test", _TESTED_ON),
+    ("epoch", "select", "last", _SAVED_LAST),
+    ("bytes", "quantization.quantizer", "bitsandbytes", _QUANTIZER),
 )
+"""What stands in whatever an expression finds, the fact and its value, and the expression."""
 
 
 def _flags(page: Page, line: Line) -> None:
     """What is said or not: that rows were stratified, texts cut, classes balanced."""
     words = page.text[line.start : min(line.end, line.start + 3000)]
-    at = line.start
-    for name, value, pattern in _FLAGS:
-        if (one := pattern.search(words)) is not None:
+    at, low = line.start, words.lower()
+    for trigger, name, value, pattern in _FLAGS:
+        if trigger in low and (one := pattern.search(words)) is not None:
             page.say(name, value, at + one.start(), at + one.end())
-    if (one := _STRATIFIED.search(words)) is not None and not _NOT_STRATIFIED.search(words):
+    if "stratif" in low and (one := _STRATIFIED.search(words)) is not None and not _NOT_STRATIFIED.search(words):
         page.say("data.split.stratify", True, at + one.start(), at + one.end())
-    if (one := _EACH_EPOCH.search(words)) is not None:
+    if "epoch" in low and (one := _EACH_EPOCH.search(words)) is not None:
         split = "test" if one[1].lower() == "test" else "validation"
         page.say("evaluation.each_epoch", split, at + one.start(), at + one.end())
-    if (one := _CLEANED.search(words)) is not None:
+    if any(word in low for word in ("remov", "stripp", "clean")) and (one := _CLEANED.search(words)) is not None:
         steps = tuple(step for step, pattern in _CLEANING if pattern.search(one.group()))
         if steps:
             page.say("data.clean", steps, at + one.start(), at + one.end())
-    if (one := _SLICES.search(words)) is not None:
-        low, second, high, over = int(one[1]), int(one[2]), int(one[3]), int(one[4] or one[5])
-        if low == second < high == over:
-            page.say("evaluation.slices.words", (low, high), at + one.start(), at + one.end())
-    if (one := _LATENCY.search(words)) is not None:
+    if " words" in low and (one := _SLICES.search(words)) is not None:
+        short, second, long, over = int(one[1]), int(one[2]), int(one[3]), int(one[4] or one[5])
+        if short == second < long == over:
+            page.say("evaluation.slices.words", (short, long), at + one.start(), at + one.end())
+    if ("inference" in low or "latency" in low) and (one := _LATENCY.search(words)) is not None:
         page.say("seconds_per_example", one[1].strip(), at + one.start(), at + one.end())
 
 
@@ -388,7 +405,7 @@ def _metrics(page: Page) -> None:
     for line in page.lines:
         if line.role not in ("use", "other") and "metric" in line.title and line.kind == "item":
             one = _METRIC_NAME.match(page.text, line.start, line.end)
-            for name in _known_metrics(re.split(r",| and ", one[1])) if one is not None else ():
+            for name in _known_metrics(_LIST.split(one[1])) if one is not None else ():
                 listed.setdefault(name, line)
     if len(listed) > 1:
         ends = list(listed.values())
@@ -398,7 +415,7 @@ def _metrics(page: Page) -> None:
         if line.role in ("use", "other") or line.kind == "code":
             continue
         one = _METRIC_LIST.search(page.text, line.start, min(line.end, line.start + 3000))
-        names = _known_metrics(re.split(r",| and ", one[1])) if one is not None else ()
+        names = _known_metrics(_LIST.split(one[1])) if one is not None else ()
         if one is not None and len(names) > 1:
             page.say("evaluation.metrics", names, one.start(), one.end())
             return
@@ -406,5 +423,5 @@ def _metrics(page: Page) -> None:
 
 def _known_metrics(words: Iterator[str] | list[str] | Any) -> tuple[str, ...]:
     """Those of the words that name a score which this project computes, in their order."""
-    names = (METRICS.get(" ".join(re.findall(r"[a-z0-9]+", plain(str(one)).lower()))) for one in words)
+    names = (METRICS.get(" ".join(_WORD.findall(plain(str(one)).lower()))) for one in words)
     return tuple(dict.fromkeys(name for name in names if name in SHARES))

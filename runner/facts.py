@@ -30,7 +30,8 @@ class Stated(Item):
         text: The words that say it.
         unit: What the value counts or measures; null for what has no unit.
         decimals: Digits written after the decimal mark; null for what is no number, and where it was rescaled.
-        status: `stated`, or `placeholder` for an example and for what a template left to be filled in.
+        status: `stated`, `derived` for the result of arithmetic in code, or `placeholder` for an example and for what a
+            template left to be filled in.
         line: Line of the words, counted from 1.
         column: Column that they begin at.
         start: Offset of the words in the text, in characters.
@@ -120,7 +121,7 @@ class Facts(Item):
         metrics: The numbers that are reported.
         epoch_tables: The tables of training logs.
         sections: Sections of the Hub's template that the README fills, by their headings there.
-        unread: Characters at the README's end that were not read, as it is longer than any model card.
+        unread: Characters at the README's end that were not read, or in part, as there are more than in a model card.
     """
 
     format: int = 1

@@ -28,6 +28,7 @@ def test_a_section_is_filled_by_facts_headings_or_words(words, section):
 @pytest.mark.parametrize(
     "words",
     [
+        "It was trained with [transformers](https://github.com/huggingface/transformers).\n",
         "## License\n[More Information Needed]\n",
         "## Results\n\n## Citation\n",
         "## Limitations\nMore information needed\n",

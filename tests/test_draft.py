@@ -13,6 +13,8 @@ from registry.draft import read
 from registry.draft_results import named, plain_number
 from registry.front_matter import front_matter
 from registry.numbers import read_number
+from runner.drafting import document_of
+from runner.facts import facts
 
 SOURCES = Path(__file__).parent.parent / "cards" / "imdb" / "sources"
 
@@ -160,6 +162,10 @@ def test_words_stand_where_the_place_says():
          "learning_rate", 1e-5),
         ("## Training\n```python\nargs = TrainingArguments(learning_rate=2e-5, num_train_epochs=3)\n```",
          "num_epochs", 3),
+        ("## Training\n```python\nBATCH = 8\nf(lr=1e-5, per_device_train_batch_size=BATCH * 2)\n```",
+         "train_batch_size", 16),
+        ("## Training\n```python\nEPOCHS = 3\nf(lr=1e-5, num_train_epochs=EPOCHS)\n```", "num_epochs", 3),
+        ("## Training\n```python\nf(lr=5 * 10 ** -5)\n```", "learning_rate", 5e-5),
         ("## Training\n```bash\npython run.py --learning_rate 3e-5 --per_gpu_train_batch_size 8 --fp16\n```",
          "mixed_precision", "fp16"),
         ("## LoRA configuration\n- r: 16\n- lora_alpha: 32\n- learning rate: 1e-4", "adapter.r", 16),
@@ -191,6 +197,11 @@ def test_a_stated_value_is_read(words, name, value):
         ("The audio has a maximum length of 20 seconds.", "max_length"),
         ("- **Learning rate:** [More Information Needed]", "learning_rate"),
         ("- **Cloud Provider:** More information needed", "hardware.provider"),
+        (
+            "## Training\n```python\nBATCH = 8\nf(lr=1e-5, per_device_train_batch_size=BATCH * n)\n```",
+            "train_batch_size",
+        ),
+        ("## Training\n```python\nf(lr=9 ** 9 ** 9)\n```", "learning_rate"),
     ],
 )
 def test_what_is_no_value_of_this_model_is_left_alone(words, name):
@@ -213,6 +224,8 @@ def test_settings_of_four_bits_are_not_in_effect_where_eight_are_loaded():
          [("loss", "0.13", "test"), ("accuracy", "0.96", "test"), ("precision", "0.95", "test")]),
         ("## Results\n| Set | Accuracy |\n|---|---|\n| validation | 81.4 |\n| test | 81.7 |",
          [("accuracy", "81.4", "validation"), ("accuracy", "81.7", "test")]),
+        ("The accuracy on all sets is:\n\n- **Training**: 0.9994\n- **Validation**: 0.9859\n- Test: 98%",
+         [("accuracy", "0.9994", "train"), ("accuracy", "0.9859", "validation"), ("accuracy", "98%", "test")]),
         ("## Results\n| Metric | Value |\n|---|---|\n| eval_f1 | 0.91 |\n| train_runtime | 12.4 |",
          [("f1", "0.91", "validation")]),
     ],
@@ -232,6 +245,10 @@ def test_a_reported_result_is_read(words, expected):
         "## Usage\n```\n{'label': 'positive', 'accuracy': 0.9998}\n```",
         "BERT has an accuracy of 91.2% and RoBERTa an accuracy of 93.1%.",
         "- Accuracy: 85-90%",
+        "E.g. a classifier that always says no has an accuracy of 91.2%.",
+        "Always saying no would reach an accuracy of 91.2%.",
+        "The sets are:\n- Training: 0.8\n- Test: 0.2",
+        "Accuracy and recall:\n- Training: 0.8\n- Test: 0.2",
         "1) Tagging with spaCy Accuracy: **0.911**",
         "loss: 0.3 accuracy: 0.91\nloss: 0.2 accuracy: 0.92\nloss: 0.1 accuracy: 0.93",
     ],
@@ -267,6 +284,11 @@ def test_a_metric_that_comes_twice_in_a_list_is_of_two_groups():
 def test_an_example_is_no_measurement():
     (result,) = read("Results:\n- Accuracy on Test Set: e.g., 89.20%\n", "x.md").results
     assert result.placeholder and result.split == "test"
+
+
+def test_an_example_elsewhere_in_a_sentence_makes_no_placeholder_of_its_result():
+    (result,) = read("On short texts (e.g., tweets) the model reaches 91.2% accuracy.\n", "x.md").results
+    assert not result.placeholder and result.number.text == "91.2%"
 
 
 def test_what_the_template_leaves_open_is_a_placeholder():
@@ -400,3 +422,51 @@ def test_a_megabyte_of_anything_is_read(piece):
     start = time.process_time()
     read(piece * (1_000_000 // len(piece)), "x.md")
     assert time.process_time() - start < 20
+
+
+WORDS = st.sampled_from([
+    "accuracy: 0.9 ", "learning rate 2e-5 ", "| a | 0.9 |\n", "|---|---|\n", "```\n", "---\n", "# Training\n", "- ",
+    "\n", "<table><tr><td>", "</td>", "label_0: a\n", "1h 2m ", "x = 8\n", "lr=x ** 9, ", "e.g. ",
+    "[a](https://hf.co/a/b) ", "\ufeff", "\t", "\r\n", "\x00", "9" * 400, "&a [*a]\n", "{" * 50,
+])  # fmt: skip
+CHANGE = st.tuples(st.floats(0, 1), st.floats(0, 0.2), st.integers(0, 60), WORDS)
+
+
+def changed(text, changes):
+    """A text with parts taken out and words put in, many times over."""
+    for at, taken, times, words in changes:
+        start = int(at * len(text))
+        text = text[:start] + words * times + text[start + int(taken * len(text)) :]
+    return text
+
+
+def is_read_in_a_second(content):
+    start = time.process_time()
+    facts(document_of(content, "x.md")).model_dump_json()
+    return time.process_time() - start < 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=3000), st.integers(1, 60))
+def test_any_bytes_give_facts(content, times):
+    assert is_read_in_a_second(content * times)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(CHANGE, max_size=8))
+def test_a_readme_that_was_changed_at_random_gives_facts(changes):
+    assert is_read_in_a_second(changed(TRAINER, changes).encode("utf-8", "replace"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- trained with learning rate 1 batch size 1 accuracy 1 f1 1 loss 1 on GPU A100 for epochs: " + "1 " * 60,
+        "<tr><td>accuracy</td><td>" + "1 " * 20 + "</td></tr>",
+        "```\nlr=(aaaaaaaaaaaaaaaaaaaaaaa)\n```",
+        "| 0.9 | aaaaaaaaaaaaaaaaaaa |",
+    ],
+)
+def test_of_more_than_a_model_card_has_the_rest_is_told_as_unread(line):
+    document = read("## Training\n" + f"{line}\n" * (400_000 // len(line)), "x.md")
+    assert document.unread > 200_000

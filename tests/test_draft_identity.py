@@ -169,3 +169,34 @@ def test_a_table_that_is_cut_by_the_limit_is_left_out():
     rows = "".join(f"| {number} | {number}00 | 0.5 |\n" for number in range(1, 4000))
     assert read(head + rows, "x.md").tables == ()
     assert len(read(head + rows[:2000], "x.md").tables) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "```python\nlabel2id = {'bad': 0, 'good': 1}\n```",
+        "```python\nclass_names = ['bad', 'good']\n```",
+        "- LABEL_0: bad\n- LABEL_1: good",
+        "## Labels\n0 = bad\n1 = good",
+        "## Classes\n| Id | Name |\n|---|---|\n| 0 | bad |\n| 1 | good |",
+    ],
+)
+def test_classes_are_read_in_the_order_of_their_numbers(words: str) -> None:
+    assert read(f"# Model\n\n{words}\n", "x.md").value("labels") == ("bad", "good")
+
+
+@pytest.mark.parametrize("words", ["## Steps\n0 - load\n1 - train", "- LABEL_1: good\n- LABEL_2: bad"])
+def test_lines_that_number_no_classes_from_zero_name_none(words: str) -> None:
+    assert read(f"# Model\n\n{words}\n", "x.md").value("labels") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "kilowatt_hours"),
+    [
+        ("- **Energy consumed:** 1.25 kWh", 1.25),
+        ("Training consumed about 300 Wh of electricity.", 0.3),
+        ("The total energy consumption was 2 MWh.", 2000.0),
+    ],
+)
+def test_energy_is_read_in_kilowatt_hours(words: str, kilowatt_hours: float) -> None:
+    assert read(f"# Model\n\n## Training\n{words}\n", "x.md").value("energy_kwh") == kilowatt_hours

@@ -244,7 +244,7 @@ def test_arguments_in_code_are_read_as_syntax_and_never_run(tmp_path: Path, monk
         "quantization.quant_type": "nf4", "quantization.compute_dtype": "bfloat16",
     }  # fmt: skip
     assert {path: got[path] for path in told} == told
-    assert made.loaded.evidence["training.batch_size"].status == "assumed"  # a product is no literal
+    assert (got["training.batch_size"], made.loaded.evidence["training.batch_size"].status) == (16, "derived")
     assert list(tmp_path.iterdir()) == []
 
 

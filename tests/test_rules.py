@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from rules import READER, hard, rules
 
 import registry
+from bench.rules import READER, hard, rules
 
 RULES = rules()
 FOLDER = Path(registry.__file__).parent

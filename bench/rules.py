@@ -14,7 +14,7 @@ import registry
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-READER = ("completeness", "draft_", "front_matter", "markdown", "numbers")
+READER = ("completeness", "draft_", "front_matter", "markdown", "numbers", "preparation")
 """Beginnings of the names of the reader's modules."""
 
 with warnings.catch_warnings():
