@@ -204,6 +204,7 @@ def test_somebody_at_a_terminal_sees_how_far_a_large_file_is(
     from runner import progress
 
     monkeypatch.setattr(progress, "console", Console(stderr=True, force_terminal=True))
+    monkeypatch.setattr(pushing, "SMALL", 0)  # only what is not read whole has a bar of its own
     answer = replicard("publish", "tiny", "--to", REPO, "--runs", runs)
     assert answer.code == 0
     assert "model.safetensors:" in answer.err
