@@ -662,7 +662,7 @@ def test_every_kind_of_model_arrives_and_scores_as_the_run_did(card: str, hub: H
     assert (answer.code, answer.err) == (0, "")
     said = json.loads(next(tmp_path.glob("runs/*/*/seed*/publication.json")).read_bytes())
     assert said["rows"] == publication.ROWS
-    assert said["largest_difference"] < (1e-3 if card.endswith("bit") else 1e-6)
+    assert said["largest_difference"] < (1e-3 if card.endswith("bit") else 1e-5)
     assert replicard("verify", f"hub:tester/{card}@{said['tag']}").code == 0
 
 
