@@ -135,7 +135,7 @@ def _words(path: Path) -> str:
 
 
 def _unescaped(text: str) -> str:
-    """JSON with its ASCII in plain letters, as readers see it: `\\u0068f_` is `hf_`, `\\/` is `/`. Lines stay."""
+    """JSON with its escaped ASCII in plain letters, as its readers see it; lines stay."""
     return re.sub(r"\\(?:u00([2-7][0-9a-fA-F])|/)", lambda m: chr(int(m[1], 16)) if m[1] else "/", text)
 
 
