@@ -1,4 +1,4 @@
-"""Energy and CO2 of a training: measured by codecarbon where it is installed, else time × power, labelled as such."""
+"""Energy and CO2 of a training: by codecarbon where it is installed, else time × power; and what of it was measured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from registry.hardware import ACCELERATORS
 from runner.record import Energy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from runner.record import Machine
 
@@ -45,7 +45,7 @@ class Meter:
 def metering(machine: Machine) -> Iterator[Meter | None]:
     """A meter that runs within the block; null where neither a meter nor the device's power is known."""
     if util.find_spec("codecarbon") is not None and os.environ.get(ESTIMATE_ONLY) != "estimate":
-        with _codecarbon() as meter:
+        with _codecarbon(machine) as meter:
             yield meter
         return
     estimated = _watts(machine)
@@ -88,7 +88,7 @@ def _watts(machine: Machine) -> tuple[float, str] | None:
 
 
 @contextlib.contextmanager
-def _codecarbon() -> Iterator[Meter]:
+def _codecarbon(machine: Machine) -> Iterator[Meter]:
     """Codecarbon's tracker, told not to ask the network where it is and to write no file."""
     from codecarbon import OfflineEmissionsTracker
     from codecarbon.output_methods.base_output import BaseOutput
@@ -118,7 +118,29 @@ def _codecarbon() -> Iterator[Meter]:
         return latest.kwh
 
     tracker.start()
+    measured, method = how_read(machine, tracker._hardware)
     try:
-        yield Meter(f"codecarbon {metadata.version('codecarbon')}", True, read)
+        yield Meter(f"codecarbon {metadata.version('codecarbon')}{method}", measured, read)
     finally:
         tracker.stop()
+
+
+def how_read(machine: Machine, hardware: Iterable[object]) -> tuple[bool, str]:
+    """Whether codecarbon reads the device's energy from a counter, and in words which parts' energy it works out.
+
+    Memory's it always works out, and a processor's where its counter may not be read, as in most containers.
+
+    Args:
+        machine: The machine with its device.
+        hardware: The parts as codecarbon has found them; a GPU that it has not found is not among them.
+    """
+    worked_out = {"RAM", *(type(part).__name__ for part in hardware if _mode(part) in ("cpu_load", "constant"))}
+    found = [type(part).__name__ for part in hardware]
+    device = {"GPU"} if machine.device == "cuda" else {"CPU", "AppleSiliconChip", "Raspberry"}
+    estimated = sorted({name for name in found if name in worked_out})
+    words = f"; {' and '.join(estimated)} estimated" if estimated else ""
+    return bool(device & {*found} - worked_out), words
+
+
+def _mode(part: object) -> str | None:
+    return getattr(part, "_mode", None)

@@ -127,8 +127,16 @@ def _words(path: Path) -> str:
     """What a file says in words: all of a text, the header of weights; nothing of what is neither."""
     if path.suffix == ".safetensors":
         with path.open("rb") as file:
-            return file.read(int.from_bytes(file.read(8), "little")).decode(errors="replace")
-    return "" if path.suffix in _BINARY else path.read_text(encoding="utf-8")
+            return _unescaped(file.read(int.from_bytes(file.read(8), "little")).decode(errors="replace"))
+    if path.suffix in _BINARY:
+        return ""
+    text = path.read_text(encoding="utf-8")
+    return _unescaped(text) if path.suffix == ".json" else text
+
+
+def _unescaped(text: str) -> str:
+    """JSON with its escaped ASCII in plain letters, as its readers see it; lines stay."""
+    return re.sub(r"\\(?:u00([2-7][0-9a-fA-F])|/)", lambda m: chr(int(m[1], 16)) if m[1] else "/", text)
 
 
 def _line(text: str, offset: int) -> int:

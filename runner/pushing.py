@@ -477,7 +477,8 @@ def _explained(error: Exception, doing: str, repo: str) -> Exception:
     elif status == 401:
         message = f"the Hub refused the token when {doing} {repo} (401); `hf auth login` with a valid one"
     elif status == 403:
-        message = f"the Hub forbids {doing} {repo}{why}; the token needs the right to write there (403)"
+        right = "read it" if doing.startswith("reading") else "write there"
+        message = f"the Hub forbids {doing} {repo}{why} (403); `hf auth login` with a token that may {right}"
         message += ", or --create-pr proposes the files" if "create_pr" in told else ""
     elif status == 412:
         message = f"somebody else keeps committing to {repo} (412); {_AGAIN}"

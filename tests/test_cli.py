@@ -404,6 +404,8 @@ def test_render_check_is_0_on_what_render_wrote_and_1_on_what_was_edited(trained
     assert edited.code == 1
     assert "was edited, and does not follow from its card and record; put text of your own between" in edited.line
     assert replicard("render", *run).code == 2
+    again = replicard("reproduce", trained / "tiny.yaml", *run[1:], "-q")
+    assert (again.code, "accuracy" in again.out, "was edited" in again.line) == (2, True, True)
     assert "mighty" in page.read_text()
     assert replicard("render", "--force", *run).code == 0
     assert replicard("render", "--check", *run).code == 0

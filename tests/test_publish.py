@@ -204,6 +204,7 @@ def test_somebody_at_a_terminal_sees_how_far_a_large_file_is(
     from runner import progress
 
     monkeypatch.setattr(progress, "console", Console(stderr=True, force_terminal=True))
+    monkeypatch.setattr(pushing, "SMALL", 0)  # only what is not read whole has a bar of its own
     answer = replicard("publish", "tiny", "--to", REPO, "--runs", runs)
     assert answer.code == 0
     assert "model.safetensors:" in answer.err
@@ -661,7 +662,7 @@ def test_every_kind_of_model_arrives_and_scores_as_the_run_did(card: str, hub: H
     assert (answer.code, answer.err) == (0, "")
     said = json.loads(next(tmp_path.glob("runs/*/*/seed*/publication.json")).read_bytes())
     assert said["rows"] == publication.ROWS
-    assert said["largest_difference"] < (1e-3 if card.endswith("bit") else 1e-6)
+    assert said["largest_difference"] < (1e-3 if card.endswith("bit") else 1e-5)
     assert replicard("verify", f"hub:tester/{card}@{said['tag']}").code == 0
 
 

@@ -24,14 +24,17 @@ FOUR_BIT = {"type": "bitsandbytes", "bits": 4, "quant_type": "nf4", "double_quan
 EIGHT_BIT = {"type": "bitsandbytes", "bits": 8}
 
 
-def run_snippet(page: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run the code of a README in its folder, and return the classifier that it makes."""
-    code = re.search(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    assert code
+def run_snippets(page: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Run all Python code of a README in its folder, one block after the other; the classifiers that each makes."""
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
     monkeypatch.chdir(page.parent)
     names: dict[str, Any] = {}
-    exec(code.group(1), names)
-    return names["classifier"]
+    made = []
+    for block in blocks:
+        exec(block, names)
+        made.append(names["classifier"])
+    return made
 
 
 @pytest.mark.parametrize(
@@ -74,8 +77,11 @@ def test_the_snippet_of_the_readme_gives_the_probabilities_of_the_run(
     ready = prepare(loaded)
     record = reproduce(loaded)
     page = rendering.render(loaded.card, ready.run, audit.audit(loaded.card, ready.run))
-    classifier = run_snippet(page, monkeypatch)
+    classifier, *merged = run_snippets(page, monkeypatch)
     said = classifier(text["text"], truncation=True)[0]
+    assert len(merged) == (adapter is not None and quantization is None)
+    for other in merged:
+        assert other(text["text"], truncation=True)[0]["score"] == pytest.approx(said["score"], abs=1e-5)
     assert record.evaluation
     ran = record.evaluation.examples[0]
     assert said["label"] == ran.predicted
@@ -108,7 +114,7 @@ def test_the_snippet_of_a_card_of_pairs_gives_the_probabilities_of_the_run(
     )
     record = reproduce(loaded)
     run = prepare(loaded).run
-    classifier = run_snippet(rendering.render(loaded.card, run, audit.audit(loaded.card, run)), monkeypatch)
+    (classifier,) = run_snippets(rendering.render(loaded.card, run, audit.audit(loaded.card, run)), monkeypatch)
     said = classifier({"text": pair["text"], "text_pair": pair["text_pair"]})
     swapped = classifier({"text": pair["text_pair"], "text_pair": pair["text"]})
     assert record.evaluation

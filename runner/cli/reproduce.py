@@ -106,9 +106,11 @@ def _reproduce(
     run = inputs[0].run  # the first seed is the one that stands for the card
     with over_all_seeds(run):
         result = make_audit(loaded.card, run, claims_of(loaded))
+        if not as_json:
+            # Before the README, which is not written over what was edited in it: the result is told in any case.
+            print_audit(result, loaded.card)
         page = write_readme(loaded.card, run, result)
     if not as_json:
-        print_audit(result, loaded.card)
         typer.echo(f"README  {page}")
         typer.echo(f"record  {run.record}")
         typer.echo(f"model   {run.model}")
