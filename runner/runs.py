@@ -224,6 +224,7 @@ def exclusive(run: Run) -> Iterator[None]:
         except BlockingIOError:
             message = "another process is at work on this run; wait for it, or end it"
             raise MissingError(Problem(str(run.folder), "", message)) from None
+        _sweep(run.folder)
         yield
 
 
@@ -233,9 +234,16 @@ def over_all_seeds(run: Run) -> Iterator[None]:
     folder = os.open(run.over_seeds, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
+        _sweep(run.over_seeds)
         yield
     finally:
         os.close(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a process that was killed as it wrote left in a folder that is held by this one."""
+    for part in folder.glob(".*.part"):
+        part.unlink(missing_ok=True)
 
 
 def seeds_of(run: Run) -> list[Run]:

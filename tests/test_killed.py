@@ -77,8 +77,9 @@ def outcome(folder: Path) -> dict[str, Any]:
         for name in timed:
             del record[stage][name]
     del record["started"]
-    timed = "Training time|Energy|Carbon emitted|Throughput|Latency of one row"
-    timed_lines = rf"^(\d+ steps of .*|  emissions: .*|- \*\*({timed}):\*\* .*)$"
+    timed = "Training|Hours used|Energy|Carbon Emitted|Throughput|Latency of one row"
+    # The last line holds a hash of all.
+    timed_lines = rf"^(  emissions: .*|- \*\*({timed}):\*\* .*|<!-- Rendered by replicard .*)$"
     return {
         "files": {
             str(path.relative_to(folder.parent)): file_sha256(path)

@@ -285,3 +285,15 @@ def test_the_newest_complete_run_is_meant_where_several_fit(copy: Path) -> None:
 def test_a_run_is_no_pattern(finished: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"no (finished )?run"):
         find_run(finished / "runs", name)
+
+
+def test_what_was_left_half_written_is_removed_by_who_holds_the_folder_next(tmp_path: Path) -> None:
+    from runner.runs import Run, exclusive, over_all_seeds
+
+    run = Run(tmp_path, "tiny", "0" * 12, 1)
+    run.folder.mkdir(parents=True)
+    parts = [run.folder / ".inputs.json.7.part", run.over_seeds / ".README.md.7.part"]
+    for part in parts:
+        part.write_text("half")
+    with exclusive(run), over_all_seeds(run):
+        assert not any(part.exists() for part in parts)
