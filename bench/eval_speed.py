@@ -52,6 +52,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         measure(*sys.argv[2:4], Path(sys.argv[4]))
     else:
-        words = sys.argv[1:]
-        count = int(words.pop(words.index("--rounds") + 1)) if "--rounds" in words else 2
-        main([word for word in words if word != "--rounds"] or list(workload.ON_A_CPU), count)
+        main(*workload.asked(sys.argv[1:]))

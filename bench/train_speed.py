@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import workload
+from runner.flops import product_speed, training_flops
 
 BATCH, SECONDS, FEWEST = 16, 10, 2
 
@@ -41,8 +42,6 @@ def flops(shape: str, way: str, file: Path) -> float:
     """Products and sums of an example's training, on average; attention goes by the square of the length."""
     import numpy as np
 
-    from runner.flops import training_flops
-
     lengths = np.load(file)["lengths"].astype(float)
     model = workload.classifier(shape, way)
     return training_flops(model, float(lengths.sum()), float((lengths**2).sum() / lengths.sum())) / len(lengths)  # type: ignore[arg-type]
@@ -58,7 +57,7 @@ def main(shapes: list[str], rounds: int) -> None:
                 found: dict[str, list[float]] = {variant: [] for variant in workload.VARIANTS}
                 peaks = []
                 for _ in range(rounds):
-                    peaks.append(workload.peak()["bf16"])
+                    peaks.append(product_speed("cpu", "bf16") / 1e9)
                     for variant, speeds in found.items():
                         speeds.append(workload.child("bench.train_speed", shape, way, variant, str(file)))
                 table(f"{shape}, {way}", found, flops(shape, way, file) / 1e9, statistics.median(peaks))
@@ -82,6 +81,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         measure(*sys.argv[2:5], Path(sys.argv[5]))
     else:
-        words = sys.argv[1:]
-        count = int(words.pop(words.index("--rounds") + 1)) if "--rounds" in words else 2
-        main([word for word in words if word != "--rounds"] or list(workload.ON_A_CPU), count)
+        main(*workload.asked(sys.argv[1:]))

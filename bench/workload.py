@@ -133,11 +133,10 @@ def worker(shape: str, way: str, variant: str, file: Path, batch_size: int) -> t
     return Trainer(model=model, args=arguments, train_dataset=rows, eval_dataset=rows, data_collator=collator), rows
 
 
-def peak() -> dict[str, float]:
-    """GFLOP/s of a square product on this machine, now."""
-    from runner.flops import product_speed
-
-    return {precision: product_speed("cpu", precision) / 1e9 for precision in ("fp32", "bf16")}
+def asked(words: list[str]) -> tuple[list[str], int]:
+    """Shapes and rounds that a command line names."""
+    count = int(words.pop(words.index("--rounds") + 1)) if "--rounds" in words else 2
+    return [word for word in words if word != "--rounds"] or list(ON_A_CPU), count
 
 
 def child(script: str, *arguments: str) -> float:

@@ -43,16 +43,16 @@ def speed(card: Card, plan: Plan, machine: Machine, trainer: Any, rows: Any, sec
         precision=plan.precision,
         batch_size=card.training.eval_batch_size,
         rows_per_second=len(rows) / seconds,
-        tokens_per_second=_tokens(rows) / seconds,
+        tokens_per_second=int(lengths(rows).sum()) / seconds,
         latency=_latency(trainer, rows),
     )
 
 
-def _tokens(rows: Any) -> int:
-    """Tokens of the rows, special ones counted, padding not."""
+def lengths(rows: Any) -> np.ndarray:
+    """Tokens of each tokenized row, special ones counted, padding not; shape (rows,)."""
     import pyarrow.compute as pc
 
-    return int(pc.sum(pc.list_value_length(rows.with_format("arrow")["input_ids"][:])).as_py() or 0)
+    return np.asarray(pc.list_value_length(rows.with_format("arrow")["input_ids"][:]))
 
 
 def _latency(trainer: Any, rows: Any) -> Latency:

@@ -19,6 +19,7 @@ from runner.metrics import Sample
 from runner.record import Item
 from runner.runs import flush, write
 from runner.scoring import averaging_of
+from runner.speed import lengths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,8 +58,7 @@ def make_trainer(
         _keep_freed_memory()
     # transformers 5.23 counts a classification head's loss once per accumulated batch (its issue 47688) unless the
     # model says that its loss knows nothing of the number of items.
-    unwrapped = model.get_base_model() if hasattr(model, "get_base_model") else model
-    unwrapped.accepts_loss_kwargs = False
+    kernels.inner(model).accepts_loss_kwargs = False
     kernels.enable(model, plan.kernels, plan.device, plan.precision, getattr(tokenizer, "padding_side", "right"))
     training = card.training
     each_epoch = scored is not None
@@ -134,20 +134,13 @@ def score(trainer: Trainer, rows: Any, advance: Advance) -> np.ndarray:
     shower = ShowSteps(advance)
     trainer.add_callback(shower)
     # Batches of like length are computed faster, and the longest first, where memory would run out first.
-    order = np.argsort(-_lengths(rows), kind="stable") if kernels.is_fast(trainer.model) else np.arange(len(rows))
+    order = np.argsort(-lengths(rows), kind="stable") if kernels.is_fast(trainer.model) else np.arange(len(rows))
     try:
         output = trainer.predict(rows.select(order))
     finally:
         trainer.remove_callback(shower)
     logits = output.predictions[0] if isinstance(output.predictions, tuple) else output.predictions
     return probabilities(np.asarray(logits))[np.argsort(order)]
-
-
-def _lengths(rows: Any) -> np.ndarray:
-    """Tokens of each row, special ones counted."""
-    import pyarrow.compute as pc
-
-    return np.asarray(pc.list_value_length(rows.with_format("arrow")["input_ids"][:]))
 
 
 class Cost(Item):

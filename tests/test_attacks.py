@@ -109,6 +109,15 @@ def clean(*texts: str) -> None:
         assert TOKEN not in text
 
 
+def is_refusal(attack: Attack, error: ReplicardError) -> None:
+    """Hold a refusal to what the attack's file says."""
+    lines = [str(problem) for problem in error.problems]
+    clean(*lines)
+    assert not attack.harmless, lines
+    assert error.exit_code == attack.code
+    assert attack.words in "\n".join(lines)
+
+
 def ask(*arguments: object) -> Answer:
     """A command, whose output is clean and whose errors are lines."""
     answer = replicard(*arguments)
@@ -240,11 +249,7 @@ def test_a_model(file: Path, place: Place, published: Path) -> None:
     try:
         made = take_up(folder, bool(said.get("consent")), place.folder / "saved")
     except ReplicardError as error:
-        lines = [str(problem) for problem in error.problems]
-        clean(*lines)
-        assert not attack.harmless, lines
-        assert error.exit_code == attack.code
-        assert attack.words in "\n".join(lines)
+        is_refusal(attack, error)
         return
     assert attack.harmless, "it was taken"
     for path in made.rglob("*"):
@@ -307,11 +312,7 @@ def test_a_dataset(file: Path, place: Place) -> None:
     try:
         parts = load_parts(loaded, fetching.fetch_dataset(loaded))
     except ReplicardError as error:
-        lines = [str(problem) for problem in error.problems]
-        clean(*lines)
-        assert not attack.harmless, lines
-        assert error.exit_code == attack.code
-        assert attack.words in "\n".join(lines)
+        is_refusal(attack, error)
         return
     assert attack.harmless, "it was taken"
     assert parts.rows.train == 200

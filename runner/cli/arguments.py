@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from registry.errors import InputError, Problem
+from runner.kernels import Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,7 +47,7 @@ AcceptOption = Annotated[
     bool, typer.Option("--accept-deviations", help="Run although this machine cannot do all that is declared.")
 ]
 KernelsOption = Annotated[
-    Literal["fast", "reference"],
+    Name,
     typer.Option(
         "--kernels",
         envvar="REPLICARD_KERNELS",

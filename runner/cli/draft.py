@@ -12,7 +12,7 @@ import typer
 
 from registry.errors import InputError, Problem
 from runner.cli.app import app
-from runner.cli.init import schema_text
+from runner.cli.init import write_schema, writing
 from runner.cli.output import print_json, short, table
 
 if TYPE_CHECKING:
@@ -179,20 +179,14 @@ def _write(file: Path, text: str, beside: Path, content: bytes, schema: Path, *,
     from runner.runs import write
 
     there = file.parent / beside
-    try:
+    with writing(file):
         if not there.exists() or there.read_bytes() != content:
             if there.exists() and not force:
                 message = "is there and is another README; --force writes over it, or choose another name with -o"
                 raise InputError(Problem(str(there), "", message))
             write(there, content)
         write(file, text)
-        wrote = f"wrote {short(file)} and {short(there)}"
-        if not schema.exists():
-            write(schema, schema_text())
-            wrote += f", and {short(schema)} for editors"
-    except (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
-        message = f"cannot be written: {error.strerror}; choose another place with --output FILE"
-        raise InputError(Problem(str(file), "", message)) from None
+        wrote = f"wrote {short(file)} and {short(there)}{write_schema(schema)}"
     typer.echo(wrote, err=True)
 
 

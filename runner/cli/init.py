@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -380,16 +381,34 @@ def _write(file: Path, text: str, schema: Path) -> None:
     """Write the card, and the schema that its first line names where there is none."""
     from runner.runs import write
 
-    wrote = short(file)
-    try:
+    with writing(file):
         write(file, text)
-        if not schema.exists():
-            write(schema, schema_text())
-            wrote += f", and {short(schema)} for editors"
+        wrote = f"wrote {short(file)}{write_schema(schema)}"
+    typer.echo(wrote)
+
+
+@contextlib.contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Refuse a card's place in which nothing can be written.
+
+    Raises:
+        InputError: It is one.
+    """
+    try:
+        yield
     except (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         message = f"cannot be written: {error.strerror}; choose another place with --output FILE"
         raise InputError(Problem(str(file), "", message)) from None
-    typer.echo(f"wrote {wrote}")
+
+
+def write_schema(schema: Path) -> str:
+    """Write the schema that a card's first line names where there is none; returns the words for it."""
+    from runner.runs import write
+
+    if schema.exists():
+        return ""
+    write(schema, schema_text())
+    return f", and {short(schema)} for editors"
 
 
 def schema_text() -> str:

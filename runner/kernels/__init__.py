@@ -1,7 +1,7 @@
 """Fast training and scoring with the same result: no padding is computed, and what is not a product is fused.
 
-The rest of the runner knows `enable` alone. A classifier that this changes is still transformers' own, with or without
-adapter and quantization; batches, loss, optimizer and schedule are untouched.
+The rest of the runner asks for it by `enable` and about it by `told` and `is_fast`. A classifier that this changes is
+still transformers' own, with or without adapter and quantization; batches, loss and schedule are untouched.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ def enable(model: Any, wanted: str, device: str, precision: str, padding_side: s
     Returns:
         What computes it, in a line for the record: begins with `fast` or `reference`, and tells why.
     """
-    inner = _inner(model)
-    if is_fast(inner):
-        return _told[inner]
-    reason = unfit(inner.config, device, precision, padding_side) if wanted == "fast" else "asked for"
-    _told[inner] = f"reference ({reason})" if reason is not None else f"fast ({_enable(model, inner, device)})"
-    return _told[inner]
+    classifier = inner(model)
+    if is_fast(classifier):
+        return _told[classifier]
+    reason = unfit(classifier.config, device, precision, padding_side) if wanted == "fast" else "asked for"
+    _told[classifier] = f"reference ({reason})" if reason is not None else f"fast ({_enable(model, device)})"
+    return _told[classifier]
 
 
 def told(model: Any) -> str:
     """What computes a classifier, as `enable` told."""
-    return _told.get(_inner(model), "reference (nobody asked for another)")
+    return _told.get(inner(model), "reference (nobody asked for another)")
 
 
 def is_fast(model: Any) -> bool:
@@ -53,19 +53,19 @@ def is_fast(model: Any) -> bool:
     return told(model).startswith("fast")
 
 
-def _enable(model: Any, inner: Any, device: str) -> str:
+def _enable(model: Any, device: str) -> str:
     """Change a model; returns how."""
     from runner.kernels import dropout, native, packing
 
     if device == "cpu":
         dropout.replace(model)
-    packing.Packing(inner)
+    packing.Packing(inner(model))
     if device != "cpu":
         return "packed rows, flash attention"
     return "packed rows, fused kernels " + ("compiled" if native.library() is not None else "in torch, not compiled")
 
 
-def _inner(model: Any) -> Any:
+def inner(model: Any) -> Any:
     """The model of transformers, within an adapter's."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -51,8 +52,8 @@ class Layout:
         """
         if (heads, of) not in self._indices:
             starts, slots = torch.tensor((0, *self.lengths)).cumsum(0), []
-            for length, members in self.groups:
-                places = torch.arange(length).minimum(self.tokens(members)[:, None] - 1)
+            for (length, members), real in zip(self.groups, self.tokens, strict=True):
+                places = torch.arange(length).minimum(real[:, None] - 1)
                 tokens = starts[list(members)][:, None] + places
                 slots.append((tokens[:, None, :] * of + (torch.arange(heads) // (heads // of))[:, None]).flatten())
             self._indices[heads, of] = torch.cat(slots)
@@ -61,20 +62,22 @@ class Layout:
     def back(self, heads: int) -> Tensor:
         """For each vector, shape (tokens, heads, size), its slot; of the row's filling the one after the last."""
         if (heads, 0) not in self._indices:
-            into, real = self.into(heads, heads), torch.cat([self._real(*group, heads) for group in self.groups])
+            into, real = self.into(heads, heads), self._real(heads)
             found = torch.full((self.total * heads,), len(into))
             found[into[real]] = torch.arange(len(into))[real]
             self._indices[heads, 0] = found
         return self._indices[heads, 0]
 
-    def tokens(self, members: Sequence[int]) -> Tensor:
-        """Tokens of some of the sequences, shape (sequences,)."""
-        return torch.tensor([self.lengths[member] for member in members])
+    @cached_property
+    def tokens(self) -> tuple[Tensor, ...]:
+        """Of each group the tokens of its sequences, shape (sequences,)."""
+        return tuple(torch.tensor([self.lengths[member] for member in members]) for _, members in self.groups)
 
-    def _real(self, length: int, members: Sequence[int], heads: int) -> Tensor:
-        """Which slots of a group are no padding."""
-        real = torch.arange(length) < self.tokens(members)[:, None]
-        return real[:, None, :].expand(-1, heads, -1).flatten()
+    def _real(self, heads: int) -> Tensor:
+        """Which slots are no padding."""
+        pairs = zip(self.groups, self.tokens, strict=True)
+        real = [(torch.arange(length) < tokens[:, None])[:, None, :] for (length, _), tokens in pairs]
+        return torch.cat([each.expand(-1, heads, -1).flatten() for each in real])
 
     def split(self, slots: Tensor, heads: int) -> Iterator[Tensor]:
         """The slots of each group, shape (sequences × heads, length, size), as views."""
@@ -117,9 +120,8 @@ class PackedAttention(torch.autograd.Function):
         for call, (q, k, v, out) in enumerate(
             zip(*(packed.split(each, heads) for each in (*slots, found)), strict=True)
         ):
-            length, members = packed.groups[call]
-            scores = torch.bmm(q, k.transpose(1, 2)).view(len(members), heads, length, length)
-            tokens = packed.tokens(members)
+            tokens, length = packed.tokens[call], q.shape[1]
+            scores = torch.bmm(q, k.transpose(1, 2)).view(len(tokens), heads, length, length)
             dropped, kept = fused.softmax_forward(scores, tokens, scale, causal, threshold, seed, call)
             torch.bmm(dropped.view(-1, length, length), v, out=out)
             probabilities.append(kept)
