@@ -124,7 +124,8 @@ def require_no_checkout(folder: Path) -> None:
     Raises:
         InputError: The folder lies in one that does not ignore it.
     """
-    above = [folder.absolute(), *folder.absolute().parents]
+    # Resolved, or `checkout/../elsewhere` would have the checkout among its parents.
+    above = [folder.resolve(), *folder.resolve().parents]
     root = next((one for one in above if (one / ".git").exists()), None)
     if root is not None and _git(root, "check-ignore", "--quiet", "--no-index", str(above[0])) is None:
         message = f"lies in the git checkout {root}, of which what is fetched would become part"

@@ -298,3 +298,12 @@ def test_nothing_is_fetched_into_a_checkout_that_would_take_it(
     answer = replicard("audit", "--static", f"hub:{BASE}")
     assert (tmp_path / "checkout/cache").exists() == ignored
     assert "lies in the git checkout" not in answer.err if ignored else "let its .gitignore name it" in answer.line
+
+
+def test_a_cache_beside_a_checkout_is_not_in_it(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    subprocess.run(["git", "init", "--quiet", tmp_path / "checkout"], check=True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "checkout/../cache/hub"))
+    replicard("audit", "--static", f"hub:{BASE}")
+    assert (tmp_path / "cache/hub").is_dir()
