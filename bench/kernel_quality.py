@@ -27,14 +27,10 @@ STUDIES = {
 def accuracy(folder: Path, kernels: str, sets: tuple[str, ...], seed: int) -> float:
     """Accuracy of one run, made if it is not there."""
     words = [sys.executable, "-m", "runner.cli", "reproduce", "minilm-l6", "--kernels", kernels, "--seeds", str(seed)]
-    words += [
-        "--json",
-        "--quiet",
-        "--runs",
-        str(folder / kernels),
-        *(part for each in sets for part in ("--set", each)),
-    ]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    words += ["--json", "--quiet", "--runs", str(folder / kernels)]
+    words += [part for each in sets for part in ("--set", each)]
+    # What goes wrong is said on standard error, which is the reader's.
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
     audit = json.loads(done.stdout)[0]["audit"]
     return float(next(line["values"][0] for line in audit["summaries"] if line["metric"] == "accuracy"))
 
