@@ -32,7 +32,9 @@ def accuracy(folder: Path, kernels: str, sets: tuple[str, ...], seed: int) -> fl
     # What goes wrong is said on standard error, which is the reader's.
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
     audit = json.loads(done.stdout)[0]["audit"]
-    return float(next(line["values"][0] for line in audit["summaries"] if line["metric"] == "accuracy"))
+    # The audit is over all seeds that are there.
+    place = audit["seeds"].index(seed)
+    return float(next(line["values"][place] for line in audit["summaries"] if line["metric"] == "accuracy"))
 
 
 def main(folder: Path) -> None:
