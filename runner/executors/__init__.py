@@ -75,7 +75,7 @@ class Settings(Item):
     """What the command line says of the engine.
 
     Attributes:
-        at_once: Most tasks that will be handed over at a time.
+        at_once: Most tasks that will ever be handed over at a time.
         address: Address of a Ray cluster.
     """
 
@@ -89,9 +89,12 @@ class Executor(Protocol):
     Attributes:
         shares_files: Whether tasks see the files of this machine under the same paths. Where they do not, `fetch`
             brings their results.
+        places: Tasks that may run at a time, known after `preflight`; null where the engine has a queue of its own and
+            wants all of them.
     """
 
     shares_files: bool
+    places: int | None
 
     def preflight(self, tasks: Sequence[Task]) -> None:
         """Refuse what can never run there, before anything is started.
@@ -128,4 +131,4 @@ class Executor(Protocol):
         """The lines that a task has said so far."""
 
     def close(self) -> None:
-        """Let go of the engine; what still runs is killed."""
+        """Let go of the engine; what still runs of what was handed over is killed."""
