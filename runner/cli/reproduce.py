@@ -112,6 +112,7 @@ def reproduce(
     from runner import nightly
     from runner.cli import fanned
     from runner.runs import write
+    from runner.sets import Asked
 
     # Every card is validated before the first is run; of a set on an engine a wrong one stops no other.
     loaded, results = (load_all(cards, set_), []) if on is None else _load_good(cards, set_)
@@ -121,9 +122,8 @@ def reproduce(
         found = fanned.one_by_one(loaded, seeds, accept, fresh, kernels, as_json, runs)
     else:
         options = [*(f"--set={one}" for one in set_ or ()), f"--kernels={kernels}"]
-        asked = fanned.Asked(
-            runs, tuple(options), on == "local", not dry_run, gpus, timeout and 3600 * timeout, kernels
-        )
+        longest = timeout and 3600 * timeout
+        asked = Asked(runs, tuple(options), on == "local", gpus=gpus, timeout_s=longest, kernels=kernels)
         found = fanned.on_engine(loaded, seeds, asked, accept, on, jobs, ray_address, fresh, dry_run, as_json)
     results += [made.result for made in found]
     if not dry_run:
