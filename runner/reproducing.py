@@ -23,8 +23,9 @@ from runner.documents import of_card
 from runner.kernels import told
 from runner.machine import code_commit, detect, packages, versions
 from runner.plan import make_plan, require_memory
-from runner.record import Deviation, Machine, Plan, Record, Snapshot
+from runner.record import Deviation, Machine, Plan, Record, Snapshot, Spread
 from runner.runs import Run, exclusive, file_sha256, keep_places, read_model, read_record, run_id, write_model
+from runner.spreading import spread as spread_over
 from runner.tokens import tokenize
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Ready:
         run: Where the run's files lie.
         substitutions: What stands in for what in a rehearsal; null in a reproduction.
         kernels: What shall compute the model where it can: `fast` or `reference`.
+        spread: How the rows of a step are spread over processes and batches; null as it comes from card and machine.
     """
 
     loaded: Loaded
@@ -57,9 +59,17 @@ class Ready:
     run: Run
     substitutions: tuple[Deviation, ...] | None = None
     kernels: str = "fast"
+    spread: Spread | None = None
 
 
-def prepare(loaded: Loaded, root: Path, accept_deviations: bool, kernels: str = "fast") -> Ready:
+def prepare(
+    loaded: Loaded,
+    root: Path,
+    accept_deviations: bool,
+    kernels: str = "fast",
+    processes: int | None = None,
+    device_batch: int | None = None,
+) -> Ready:
     """See that the machine can do what the card declares, and fetch its inputs.
 
     Args:
@@ -67,6 +77,8 @@ def prepare(loaded: Loaded, root: Path, accept_deviations: bool, kernels: str = 
         root: Folder of all runs.
         accept_deviations: Run although the machine cannot do all that is declared.
         kernels: What shall compute the model where it can: `fast` or `reference`.
+        processes: Devices that share a step; null is the declared count where so many are here, else one.
+        device_batch: Rows a device takes at once; null is the largest that works, at most the declared one.
 
     Raises:
         MissingError: The machine cannot and nobody agreed, or an input cannot be had from here.
@@ -75,16 +87,17 @@ def prepare(loaded: Loaded, root: Path, accept_deviations: bool, kernels: str = 
     models.quiet()
     pins = locking.pins(loaded)
     machine = detect()
+    spread = spread_over(loaded.card, machine, processes, device_batch)
     with _alternative(loaded):
-        deviations.require_consent(loaded, deviations.before(loaded, machine), accept_deviations)
+        deviations.require_consent(loaded, deviations.before(loaded, machine, spread), accept_deviations)
         if loaded.card.base.architecture is not None and loaded.card.data.rows is not None:
-            require_memory(loaded, make_plan(loaded, machine), machine)
+            require_memory(loaded, make_plan(loaded, machine, spread=spread), machine)
         locking.tell_unpinned(loaded, pins)
         base = fetching.fetch_base(loaded, pins.get("base"))
         tokenizer = fetching.fetch_tokenizer(loaded, pins.get("tokenizer"))
         dataset = fetching.fetch_dataset(loaded, pins.get("dataset"))
     run = Run(root, loaded.card.id, run_id(loaded.card, base, tokenizer, dataset), loaded.card.training.seed)
-    return Ready(loaded, machine, base, tokenizer, dataset, run, kernels=kernels)
+    return Ready(loaded, machine, base, tokenizer, dataset, run, kernels=kernels, spread=spread)
 
 
 def for_seed(ready: Ready, loaded: Loaded) -> Ready:
@@ -132,7 +145,15 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
             with progress.stage("build"):
                 tokenizer = _tokenizer(ready, texts_of(parts.splits["train"]))
                 vocabulary = len(tokenizer)
-                plan = make_plan(ready.loaded, ready.machine, parts.rows, ready.base, vocabulary, kernels=ready.kernels)
+                plan = make_plan(
+                    ready.loaded,
+                    ready.machine,
+                    parts.rows,
+                    ready.base,
+                    vocabulary,
+                    kernels=ready.kernels,
+                    spread=ready.spread,
+                )
                 record = _begin(ready, plan)
                 model = models.build(card, ready.base, tokenizer, run.base)
             with progress.stage("tokenize"):

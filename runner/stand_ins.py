@@ -388,7 +388,8 @@ def _needed(card: Card, rarest: float) -> dict[str, int]:
         rarest: Share of the rarest label.
     """
     labels, longest = len(card.task.labels), card.data.tokens.max_length
-    step = card.training.batch_size * deviations.actual_accumulation(card)
+    training = card.training
+    step = training.batch_size * training.gradient_accumulation_steps * card.hardware.count
     trained = min(max(4 * step, TRAINED), MOST_TRAINED) * min(1.0, LENGTH / longest)
     scored = max(SCORED, min(math.ceil(12 / rarest), MOST_SCORED))
     return {"train": max(8, labels, int(trained)), "validation": scored, "test": scored}

@@ -67,7 +67,7 @@ def make_trainer(
     arguments = TrainingArguments(
         # The Trainer makes this folder; scoring writes nothing, not even where the runs are read-only.
         output_dir=str(folder if train is not None else tempfile.gettempdir()),
-        per_device_train_batch_size=training.batch_size,
+        per_device_train_batch_size=plan.device_batch or training.batch_size,
         per_device_eval_batch_size=training.eval_batch_size,
         gradient_accumulation_steps=plan.accumulation,
         num_train_epochs=training.epochs,

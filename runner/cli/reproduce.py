@@ -12,9 +12,11 @@ from runner.cli.app import app
 from runner.cli.arguments import (
     AcceptOption,
     CardsArgument,
+    DeviceBatchOption,
     FreshOption,
     JsonOption,
     KernelsOption,
+    ProcessesOption,
     PublicOption,
     QuietOption,
     RunsOption,
@@ -29,6 +31,7 @@ from runner.cli.output import print_audit, print_json
 
 if TYPE_CHECKING:
     from registry.loading import Loaded
+    from runner.reproducing import Ready
 
 
 @app.command()
@@ -39,6 +42,8 @@ def reproduce(
     accept: AcceptOption = False,
     fresh: FreshOption = False,
     kernels: KernelsOption = "fast",
+    processes: ProcessesOption = None,
+    device_batch: DeviceBatchOption = None,
     publish: Annotated[bool, typer.Option("--publish", help="Publish it then, as `replicard publish` does.")] = False,
     to: Annotated[
         str | None, typer.Option("--to", metavar="NAMESPACE/NAME", help="The repo on the Hub.", show_default=False)
@@ -62,7 +67,8 @@ def reproduce(
     done, worst = [], 0
     for one in loaded:
         try:
-            done.append(_reproduce(one, seeds, accept, fresh, kernels, to, public, as_json, runs))
+            inputs = prepared(one, seeds, accept, runs, kernels, processes, device_batch)
+            done.append(_reproduce(one, inputs, fresh, to, public, as_json))
         except Exception as error:
             if len(loaded) == 1:
                 raise
@@ -84,23 +90,14 @@ def _require_publishable(loaded: list[Loaded], to: str) -> None:
 
 
 def _reproduce(
-    loaded: Loaded,
-    seeds: str | None,
-    accept: bool,
-    fresh: bool,
-    kernels: str,
-    to: str | None,
-    public: bool,
-    as_json: bool,
-    runs: Path,
+    loaded: Loaded, inputs: list[Ready], fresh: bool, to: str | None, public: bool, as_json: bool
 ) -> dict[str, Any]:
-    """One card, all its seeds; the result as JSON, printed for people unless that is wanted."""
+    """One card with all its seeds; the result as JSON, printed for people unless that is wanted."""
     from runner.audit import audit as make_audit
     from runner.rendering import render as write_readme
     from runner.reproducing import claims_of, train_and_evaluate
     from runner.runs import over_all_seeds
 
-    inputs = prepared(loaded, seeds, accept, runs, kernels)
     for ready in inputs:
         train_and_evaluate(ready, fresh)
     run = inputs[0].run  # the first seed is the one that stands for the card
