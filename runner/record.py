@@ -251,6 +251,7 @@ class TrainingResult(Item):
         loss: Mean training loss.
         best_step: Step whose weights were kept, with `select: best`.
         log: Losses and scores along the way.
+        processes: Processes that trained it together, as they counted themselves.
         precision: What the accelerator really computed in.
         optimizer: Class of the optimizer that really ran.
         files: SHA-256 of each file of the saved model, by path.
@@ -263,6 +264,7 @@ class TrainingResult(Item):
     loss: float
     best_step: int | None
     log: tuple[Point, ...]
+    processes: int = 1
     precision: str
     optimizer: str
     files: dict[str, str]
@@ -380,9 +382,10 @@ class Speed(Item):
     Attributes:
         device: Kind of the device.
         device_name: Its name.
-        threads: Threads torch computed with on the CPU.
+        threads: Threads torch computed with on the CPU, in each process.
+        processes: Processes that shared the pass over all rows; latency is of one.
         precision: Number type of the products.
-        batch_size: Rows scored at once in the pass over all rows.
+        batch_size: Rows scored at once in that pass, by each process.
         rows_per_second: Of that pass, from tokens to probabilities.
         tokens_per_second: Likewise, special tokens counted, padding not.
         latency: Of single rows.
@@ -391,6 +394,7 @@ class Speed(Item):
     device: str
     device_name: str
     threads: int
+    processes: int = 1
     precision: str
     batch_size: int
     rows_per_second: float

@@ -58,6 +58,35 @@ def spread(card: Card, machine: Machine, processes: int | None = None, device_ba
     )
 
 
+def weight(spread: Spread, declared_batch: int, rows: int, index: int) -> tuple[int, float]:
+    """What a device's batch counts for, so that a step's mean is that of one process with the declared batches.
+
+    That is the mean of the declared batches' means, as the Trainer takes it; at the end of an epoch of fewer of them,
+    the last one maybe short. accelerate fills the devices' last batches up with rows of the epoch's beginning, and the
+    Trainer takes the mean of all of them.
+
+    Args:
+        spread: The four factors.
+        declared_batch: Rows of a declared batch.
+        rows: Rows of an epoch.
+        index: Number of the device's batch in the epoch, counted over all devices, which take them in turn.
+
+    Returns:
+        How many of its rows, from its first, are not repeated; and what its mean loss, as the Trainer and DDP average
+        it, has to be multiplied with: 1 but in an epoch's last step, 0 where all its rows are repeated.
+    """
+    batch = spread.device_batch or declared_batch
+    first = index * batch
+    real = max(0, min(batch, rows - first))
+    if real == 0:
+        return 0, 0.0
+    in_step = min(spread.effective_batch, rows - first // spread.effective_batch * spread.effective_batch)
+    in_declared = min(declared_batch, rows - first // declared_batch * declared_batch)
+    turns = math.ceil(math.ceil(in_step / batch) / spread.processes)
+    share = real / in_declared / math.ceil(in_step / declared_batch)
+    return real, share * spread.processes * turns
+
+
 def _as_declared(card: Card, machine: Machine) -> int:
     """The declared count of devices where so many of the declared kind are here, else one, which accumulates more."""
     wanted = ACCELERATORS.get(card.hardware.accelerator or "")

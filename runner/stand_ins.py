@@ -26,6 +26,7 @@ from runner import model as models
 from runner.data import read_splits, split_rows
 from runner.record import Deviation, Snapshot
 from runner.runs import file_sha256
+from runner.spreading import spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -131,7 +132,7 @@ def _shown(value: object) -> str:
 
 def _by_the_machine(loaded: Loaded, machine: Machine) -> Iterator[Deviation]:
     """What the machine does otherwise; a rehearsal asks nobody's consent to it."""
-    for found in deviations.before(loaded, machine):
+    for found in deviations.before(loaded, machine, spread(loaded.card, machine, processes=1)):
         own = found.overridden or found.field.startswith("software.")
         yield found if own else found.model_copy(update={"cause": f"{CAUSE}: {found.cause}", "consent": False})
 
