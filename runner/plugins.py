@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from registry.loading import Loaded
     from registry.part import Plugin
     from runner.checks import Finding
+    from runner.executors import Executor, Settings
     from runner.hypotheses import Case, Cost, Trial
     from runner.metrics import Sample
 
@@ -105,10 +106,17 @@ class Metric(Protocol):
         """The metric of the scored rows: one number, or one for each of their resamples."""
 
 
+class Engine(Protocol):
+    """A file of `runner/executors`."""
+
+    def start(self, settings: Settings) -> Executor:
+        """What hands tasks to it."""
+
+
 def names(kind: str) -> list[str]:
-    """The plugins of a kind, a folder under `runner/`; a task's name, the Hub's pipeline tag, has hyphens."""
+    """The plugins of a kind, a folder under `runner/`; names of tasks and executors have hyphens for underscores."""
     stems = sorted(file.stem for file in (Path(__file__).parent / kind).glob("[a-z]*.py"))
-    return [stem.replace("_", "-") for stem in stems] if kind == "tasks" else stems
+    return [stem.replace("_", "-") for stem in stems] if kind in ("tasks", "executors") else stems
 
 
 def module(kind: str, name: str) -> Any:
@@ -144,6 +152,11 @@ def check(name: str) -> Check:
 def hypothesis(name: str) -> Hypothesis:
     """The hypothesis of that name."""
     return cast("Hypothesis", module("hypotheses", name))
+
+
+def engine(name: str) -> Engine:
+    """The executor of that name."""
+    return cast("Engine", module("executors", name))
 
 
 def _config(kind: str, name: str) -> type[Plugin]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.errors import InputError, Problem
+from registry.errors import InputError, Problem, did_you_mean
 from runner.kernels import Name
 
 if TYPE_CHECKING:
@@ -53,6 +53,30 @@ KernelsOption = Annotated[
         envvar="REPLICARD_KERNELS",
         help="fast computes no padding, where it knows how; reference is transformers as it is.",
     ),
+]
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        metavar="N",
+        min=1,
+        help="Devices that train one model together; by default as many as the card declares, where they are here.",
+        show_default=False,
+    ),
+]
+DeviceBatchOption = Annotated[
+    int | None,
+    typer.Option(
+        "--device-batch",
+        metavar="N",
+        min=1,
+        help="Rows a device takes at once, to save memory; a step is of as many rows as declared.",
+        show_default=False,
+    ),
+]
+FailOnOption = Annotated[
+    str | None,
+    typer.Option("--fail-on", metavar="VERDICT,…", help="Exit with 1 at one of these verdicts.", show_default=False),
 ]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Do it again even if it is done.")]
 PublicOption = Annotated[bool, typer.Option("--public", help="For everybody to read; private without it.")]
@@ -159,12 +183,20 @@ def seeded(loaded: Loaded, seeds: str | None) -> list[Loaded]:
     return [replace(loaded, card=cards[seed], overrides=told[seed]) for seed in wanted]
 
 
-def prepared(loaded: Loaded, seeds: str | None, accept: bool, runs: Path, kernels: str = "fast") -> list[Ready]:
+def prepared(
+    loaded: Loaded,
+    seeds: str | None,
+    accept: bool,
+    runs: Path,
+    kernels: str = "fast",
+    processes: int | None = None,
+    device_batch: int | None = None,
+) -> list[Ready]:
     """The card with its inputs, once for each seed; the inputs are fetched and hashed once."""
     from runner.reproducing import for_seed, prepare
 
     first, *others = seeded(loaded, seeds)
-    ready = prepare(first, runs, consent(first, accept), kernels)
+    ready = prepare(first, runs, consent(first, accept), kernels, processes, device_batch)
     return [ready, *(for_seed(ready, other) for other in others)]
 
 
@@ -182,6 +214,18 @@ def consent(loaded: Loaded, accept: bool) -> bool:
         return not unmet or typer.confirm("Run it so, and say so in the record and the README?", err=True)
     except typer.Abort:
         raise KeyboardInterrupt from None
+
+
+def verdicts(given: str | None, known: Sequence[str]) -> set[str]:
+    """The verdicts that `--fail-on` names.
+
+    Raises:
+        InputError: One of them is none.
+    """
+    wanted = {part.strip() for part in given.split(",")} - {""} if given is not None else set()
+    for name in sorted(wanted - {*known}):
+        raise InputError(Problem(f"--fail-on {given}", "", f"no verdict {name!r}; {did_you_mean(name, known)}"))
+    return wanted
 
 
 def set_quiet(quiet: bool) -> None:
