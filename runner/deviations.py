@@ -137,10 +137,8 @@ def of_spread(card: Card, spread: Spread) -> Iterator[Deviation]:
     training, count = card.training, card.hardware.count
     cause = f"so that a step is of {spread.effective_batch:,} rows, as declared"
     if spread.processes != count:
-        actual = "one device" if count > 1 and spread.processes == 1 else f"{spread.processes}"
-        yield Deviation(
-            field="hardware.count", declared=f"{count}", actual=f"{spread.processes}", cause=f"the run uses {actual}"
-        )
+        uses = "a run uses one device" if spread.processes == 1 else f"{spread.processes} processes share a step"
+        yield Deviation(field="hardware.count", declared=f"{count}", actual=f"{spread.processes}", cause=uses)
     each = f" on each of {spread.processes}" if spread.processes > 1 else ""
     if spread.device_batch not in (None, training.batch_size):
         yield Deviation(

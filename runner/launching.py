@@ -1,8 +1,8 @@
 """Several processes for one run: torchrun as a child process, its ranks' progress shown, and what becomes of them told.
 
 What this process and the ranks say to each other lies in one temporary folder: the work (`task`), where they meet
-(`meeting`), what the first one is at (`progress`), that they shall stop (`stop`), which are done (`done-<rank>`) and why
-one is not (`failed-<rank>`). The file `alive` is locked for as long as the ranks shall live: when its lock goes,
+(`meeting`), what the first one is at (`progress`), that they shall stop (`stop`), which are done (`done-<rank>`) and
+why one is not (`failed-<rank>`). The file `alive` is locked for as long as the ranks shall live: when its lock goes,
 because this process ended, in whatever way, they kill themselves.
 """
 
@@ -180,25 +180,30 @@ def _fail(folder: Path, processes: int) -> None:
     if by_signal and not (by_signal[0][0] and told):
         _, rank, number = by_signal[0]
         name = signal.Signals(number).name
-        often = ", as happens when memory runs out" if number == signal.SIGKILL else ""
-        words = _last_words(next(folder.glob(f"logs/*/attempt_0/{rank}/stderr.log"), folder))
-        raise MissingError(f"rank {rank} of {processes} was ended by {name}{often}{words}; {RESUMES}")
+        why = {signal.SIGKILL: ", as happens when memory runs out", signal.SIGTERM: ""}
+        words = why.get(number) if number in why else _last_words(_log_of(folder, rank))
+        raise MissingError(f"rank {rank} of {processes} was ended by {name}{words}; {RESUMES}")
     if told:
         rank, lines, code = (told[0][name] for name in ("rank", "lines", "code"))
         if code != InputError.exit_code:
             lines = [f"rank {rank} of {processes}: {line}" for line in lines]
         raise RankError(lines, code)
     rank, code = next(iter(codes.items()))
-    words = _last_words(next(folder.glob(f"logs/*/attempt_0/{rank}/stderr.log"), folder))
+    words = _last_words(_log_of(folder, rank))
     raise RankError([f"rank {rank} of {processes} ended with exit code {code}{words}; {RESUMES}"], 4)
+
+
+def _log_of(folder: Path, rank: int) -> Path:
+    """What a rank wrote to standard error; nothing that exists where torchrun did not come so far."""
+    return next(folder.glob(f"logs/*/attempt_0/{rank}/stderr.log"), folder / "none")
 
 
 def _last_words(log: Path) -> str:
     try:
-        lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         return ""
-    last = next((line for line in reversed(lines) if line), "")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return f" ({last[:300]})" if last else ""
 
 
