@@ -28,7 +28,10 @@ def fork(task: reproducing.Task, processes: int) -> None:
         for one in forks:
             one.join(120)
             one.kill()
-        assert [one.exitcode for one in forks] == [0] * processes
+        codes = [one.exitcode for one in forks]
+        if codes == [130] * processes:
+            raise KeyboardInterrupt
+        assert codes == [0] * processes
 
 
 def be(rank: int, processes: int, folder: str, task: reproducing.Task) -> None:
@@ -40,6 +43,8 @@ def be(rank: int, processes: int, folder: str, task: reproducing.Task) -> None:
         assert ranks.count() == processes
         reproducing.work(task)
         ranks.leave()
+    except KeyboardInterrupt:
+        os._exit(130)
     except BaseException:
         traceback.print_exc()
         os._exit(1)

@@ -11,6 +11,7 @@ import torch
 from conftest import on_base
 from safetensors.torch import load_file
 
+from runner import stopping
 from runner.runs import Run
 
 if TYPE_CHECKING:
@@ -90,13 +91,14 @@ def train(
         kind: str = "bert",
         kernels: str = "reference",
         facts: dict[str, Any] | None = None,
+        into: str | None = None,
         **sections: Any,
     ) -> Ran:
         write_rows(train=reviews(rows) if isinstance(rows, int) else rows, test=reviews(21, 1))
         base_repo(kind, **(STILL[kind] if facts is None else facts))
         given = {"evaluation": QUICK, **sections, "training": {**SGD, **sections.get("training", {})}}
         loaded = write_card(base=on_base(kind), **given)
-        name = f"runs-{len(list(tmp_path.glob('runs-*')))}"
+        name = into or f"runs-{len(list(tmp_path.glob('runs-*')))}"
         ready = prepare(loaded, name, kernels=kernels, processes=processes, device_batch=device_batch)
         return Ran(reproducing.train_and_evaluate(ready), tmp_path / name)
 
@@ -191,3 +193,17 @@ def test_each_process_drops_others(
 
     monkeypatch.setattr(ranks, "leave", check)
     train(2, kernels=kernels, facts={}, rows=reviews(1) * 32, evaluation={"metrics": ["accuracy"]})
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_fewer_processes_and_says_so(
+    train: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(stopping, "asked", lambda: True)  # at once, which is after a checkpoint of the first step
+        train(2, into="stopped")
+    alone = train(1, into="stopped")
+    assert (alone.training.resumed_from, alone.training.begun_with, alone.training.processes) == (1, 2, 1)
+    (told,) = (d for d in alone.record.deviations if d.field == "training.seed")
+    assert told.cause == "begun with 2 processes, gone on with 1: dropout is another"
+    alone.require_the_same(train(1))
