@@ -184,26 +184,31 @@ def _fail(folder: Path, processes: int) -> None:
     if by_signal and not (by_signal[0][0] and told):
         _, rank, number = by_signal[0]
         name = signal.Signals(number).name
-        often = ", as happens when memory runs out" if number == signal.SIGKILL else ""
-        words = _last_words(next(folder.glob(f"logs/*/attempt_0/{rank}/stderr.log"), folder))
+        why = {signal.SIGKILL: ", as happens when memory runs out", signal.SIGTERM: ""}
+        words = why.get(number) if number in why else _last_words(_log_of(folder, rank))
         kind = KilledError if number == signal.SIGKILL else MissingError
-        raise kind(f"rank {rank} of {processes} was ended by {name}{often}{words}; {RESUMES}")
+        raise kind(f"rank {rank} of {processes} was ended by {name}{words}; {RESUMES}")
     if told:
         rank, lines, code = (told[0][name] for name in ("rank", "lines", "code"))
         if code != InputError.exit_code:
             lines = [f"rank {rank} of {processes}: {line}" for line in lines]
         raise RankError(lines, code)
     rank, code = next(iter(codes.items()))
-    words = _last_words(next(folder.glob(f"logs/*/attempt_0/{rank}/stderr.log"), folder))
+    words = _last_words(_log_of(folder, rank))
     raise RankError([f"rank {rank} of {processes} ended with exit code {code}{words}; {RESUMES}"], 4)
+
+
+def _log_of(folder: Path, rank: int) -> Path:
+    """What a rank wrote to standard error; nothing that exists where torchrun did not come so far."""
+    return next(folder.glob(f"logs/*/attempt_0/{rank}/stderr.log"), folder / "none")
 
 
 def _last_words(log: Path) -> str:
     try:
-        lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         return ""
-    last = next((line for line in reversed(lines) if line), "")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return f" ({last[:300]})" if last else ""
 
 

@@ -7,11 +7,12 @@ import os
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.card import RUN_SECTIONS, Card, TrainedTokenizer
-from registry.errors import InputError, MissingError
+from registry.errors import InputError, MissingError, Problem
 from registry.finding import all_cards
 from registry.loading import Loaded
 from runner import deviations, fetching, launching, locking, plugins, progress, ranks
@@ -35,6 +36,7 @@ from runner.runs import (
     run_id,
     write_model,
 )
+from runner.spreading import is_divided
 from runner.spreading import spread as spread_over
 from runner.tokens import tokenize
 
@@ -112,6 +114,7 @@ def prepare(
     machine = detect()
     spread = spread_over(loaded.card, machine, processes, device_batch)
     with _alternative(loaded):
+        _require_deepspeed(loaded, machine, spread)
         deviations.require_consent(loaded, deviations.before(loaded, machine, spread), accept_deviations)
         if loaded.card.base.architecture is not None and loaded.card.data.rows is not None:
             require_memory(loaded, make_plan(loaded, machine, spread=spread), machine)
@@ -121,6 +124,20 @@ def prepare(
         dataset = fetching.fetch_dataset(loaded, pins.get("dataset"))
     run = Run(root, loaded.card.id, run_id(loaded.card, base, tokenizer, dataset), loaded.card.training.seed)
     return Ready(loaded, machine, base, tokenizer, dataset, run, spread, kernels=kernels)
+
+
+def _require_deepspeed(loaded: Loaded, machine: Machine, spread: Spread) -> None:
+    """Refuse what the Trainer would import in vain, before anything is fetched.
+
+    Raises:
+        MissingError: DeepSpeed is to divide the weights, and is not installed.
+    """
+    declared = loaded.card.training.distributed
+    if declared is None or declared.deepspeed is None or util.find_spec("deepspeed") is not None:
+        return
+    if is_divided(loaded.card, machine.device, spread.processes):
+        path = "training.distributed.deepspeed"
+        raise MissingError(Problem(loaded.where(path), path, "needs the package deepspeed; `pip install deepspeed`"))
 
 
 def for_seed(ready: Ready, loaded: Loaded) -> Ready:
@@ -158,9 +175,16 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
         if not _done(task):
             if ready.spread.processes > 1:
                 launching.launch(task, ready.spread.processes)
+                if _divided(ready) and not stop_after_training:
+                    work(task)
             else:
                 work(task)
         return read_record(run, Record)
+
+
+def _divided(ready: Ready) -> bool:
+    """Whether ranks train a part of the weights each; they are then scored by one process, from what was saved."""
+    return is_divided(ready.loaded.card, ready.machine.device, ready.spread.processes)
 
 
 def _done(task: Task) -> bool:
@@ -210,7 +234,7 @@ def work(task: Task) -> None:
             write_model(run.record, record)
     if ranks.is_first():
         shutil.rmtree(run.checkpoints, ignore_errors=True)
-    if task.stop_after_training:
+    if task.stop_after_training or (_divided(ready) and ranks.together()):
         return
     with ranks.first_first():
         rows = tokenize(parts.splits[card.evaluation.split], tokenizer, card, "tokenize", keep=True)
