@@ -75,7 +75,8 @@ def reproduce(
 
 def _require_publishable(loaded: list[Loaded], to: str) -> None:
     """Refuse what could not be published, before hours are spent on it."""
-    from runner.pushing import require_login, require_name
+    from runner.asking import require_login
+    from runner.pushing import require_name
 
     require_name(to)
     if len(loaded) > 1:
