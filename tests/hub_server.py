@@ -407,6 +407,8 @@ class Handler(BaseHTTPRequestHandler):
             for path, content in sorted(self.repo.commits[commit].items())
             if not folder or path.startswith(f"{folder}/")
         ]
+        if folder and not files:
+            raise Refusal(404, "EntryNotFound", f"{folder} does not exist on {commit}")
         start = int(parse_qs(self.query).get("cursor", ["0"])[0])
         headers = {}
         if start + self.hub.page < len(files):

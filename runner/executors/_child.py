@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from runner.executors import OUT_OF_MEMORY, Status
 
@@ -29,13 +29,13 @@ _WATCH = """exec 3<&0; (read -r group && ! read -r _ && kill -9 "-$group") <&3 3
 
 
 def run(
-    arguments: Sequence[str], log: Path, environment: Mapping[str, str], timeout: float, grace: float = GRACE
+    arguments: Sequence[str], output: IO[bytes], environment: Mapping[str, str], timeout: float, grace: float = GRACE
 ) -> Status:
     """Run our command to its end, asked to end when its time is up or when this process is interrupted.
 
     Args:
         arguments: What follows `replicard`.
-        log: Where its output goes, as it comes. Its folder is there.
+        output: Where both its streams go, as they come.
         environment: All of its environment.
         timeout: Seconds that it has.
         grace: Seconds that it has then.
@@ -44,7 +44,7 @@ def run(
         How it ended.
     """
     kills, started = kills_for_memory(), time.monotonic()
-    with log.open("ab") as output, _killed_with_us() as watched:
+    with _killed_with_us() as watched:
         child = subprocess.Popen(
             [sys.executable, "-m", "runner.cli", *arguments],
             env={**environment, "PYTHONUNBUFFERED": "1"},

@@ -7,7 +7,6 @@ the environment here: tokens are what each node has (docs/clusters.md).
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import os
@@ -56,6 +55,7 @@ class Cluster:
     """
 
     shares_files = True
+    places: int | None = None
 
     def __init__(self, settings: Settings) -> None:
         self.ray = _connected(settings.address)
@@ -80,8 +80,6 @@ class Cluster:
     def submit(self, task: Task, log: Path) -> str:
         """Queue a task; Ray keeps it until a node has room."""
         handle = f"{task.key}#{task.attempt}"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.unlink(missing_ok=True)  # that it is there says that the task runs
         options = {**_resources(task), "max_retries": 0, "name": handle}
         reference = self.ray.remote(_run).options(**options).remote(task.model_dump_json(), str(log))
         self.tasks[handle] = (reference, log)
@@ -104,7 +102,7 @@ class Cluster:
 
     def logs(self, handle: str) -> Iterator[str]:
         """The lines of its log."""
-        with contextlib.suppress(FileNotFoundError), self.tasks[handle][1].open(encoding="utf-8") as lines:
+        with self.tasks[handle][1].open(encoding="utf-8", errors="replace") as lines:
             yield from lines
 
     def close(self) -> None:
@@ -112,7 +110,11 @@ class Cluster:
         self.ray.shutdown()
 
     def _under_way(self, handle: str) -> Status:
-        return Status(state="running" if self.tasks[handle][1].exists() else "waiting")
+        log = self.tasks[handle][1]
+        if log.stat().st_size == 0:
+            return Status(state="waiting")
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            return Status(state="running", message=lines.readline().strip())
 
     def _outcome(self, reference: Any) -> Status:
         """How a task ended by what Ray gives for it."""
@@ -189,7 +191,10 @@ def _run(task_json: str, log: str) -> str:
 
     task = Task.model_validate_json(task_json)
     own = {"OMP_NUM_THREADS": str(task.cpus), **({} if task.gpus else {"CUDA_VISIBLE_DEVICES": ""})}
-    return _child.run(task.arguments(), Path(log), {**os.environ, **own}, task.timeout_s).model_dump_json()
+    with Path(log).open("ab") as output:
+        output.write(f"on {socket.gethostname()}\n".encode())  # that something is there says that the task runs
+        output.flush()
+        return _child.run(task.arguments(), output, {**os.environ, **own}, task.timeout_s).model_dump_json()
 
 
 def _look(sign: str, cards: Sequence[str]) -> str:
