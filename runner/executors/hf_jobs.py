@@ -240,6 +240,9 @@ class Jobs:
         listed = {one.id: one for one in self._under_way()} if jobs else {}
         for one in jobs:
             found = listed.get(one.id) or self._inspected(one.id)
+            if found is None:
+                one.status = Status(state="lost", message="the Hub knows nothing of its job any more")
+                continue
             stage = str(found.status.stage)
             if stage != "SCHEDULING" and one.reader is None:
                 one.reader = threading.Thread(target=self._read, args=(one,), daemon=True)
@@ -250,9 +253,17 @@ class Jobs:
                 one.status = _outcome(stage, found.status.message or "", one.lines)
 
     def _inspected(self, id: str) -> Any:
-        return asking.ask(
-            lambda: self.api.inspect_job(job_id=id, namespace=self.namespace), "asking for a job of", self.repo
-        )
+        """A job; null where it was deleted."""
+
+        def read() -> Any:
+            try:
+                return self.api.inspect_job(job_id=id, namespace=self.namespace)
+            except Exception as error:
+                if asking.status(error) == 404:
+                    return None
+                raise
+
+        return asking.ask(read, "asking for a job of", self.repo)
 
     def _read(self, one: _Job) -> None:
         """Write down what a job says until it has ended.
