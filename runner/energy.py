@@ -48,12 +48,12 @@ def metering(machine: Machine) -> Iterator[Meter | None]:
         with _codecarbon(machine) as meter:
             yield meter
         return
-    estimated = _watts(machine)
+    estimated = watts(machine)
     if estimated is None:
         yield None
     else:
-        watts, words = estimated
-        yield Meter(f"estimate: time × {watts:.0f} W ({words})", False, lambda seconds: seconds / 3600 * watts / 1000)
+        power, words = estimated
+        yield Meter(f"estimate: time × {power:.0f} W ({words})", False, lambda seconds: seconds / 3600 * power / 1000)
 
 
 def spent(kwh: float, meter: Meter, machine: Machine) -> Energy:
@@ -75,7 +75,7 @@ def spent(kwh: float, meter: Meter, machine: Machine) -> Energy:
     )
 
 
-def _watts(machine: Machine) -> tuple[float, str] | None:
+def watts(machine: Machine) -> tuple[float, str] | None:
     """Power of the device at full load, and where it comes from; null where nobody tells."""
     if machine.device == "cpu":
         gib = machine.memory_bytes / 2**30

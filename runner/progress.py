@@ -13,8 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Advance = Callable[[int, str], None]
+    Listener = Callable[[str, int, int | None, str], None]
 
 console = Console(stderr=True, highlight=False)
+_listeners: list[Listener] = []
+
+
+@contextlib.contextmanager
+def told_to(listener: Listener) -> Iterator[None]:
+    """Tell `listener(stage, done, total, note)` of all progress within the block, quiet or not."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 @contextlib.contextmanager
@@ -25,6 +37,19 @@ def stage(name: str, total: int | None = None) -> Iterator[Advance]:
         name: What it does.
         total: Units of work; null where only the time can be shown.
     """
+    with _shown(name, total) as show:
+
+        def advance(done: int, note: str) -> None:
+            for listener in _listeners:
+                listener(name, done, total, note)
+            show(done, note)
+
+        advance(0, "")
+        yield advance
+
+
+@contextlib.contextmanager
+def _shown(name: str, total: int | None) -> Iterator[Advance]:
     started = time.monotonic()
     if console.quiet:
         yield lambda done, note: None

@@ -30,8 +30,8 @@ PREDICATE = "urn:replicard:run:v1"
 
 _BY_THE_HUB = (".gitattributes",)
 """Files that the Hub itself writes."""
-_BY_RUNS = (".lock", "inputs.json", "publication.json")
-"""Files that a run's folder holds and that are not published."""
+_BY_RUNS = ("inputs.json", "publication.json")
+"""Files that a run's folder holds and that are not published, beside its lease."""
 
 
 def statement(record: Record, audit: Audit, files: Iterable[PublishedFile]) -> bytes:
@@ -140,7 +140,7 @@ def _beside(folder: Path, named: Iterable[str]) -> Sequence[str]:
         for at in sorted(folders)
         if (folder / at).is_dir()
         for entry in sorted(os.scandir(folder / at), key=lambda entry: entry.name)
-        if not entry.is_dir() and entry.name not in _BY_RUNS
+        if not entry.is_dir() and entry.name not in _BY_RUNS and not entry.name.startswith(".lock")
     )
     return [name for name in present if name not in known]
 

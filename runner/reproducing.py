@@ -24,7 +24,17 @@ from runner.kernels import told
 from runner.machine import code_commit, detect, packages, versions
 from runner.plan import make_plan, require_memory
 from runner.record import Deviation, Machine, Plan, Record, Snapshot
-from runner.runs import Run, exclusive, file_sha256, keep_places, read_model, read_record, run_id, write_model
+from runner.runs import (
+    Run,
+    exclusive,
+    file_sha256,
+    forget,
+    keep_places,
+    read_model,
+    read_record,
+    run_id,
+    write_model,
+)
 from runner.tokens import tokenize
 
 if TYPE_CHECKING:
@@ -115,9 +125,9 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
     from runner import evaluation, plotting, training
 
     card, run = ready.loaded.card, ready.run
-    with exclusive(run):
+    with exclusive(run) as lease, progress.told_to(lease.tell):
         if fresh:
-            _forget(run)
+            forget(run)
         # Also for a run that is complete: its inputs may lie elsewhere by now.
         keep_places(run, base=ready.base, tokenizer=ready.tokenizer, dataset=ready.dataset)
         record = read_record(run, Record) if run.record.exists() else None
@@ -153,6 +163,19 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
         plotting.plot(card, record, run)
         write_model(run.record, record)
     return record
+
+
+def tokenize_ahead(ready: Ready) -> None:
+    """Make and keep the tokens that runs of a card take, whatever their seed.
+
+    Raises:
+        InputError: The dataset has not what the card says, or a text is too long.
+    """
+    card = ready.loaded.card
+    parts = load_parts(ready.loaded, ready.dataset)
+    tokenizer = _tokenizer(ready, texts_of(parts.splits["train"]))
+    for name in {"train", card.evaluation.split, card.evaluation.each_epoch or "train"}:
+        tokenize(parts.splits[name], tokenizer, card, "tokenize", keep=True)
 
 
 def reload(run: Run) -> tuple[Card, Plan, Any, Any]:
@@ -300,12 +323,3 @@ def _intact(run: Run, record: Record) -> bool:
         return False
     files = record.training.files
     return all((run.folder / name).is_file() and file_sha256(run.folder / name) == sha for name, sha in files.items())
-
-
-def _forget(run: Run) -> None:
-    """Remove what a run made, its lock left."""
-    for path in run.folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != ".lock":
-            path.unlink()

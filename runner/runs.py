@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,13 +17,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from registry.card import RUN_SECTIONS
-from registry.errors import InputError, MissingError, Problem, did_you_mean, json_text
+from registry.errors import InputError, Problem, did_you_mean, json_text
+from runner.leases import holding
 from runner.record import Record, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from registry.card import Card
+    from runner.leases import Lease
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -212,26 +215,21 @@ def git_blob(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def exclusive(run: Run) -> Iterator[None]:
-    """Hold the run's folder; the system lets go of it when the process ends, however it ends.
+def exclusive(run: Run) -> Iterator[Lease]:
+    """Hold the run's folder, until the process lets go of it or ends, however it ends.
 
     Raises:
         InputError: There is a file in the way.
-        MissingError: Another process is at work on the same run.
+        HeldError: Another process is at work on the same run.
     """
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
     except (NotADirectoryError, FileExistsError) as error:
         message = "a file is where the folder of runs should be; choose another with --runs DIR"
         raise InputError(Problem(str(error.filename), "", message)) from None
-    with (run.folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            message = "another process is at work on this run; wait for it, or end it"
-            raise MissingError(Problem(str(run.folder), "", message)) from None
+    with holding(run.folder) as lease:
         _sweep(run.folder)
-        yield
+        yield lease
 
 
 @contextlib.contextmanager
@@ -244,6 +242,15 @@ def over_all_seeds(run: Run) -> Iterator[None]:
         yield
     finally:
         os.close(folder)
+
+
+def forget(run: Run) -> None:
+    """Remove what a run made, its lease left; it must be held."""
+    for path in run.folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif not path.name.startswith(".lock"):
+            path.unlink()
 
 
 def _sweep(folder: Path) -> None:

@@ -145,7 +145,7 @@ def test_a_full_disk_ends_with_3_and_leaves_what_was_done(tmp_path: Path) -> Non
     used = sum(path.stat().st_size for path in (tmp_path / "runs").rglob("*"))
     script = """
     cp -r "$1" "$0/runs"
-    find "$0/runs" -type f ! -name .lock -exec sha256sum {} + > "$2"
+    find "$0/runs" -type f ! -name '.lock*' -exec sha256sum {} + > "$2"
     "$3" -m runner.cli reproduce "$4" --runs "$0/runs" --seeds 1,2 -q
     code=$?
     sha256sum --check --quiet "$2" >&2 || exit 98

@@ -46,7 +46,7 @@ def trained(folder: Path) -> bool:
 
 
 MOMENTS: dict[str, Callable[[Path, set[Path]], bool]] = {
-    "training": lambda folder, before: (folder / ".lock").exists(),
+    "training": lambda folder, before: any(folder.glob(".lock-*")),
     "saving a checkpoint": lambda folder, before: bool(checkpoints(folder) - before),
     "going on from a checkpoint": lambda folder, before: any(
         (new / "complete").exists() for new in checkpoints(folder) - before

@@ -167,7 +167,7 @@ def test_a_file_that_lies_unnamed_beside_named_ones_is_named(name: str, publishe
 
 
 def test_what_the_hub_and_the_runs_put_there_themselves_does_not_matter(published: Path) -> None:
-    for name in (".gitattributes", "seed42/publication.json", "seed42/.lock", "seed7/record.json"):
+    for name in (".gitattributes", "seed42/publication.json", "seed42/.lock-1", "seed7/record.json"):
         (published / name).parent.mkdir(exist_ok=True)
         (published / name).write_bytes(b"{}")
     assert verify(published).code == 0

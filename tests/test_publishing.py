@@ -39,7 +39,7 @@ def run(tmp_path: Path) -> Run:
     (run.model / "tokenizer.json").write_text('{"vocab": {}}')
     (run.model / "vocab.txt").write_text("[PAD]\nfilm\n")
     (run.plots / "loss.png").write_bytes(PNG)
-    (run.folder / ".lock").touch()
+    (run.folder / ".lock-1").touch()
     torch.save({}, run.checkpoints / "checkpoint-1/optimizer.pt")
     return run
 

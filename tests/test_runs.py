@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import shutil
 import signal
 import sys
@@ -49,7 +51,7 @@ def state(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {
         str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (".lock", "inputs.json")
+        if path.is_file() and path.name != "inputs.json"
     }
 
 
@@ -66,7 +68,7 @@ def test_a_finished_run_is_not_done_again(copy: Path) -> None:
 def test_a_finished_run_holds_what_the_design_names_and_no_leftovers(finished: Path) -> None:
     folder = seed_folder(finished)
     assert {path.name for path in folder.iterdir()} == {
-        ".lock", "inputs.json", "record.json", "predictions.parquet", "model", "plots"
+        "inputs.json", "record.json", "predictions.parquet", "model", "plots"
     }  # fmt: skip
     assert {path.name for path in folder.parent.iterdir()} == {"seed1", "audit.json", "README.md"}
 
@@ -215,7 +217,8 @@ def test_two_processes_do_not_work_on_the_same_run(copy: Path) -> None:
     with exclusive(run):
         answer = reproduce(copy)
     assert answer.code == 3
-    assert answer.line == f"{run.folder}  another process is at work on this run; wait for it, or end it"
+    who = f"(process {os.getpid()} on {platform.node()})"
+    assert answer.line == f"{run.folder}  another process is at work on this run {who}; wait for it, or end it"
 
 
 def test_a_run_is_free_again_after_its_process_failed(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.errors import InputError, Problem
+from registry.errors import InputError, Problem, did_you_mean
 from runner.kernels import Name
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ KernelsOption = Annotated[
         envvar="REPLICARD_KERNELS",
         help="fast computes no padding, where it knows how; reference is transformers as it is.",
     ),
+]
+FailOnOption = Annotated[
+    str | None,
+    typer.Option("--fail-on", metavar="VERDICT,…", help="Exit with 1 at one of these verdicts.", show_default=False),
 ]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Do it again even if it is done.")]
 PublicOption = Annotated[bool, typer.Option("--public", help="For everybody to read; private without it.")]
@@ -182,6 +186,18 @@ def consent(loaded: Loaded, accept: bool) -> bool:
         return not unmet or typer.confirm("Run it so, and say so in the record and the README?", err=True)
     except typer.Abort:
         raise KeyboardInterrupt from None
+
+
+def verdicts(given: str | None, known: Sequence[str]) -> set[str]:
+    """The verdicts that `--fail-on` names.
+
+    Raises:
+        InputError: One of them is none.
+    """
+    wanted = {part.strip() for part in given.split(",")} - {""} if given is not None else set()
+    for name in sorted(wanted - {*known}):
+        raise InputError(Problem(f"--fail-on {given}", "", f"no verdict {name!r}; {did_you_mean(name, known)}"))
+    return wanted
 
 
 def set_quiet(quiet: bool) -> None:

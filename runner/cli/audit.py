@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.errors import InputError, Problem, did_you_mean
+from registry.errors import InputError, Problem
 from runner.cli.app import app
-from runner.cli.arguments import JsonOption, RunsOption, load, one_file
+from runner.cli.arguments import FailOnOption, JsonOption, RunsOption, load, one_file, verdicts
 from runner.cli.output import print_audit, print_json
 from runner.cli.static import Format, audit_documents
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from registry.card import Card
     from runner.audit import Audit
 
@@ -55,12 +53,7 @@ def audit(
     format_: Annotated[
         Format, typer.Option("--format", help="With --static: for people, a page, programs, or a GitHub workflow.")
     ] = "text",
-    fail_on: Annotated[
-        str | None,
-        typer.Option(
-            "--fail-on", metavar="VERDICT,…", help="Exit with 1 at one of these verdicts.", show_default=False
-        ),
-    ] = None,
+    fail_on: FailOnOption = None,
     as_json: JsonOption = False,
     runs: RunsOption = Path("runs"),
     weights: WeightsOption = None,
@@ -76,11 +69,11 @@ def audit(
 
     shown: Format = "json" if as_json else format_
     if static:
-        code = audit_documents(names, shown, _verdicts(fail_on, VERDICTS))
+        code = audit_documents(names, shown, verdicts(fail_on, VERDICTS))
         if code:
             raise typer.Exit(code)
         return
-    wanted = _verdicts(fail_on, (*BADNESS, *VERDICTS))
+    wanted = verdicts(fail_on, (*BADNESS, *VERDICTS))
     if len(names) > 1:
         raise InputError(f"name one run, not {len(names)}; `--static` takes several cards")
     if shown not in ("text", "json"):
@@ -95,14 +88,6 @@ def audit(
         print_audit(result, card)
     if wanted & {verdict for finding in result.findings for verdict in (finding.verdict, finding.claim_verdict)}:
         raise typer.Exit(1)
-
-
-def _verdicts(given: str | None, known: Sequence[str]) -> set[str]:
-    """The verdicts that a command line names."""
-    wanted = {part.strip() for part in given.split(",")} - {""} if given is not None else set()
-    for name in sorted(wanted - {*known}):
-        raise InputError(Problem(f"--fail-on {given}", "", f"no verdict {name!r}; {did_you_mean(name, known)}"))
-    return wanted
 
 
 def _of_weights(name: str, source: str, predictions: Path | None, runs: Path) -> tuple[Audit, Card]:

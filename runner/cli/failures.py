@@ -17,6 +17,9 @@ from runner.cli.output import print_problems
 # What libraries say that keep no number: of C, of Rust, and of torch's writer of checkpoints, which knows no reason.
 _NO_ROOM = ("No space left", "os error 28", "PytorchStreamWriter failed writing", ". unexpected pos ")
 
+# What torch says of a CPU's memory, and libraries below it of a device's.
+_NO_MEMORY = ("out of memory", "can't allocate memory")
+
 
 def fail(error: Exception) -> int:
     """Say what went wrong in one line or, where much is wrong, in one line each; returns the exit code."""
@@ -26,7 +29,7 @@ def fail(error: Exception) -> int:
     if disk is not None:
         where = str(getattr(error, "filename", None) or "")
         return print_problems(MissingError(Problem(where, "", disk)))
-    if isinstance(error, MemoryError) or "out of memory" in str(error).casefold():
+    if is_out_of_memory(error):
         message = "out of memory; a smaller training.batch_size with more gradient_accumulation_steps keeps the recipe"
         return print_problems(MissingError(message))
     log = Path(tempfile.gettempdir()) / f"replicard-{os.getpid()}.log"
@@ -36,6 +39,17 @@ def fail(error: Exception) -> int:
         str(Problem("", "", f"a fault of replicard: {type(error).__name__}: {reason} (traceback in {log})")), err=True
     )
     return 4
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, of a device or of the machine, however deep the library that met it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        known = isinstance(seen, MemoryError) or type(seen).__name__ == "OutOfMemoryError"  # torch's
+        if known or getattr(seen, "errno", None) == errno.ENOMEM or any(sign in str(seen) for sign in _NO_MEMORY):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def _disk_problem(error: BaseException) -> str | None:

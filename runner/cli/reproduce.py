@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from registry.errors import InputError, Problem
+from registry.errors import InputError, Problem, did_you_mean
+from registry.secrets import redacted
 from runner.cli.app import app
 from runner.cli.arguments import (
     AcceptOption,
     CardsArgument,
+    FailOnOption,
     FreshOption,
     JsonOption,
     KernelsOption,
@@ -20,15 +24,24 @@ from runner.cli.arguments import (
     RunsOption,
     SeedsOption,
     SetOption,
+    files_of,
+    load,
     load_all,
     prepared,
     set_quiet,
+    verdicts,
 )
-from runner.cli.failures import fail
-from runner.cli.output import print_audit, print_json
+from runner.cli.failures import fail, is_out_of_memory
+from runner.cli.output import print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from registry.loading import Loaded
+    from runner.cli.fanned import Made
+    from runner.nightly import Result
+
+_FAULT = 4
 
 
 @app.command()
@@ -39,6 +52,38 @@ def reproduce(
     accept: AcceptOption = False,
     fresh: FreshOption = False,
     kernels: KernelsOption = "fast",
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="local|ray|hf-jobs",
+            help="Run each card and seed as a task of its own there, several at once; in this process without it.",
+            show_default=False,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", metavar="N", min=1, help="Most tasks at once.", show_default=False),
+    ] = None,
+    gpus: Annotated[
+        int | None,
+        typer.Option("--gpus", metavar="N", min=0, help="GPUs of a task; by default as declared.", show_default=False),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="HOURS", help="Longest time of a task.", min=0, show_default=False),
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option("--ray-address", metavar="ADDRESS", help="The Ray cluster.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the tasks and what they need.")] = False,
+    fail_on: FailOnOption = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit report.", show_default=False)
+    ] = None,
+    github_summary: Annotated[
+        bool, typer.Option("--github-summary", help="Append a table to $GITHUB_STEP_SUMMARY.")
+    ] = False,
     publish: Annotated[bool, typer.Option("--publish", help="Publish it then, as `replicard publish` does.")] = False,
     to: Annotated[
         str | None, typer.Option("--to", metavar="NAMESPACE/NAME", help="The repo on the Hub.", show_default=False)
@@ -47,6 +92,7 @@ def reproduce(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     runs: RunsOption = Path("runs"),
+    task: Annotated[bool, typer.Option("--task", hidden=True)] = False,
 ) -> None:
     """Plan, train, evaluate, audit and render cards.
 
@@ -55,25 +101,107 @@ def reproduce(
     set_quiet(quiet)
     if publish != (to is not None) or (public and not publish):
         raise InputError(Problem("--publish", "", "goes with --to namespace/name, and --public with both"))
-    # Every card is validated before the first is run.
-    loaded = load_all(cards, set_)
+    if on is None and (dry_run or any(option is not None for option in (jobs, gpus, timeout))):
+        on = "local"  # what `-j` means anywhere
+    if on is not None:
+        _require_engine(on)
+    summary = _summary_file() if github_summary else None
+    wanted = _verdicts(fail_on)
+    if task:
+        raise typer.Exit(_as_task(load_all(cards, set_), seeds, accept, kernels, runs))
+    from runner import nightly
+    from runner.cli import fanned
+    from runner.runs import write
+
+    # Every card is validated before the first is run; of a set on an engine a wrong one stops no other.
+    loaded, results = (load_all(cards, set_), []) if on is None else _load_good(cards, set_)
     if to is not None:
         _require_publishable(loaded, to)
-    done, worst = [], 0
-    for one in loaded:
+    if on is None:
+        found = fanned.one_by_one(loaded, seeds, accept, fresh, kernels, as_json, runs)
+    else:
+        options = [*(f"--set={one}" for one in set_ or ()), f"--kernels={kernels}"]
+        asked = fanned.Asked(
+            runs, tuple(options), on == "local", not dry_run, gpus, timeout and 3600 * timeout, kernels
+        )
+        found = fanned.on_engine(loaded, seeds, asked, accept, on, jobs, ray_address, fresh, dry_run, as_json)
+    results += [made.result for made in found]
+    if not dry_run:
+        done = [_told(made, to, public, as_json) for made in found if made.page is not None]
+        if as_json:
+            print_json(done)
+        if junit is not None:
+            write(junit, nightly.junit(results, wanted))
+        if summary is not None:
+            with summary.open("a", encoding="utf-8") as page:
+                page.write(nightly.github_summary(results, f"replicard reproduce {' '.join(cards)}"))
+    if code := nightly.exit_code(results, wanted):
+        raise typer.Exit(code)
+
+
+def _require_engine(name: str) -> None:
+    from runner.plugins import names
+
+    if name not in names("executors"):
+        raise InputError(Problem(f"--on {name}", "", f"no such engine; {did_you_mean(name, names('executors'))}"))
+
+
+def _verdicts(fail_on: str | None) -> set[str]:
+    from runner.checks import VERDICTS
+    from runner.judging import BADNESS
+
+    return verdicts(fail_on, (*BADNESS, *VERDICTS))
+
+
+def _summary_file() -> Path:
+    """The page that a workflow of GitHub shows."""
+    file = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not file:
+        message = "GITHUB_STEP_SUMMARY names no file; a workflow of GitHub sets it"
+        raise InputError(Problem("--github-summary", "", message))
+    return Path(file)
+
+
+def _as_task(loaded: Sequence[Loaded], seeds: str | None, accept: bool, kernels: str, runs: Path) -> int:
+    """Train and evaluate one card with one seed for a driver that concludes from all; the exit code of a task."""
+    from runner.executors import HELD, OUT_OF_MEMORY
+    from runner.leases import HeldError
+    from runner.reproducing import train_and_evaluate
+
+    try:
+        for one in loaded:
+            for ready in prepared(one, seeds, accept, runs, kernels):
+                train_and_evaluate(ready)
+    except HeldError as error:
+        fail(error)
+        return HELD
+    except Exception as error:
+        code = fail(error)
+        if is_out_of_memory(error):
+            return OUT_OF_MEMORY
+        if code == _FAULT:  # the log is all that comes back from another machine
+            typer.echo(redacted("".join(traceback.format_exception(error))), err=True)
+        return code
+    return 0
+
+
+def _load_good(names: Sequence[str], overrides: Sequence[str] | None) -> tuple[list[Loaded], list[Result]]:
+    """The cards that are valid, and what became of the others, whose problems are told."""
+    from runner.nightly import Result, refused
+
+    files, problems = files_of(names)
+    if problems:
+        raise InputError(problems)
+    loaded, wrong = [], []
+    for file in files:
         try:
-            done.append(_reproduce(one, seeds, accept, fresh, kernels, to, public, as_json, runs))
-        except Exception as error:
-            if len(loaded) == 1:
-                raise
-            worst = max(worst, fail(error))
-    if as_json:
-        print_json(done)
-    if worst:
-        raise typer.Exit(worst)
+            loaded.append(load(file, overrides))
+        except InputError as error:
+            wrong.append(Result(file.stem, [refused(file.stem, fail(error), error)]))
+    return loaded, wrong
 
 
-def _require_publishable(loaded: list[Loaded], to: str) -> None:
+def _require_publishable(loaded: Sequence[Loaded], to: str) -> None:
     """Refuse what could not be published, before hours are spent on it."""
     from runner.asking import require_login
     from runner.pushing import require_name
@@ -84,43 +212,16 @@ def _require_publishable(loaded: list[Loaded], to: str) -> None:
     require_login(to)
 
 
-def _reproduce(
-    loaded: Loaded,
-    seeds: str | None,
-    accept: bool,
-    fresh: bool,
-    kernels: str,
-    to: str | None,
-    public: bool,
-    as_json: bool,
-    runs: Path,
-) -> dict[str, Any]:
-    """One card, all its seeds; the result as JSON, printed for people unless that is wanted."""
-    from runner.audit import audit as make_audit
-    from runner.rendering import render as write_readme
-    from runner.reproducing import claims_of, train_and_evaluate
-    from runner.runs import over_all_seeds
-
-    inputs = prepared(loaded, seeds, accept, runs, kernels)
-    for ready in inputs:
-        train_and_evaluate(ready, fresh)
-    run = inputs[0].run  # the first seed is the one that stands for the card
-    with over_all_seeds(run):
-        result = make_audit(loaded.card, run, claims_of(loaded))
-        if not as_json:
-            # Before the README, which is not written over what was edited in it: the result is told in any case.
-            print_audit(result, loaded.card)
-        page = write_readme(loaded.card, run, result)
-    if not as_json:
-        typer.echo(f"README  {page}")
-        typer.echo(f"record  {run.record}")
-        typer.echo(f"model   {run.model}")
-        typer.echo(f"plots   {', '.join(str(path) for path in sorted(run.plots.glob('*.png')))}")
-    done = {"run": str(run), "readme": str(page), "audit": result.model_dump(mode="json")}
+def _told(made: Made, to: str | None, public: bool, as_json: bool) -> dict[str, Any]:
+    """A card that is done as JSON, published if that is wanted."""
+    assert made.run is not None and made.result.audit is not None
+    done = {"run": str(made.run), "readme": str(made.page), "audit": made.result.audit.model_dump(mode="json")}
     if to is not None:
         from runner.cli.publish import published
         from runner.publication import to_publish
 
-        shown = to_publish(loaded.card, run, named=False)
-        done["publication"] = published(loaded.card, shown, to, public, False, False, as_json)
+        card = made.loaded.card
+        done["publication"] = published(
+            card, to_publish(card, made.run, named=False), to, public, False, False, as_json
+        )
     return done

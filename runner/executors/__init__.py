@@ -75,7 +75,7 @@ class Settings(Item):
     """What the command line says of the engine.
 
     Attributes:
-        at_once: Most tasks that will be handed over at a time.
+        at_once: Most tasks that will ever be handed over at a time.
         address: Address of a Ray cluster.
         results: Dataset repo of the Hub through which cards get to jobs, and their runs home.
         image: Image of jobs that holds replicard; or into which it is installed, where `install` is given too.
@@ -97,9 +97,12 @@ class Executor(Protocol):
     Attributes:
         shares_files: Whether tasks see the files of this machine under the same paths. Where they do not, `fetch`
             brings their results.
+        places: Tasks that may run at a time, known after `preflight`; null where the engine has a queue of its own and
+            wants all of them.
     """
 
     shares_files: bool
+    places: int | None
 
     def preflight(self, tasks: Sequence[Task]) -> None:
         """Refuse what can never run there, before anything is started.
@@ -136,4 +139,4 @@ class Executor(Protocol):
         """The lines that a task has said so far."""
 
     def close(self) -> None:
-        """Let go of the engine; what still runs is killed."""
+        """Let go of the engine; what still runs of what was handed over is killed."""

@@ -62,8 +62,9 @@ class Pool:
         count = machine.count if machine.device == "cuda" else 0
         self.devices = tuple(visible.split(",")) if count and visible else tuple(map(str, range(count)))
         self.device_memory = machine.memory_bytes if count else 0
+        self.places: int | None = None
         self.threads = 1
-        self.places: dict[str, _Place] = {}
+        self.tasks: dict[str, _Place] = {}
 
     def preflight(self, tasks: Sequence[Task]) -> None:
         """Refuse what is larger than this machine; settle how many threads each task has."""
@@ -81,8 +82,8 @@ class Pool:
         if problems:
             raise MissingError(problems)
         largest = max((task.memory_bytes for task in tasks), default=0)
-        places = min(self.at_once, self.cores, self.memory // largest if largest else self.cores)
-        self.threads = max(1, self.cores // max(1, places))
+        self.places = min(self.at_once, self.cores)
+        self.threads = self.cores // min(self.places, self.memory // largest if largest else self.places)
 
     def adopt(self, tasks: Sequence[Task]) -> Mapping[str, str]:
         """None: nobody but their parent can wait for processes; their leases tell of those that are left."""
@@ -91,25 +92,25 @@ class Pool:
     def submit(self, task: Task, log: Path) -> str:
         """Put a task at the end of the queue."""
         handle = f"{task.key}#{task.attempt}"
-        self.places[handle] = _Place(task, log)
+        self.tasks[handle] = _Place(task, log)
         return handle
 
     def poll(self, handles: Sequence[str]) -> Mapping[str, Status]:
         """How tasks stand; the first ones that fit into what is free are started."""
-        for place in self.places.values():
+        for place in self.tasks.values():
             if place.process is not None and place.ended is None:
                 self._look_at(place, place.process)
-        for place in self.places.values():
+        for place in self.tasks.values():
             if place.process is None and place.ended is None and self._has_room(place.task):
                 self._start(place)
-        return {handle: self._status(self.places[handle]) for handle in handles}
+        return {handle: self._status(self.tasks[handle]) for handle in handles}
 
     def fetch(self, task: Task) -> None:
         """Nothing to do: it is here."""
 
     def cancel(self, handle: str, at_once: bool = False) -> None:
         """End a process, or all its group."""
-        place = self.places[handle]
+        place = self.tasks[handle]
         if place.process is None:
             place.ended = place.ended or Status(state="lost", message="cancelled before it began")
         elif place.ended is None:
@@ -117,18 +118,18 @@ class Pool:
 
     def logs(self, handle: str) -> Iterator[str]:
         """The lines of its log."""
-        with contextlib.suppress(FileNotFoundError), self.places[handle].log.open(encoding="utf-8") as lines:
+        with contextlib.suppress(FileNotFoundError), self.tasks[handle].log.open(encoding="utf-8") as lines:
             yield from lines
 
     def close(self) -> None:
         """Kill what still runs."""
-        for place in self.places.values():
+        for place in self.tasks.values():
             if place.process is not None and place.ended is None:
                 self._end(place, place.process, at_once=True)
                 place.process.wait()
 
     def _has_room(self, task: Task) -> bool:
-        running = [one for one in self.places.values() if one.process is not None and one.ended is None]
+        running = [one for one in self.tasks.values() if one.process is not None and one.ended is None]
         return (
             sum(max(one.task.cpus, self.threads) for one in running) + max(task.cpus, self.threads) <= self.cores
             and sum(one.task.memory_bytes for one in running) + task.memory_bytes <= self.memory
@@ -140,7 +141,7 @@ class Pool:
         return [device for device in self.devices if device not in taken]
 
     def _start(self, place: _Place) -> None:
-        running = [one for one in self.places.values() if one.process is not None and one.ended is None]
+        running = [one for one in self.tasks.values() if one.process is not None and one.ended is None]
         place.devices = tuple(self._free(running)[: place.task.gpus])
         place.kills, place.started = _kills_for_memory(), time.monotonic()
         place.log.parent.mkdir(parents=True, exist_ok=True)
