@@ -76,6 +76,36 @@ def reproduce(
     ray_address: Annotated[
         str | None, typer.Option("--ray-address", metavar="ADDRESS", help="The Ray cluster.", show_default=False)
     ] = None,
+    results_repo: Annotated[
+        str | None,
+        typer.Option(
+            "--results",
+            metavar="NAMESPACE/NAME",
+            envvar="REPLICARD_RESULTS",
+            help="Private dataset repo through which runs come home from jobs.",
+            show_default=False,
+        ),
+    ] = None,
+    job_image: Annotated[
+        str | None,
+        typer.Option(
+            "--job-image",
+            metavar="IMAGE",
+            envvar="REPLICARD_JOB_IMAGE",
+            help="Image of a job; it holds replicard unless --job-install is given.",
+            show_default=False,
+        ),
+    ] = None,
+    job_install: Annotated[
+        str | None,
+        typer.Option(
+            "--job-install",
+            metavar="REQUIREMENT",
+            envvar="REPLICARD_JOB_INSTALL",
+            help="What pip installs in a job; by default what it installed here.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the tasks and what they need.")] = False,
     fail_on: FailOnOption = None,
     junit: Annotated[
@@ -112,6 +142,7 @@ def reproduce(
     from runner import nightly
     from runner.cli import fanned
     from runner.runs import write
+    from runner.sets import Asked
 
     # Every card is validated before the first is run; of a set on an engine a wrong one stops no other.
     loaded, results = (load_all(cards, set_), []) if on is None else _load_good(cards, set_)
@@ -121,10 +152,9 @@ def reproduce(
         found = fanned.one_by_one(loaded, seeds, accept, fresh, kernels, as_json, runs)
     else:
         options = [*(f"--set={one}" for one in set_ or ()), f"--kernels={kernels}"]
-        asked = fanned.Asked(
-            runs, tuple(options), on == "local", not dry_run, gpus, timeout and 3600 * timeout, kernels
-        )
-        found = fanned.on_engine(loaded, seeds, asked, accept, on, jobs, ray_address, fresh, dry_run, as_json)
+        asked = Asked(runs, tuple(options), on == "local", not dry_run, gpus, timeout and 3600 * timeout, kernels)
+        where = {"address": ray_address, "results": results_repo, "image": job_image, "install": job_install}
+        found = fanned.on_engine(loaded, seeds, asked, accept, on, jobs, where, fresh, dry_run, as_json)
     results += [made.result for made in found]
     if not dry_run:
         done = [_told(made, to, public, as_json) for made in found if made.page is not None]

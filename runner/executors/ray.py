@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import secrets
+import signal
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,13 +34,11 @@ class _Seen(Item):
     """What a node sees.
 
     Attributes:
-        node: Its address.
         replicard: Version and commit of the code there.
         runs: What the file that the driver left in the folder of runs holds there; empty where it is not seen.
         cards: SHA-256 of each card's file there; empty where it is not seen.
     """
 
-    node: str
     replicard: str
     runs: str
     cards: dict[str, str]
@@ -149,11 +148,13 @@ class Cluster:
             for one in answered:
                 try:
                     seen = _Seen.model_validate_json(self.ray.get(one))
-                except self.ray.exceptions.RayError as error:
-                    message = f"cannot run replicard there: {_line(error)}; install it on every node as it is here"
+                except self.ray.exceptions.RayTaskError as error:
+                    message = f"cannot run replicard: {_line(error)}; install it on every node as it is here"
                     yield Problem(asked[one], "", message)
-                    continue
-                yield from _differences(seen, said, runs, cards)
+                except self.ray.exceptions.RayError:
+                    continue  # the node went away meanwhile; tasks go to the others
+                else:
+                    yield from _differences(asked[one], seen, said, runs, cards)
         finally:
             sign.unlink(missing_ok=True)
 
@@ -177,11 +178,14 @@ def _connected(address: str | None) -> Any:
         raise MissingError("Ray is not installed; `pip install 'replicard[ray]'`") from None
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     here = {"include_dashboard": False, "object_store_memory": _OBJECT_STORE} if address == "local" else {}
+    asked_to_stop = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **here)
     except (ConnectionError, ValueError, RuntimeError) as error:
         message = f"no Ray cluster there: {_line(error)}; `ray start --head` starts one (docs/clusters.md)"
         raise MissingError(Problem(f"--ray-address {address}", "", message)) from None
+    finally:
+        signal.signal(signal.SIGTERM, asked_to_stop)  # Ray takes it, and would leave at once
     return ray
 
 
@@ -204,18 +208,18 @@ def _look(sign: str, cards: Sequence[str]) -> str:
     except OSError:
         runs = ""
     known = {card: _sha256(Path(card)) for card in cards}
-    return _Seen(node=socket.gethostname(), replicard=_code(), runs=runs, cards=known).model_dump_json()
+    return _Seen(replicard=_code(), runs=runs, cards=known).model_dump_json()
 
 
-def _differences(seen: _Seen, said: str, runs: Path, cards: Mapping[str, str]) -> Iterator[Problem]:
+def _differences(node: str, seen: _Seen, said: str, runs: Path, cards: Mapping[str, str]) -> Iterator[Problem]:
     """What a node sees otherwise than this machine."""
     if seen.runs != said:
         message = f"does not see {runs}, where the runs are to lie; --runs names a folder that all nodes share"
-        yield Problem(seen.node, "", message)
+        yield Problem(node, "", message)
     for card, sha in cards.items():
         if seen.cards[card] != sha:
             message = f"does not see {card} as it is here; keep the cards in a folder that all nodes share"
-            yield Problem(seen.node, "", message)
+            yield Problem(node, "", message)
     if seen.replicard != _code():
         yield Problem(
             seen.node, "", f"has replicard {seen.replicard}, here is {_code()}; install the same on all nodes"
