@@ -13,6 +13,7 @@ from registry.hardware import ACCELERATORS
 from registry.locking import COMMIT, inputs
 from runner.machine import versions
 from runner.record import Deviation, Rows
+from runner.spreading import spread as as_it_comes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,18 +21,25 @@ if TYPE_CHECKING:
     from registry.card import Card
     from registry.loading import Loaded
     from registry.locking import Role
-    from runner.record import Machine, Plan, Snapshot, TrainingResult
+    from runner.record import Machine, Plan, Snapshot, Spread, TrainingResult
 
 
-def before(loaded: Loaded, machine: Machine) -> tuple[Deviation, ...]:
-    """What a run of the card on this machine will do otherwise than declared; pure."""
+def before(loaded: Loaded, machine: Machine, spread: Spread | None = None) -> tuple[Deviation, ...]:
+    """What a run of the card on this machine will do otherwise than declared; pure.
+
+    Args:
+        loaded: The card.
+        machine: The machine.
+        spread: How a step's rows will be spread; null as it comes from the two.
+    """
     overridden = (
         Deviation(
             field=o.path, root=o.root, declared=o.declared, actual=o.actual, cause="overridden on the command line"
         )
         for o in loaded.overrides
     )
-    return (*overridden, *(found for kind in BEFORE for found in kind(loaded.card, machine)))
+    found = (found for kind in BEFORE for found in kind(loaded.card, machine))
+    return (*overridden, *found, *of_spread(loaded.card, spread or as_it_comes(loaded.card, machine)))
 
 
 def require_consent(loaded: Loaded, found: Iterable[Deviation], accepted: bool) -> None:
@@ -67,14 +75,6 @@ def actual_precision(card: Card, machine: Machine) -> str:
     return wanted
 
 
-def actual_accumulation(card: Card) -> int:
-    """Batches that one device adds up for a step, so that the step is of as many rows as over the declared devices.
-
-    The rows are the same too: accelerate gives the devices the batches in turn, so those of one step follow each other.
-    """
-    return card.training.gradient_accumulation_steps * card.hardware.count
-
-
 def _accelerator(card: Card, machine: Machine) -> Iterator[Deviation]:
     declared = card.hardware.accelerator
     if declared is None:
@@ -90,20 +90,6 @@ def _accelerator(card: Card, machine: Machine) -> Iterator[Deviation]:
         cause="what this machine has",
         # A card made on a CPU loses nothing on an accelerator.
         consent=machine.device == "cpu" and wanted.device != "cpu",
-    )
-
-
-def _devices(card: Card, machine: Machine) -> Iterator[Deviation]:
-    count, steps = card.hardware.count, card.training.gradient_accumulation_steps
-    if count == 1:
-        return
-    yield Deviation(field="hardware.count", declared=str(count), actual="1", cause="a run uses one device")
-    total = card.training.batch_size * steps * count
-    yield Deviation(
-        field="training.gradient_accumulation_steps",
-        declared=f"{steps} on each of {count} devices",
-        actual=f"{actual_accumulation(card)} on one",
-        cause=f"so that a step is of {total:,} rows, as declared",
     )
 
 
@@ -140,7 +126,37 @@ def _software(card: Card, machine: Machine) -> Iterator[Deviation]:
             )
 
 
-BEFORE = (_accelerator, _devices, _precision, _paging, _software)
+BEFORE = (_accelerator, _precision, _paging, _software)
+
+
+def of_spread(card: Card, spread: Spread) -> Iterator[Deviation]:
+    """Where a step's rows are spread otherwise than over the declared devices, batches and accumulation.
+
+    Its rows are the same: accelerate gives the devices the batches in turn, so those of one step follow each other.
+    """
+    training, count = card.training, card.hardware.count
+    cause = f"so that a step is of {spread.effective_batch:,} rows, as declared"
+    if spread.processes != count:
+        actual = "one device" if count > 1 and spread.processes == 1 else f"{spread.processes}"
+        yield Deviation(
+            field="hardware.count", declared=f"{count}", actual=f"{spread.processes}", cause=f"the run uses {actual}"
+        )
+    each = f" on each of {spread.processes}" if spread.processes > 1 else ""
+    if spread.device_batch not in (None, training.batch_size):
+        yield Deviation(
+            field="training.batch_size",
+            declared=f"{training.batch_size:,}",
+            actual=f"{spread.device_batch:,}{each}",
+            cause=cause,
+        )
+    steps = training.gradient_accumulation_steps
+    if spread.accumulation != steps:
+        yield Deviation(
+            field="training.gradient_accumulation_steps",
+            declared=f"{steps} on each of {count} devices" if count > 1 else f"{steps}",
+            actual=f"{spread.accumulation}{each or (' on one' if count > 1 else '')}",
+            cause=cause,
+        )
 
 
 def of_inputs(loaded: Loaded, resolved: Mapping[Role, Snapshot | None]) -> Iterator[Deviation]:

@@ -42,13 +42,18 @@ class Meter:
 
 
 @contextlib.contextmanager
-def metering(machine: Machine) -> Iterator[Meter | None]:
-    """A meter that runs within the block; null where neither a meter nor the device's power is known."""
+def metering(machine: Machine, devices: int = 1) -> Iterator[Meter | None]:
+    """A meter that runs within the block; null where neither a meter nor the device's power is known.
+
+    Args:
+        machine: The machine.
+        devices: How many of its devices are at work; a CPU is one.
+    """
     if util.find_spec("codecarbon") is not None and os.environ.get(ESTIMATE_ONLY) != "estimate":
         with _codecarbon(machine) as meter:
             yield meter
         return
-    estimated = watts(machine)
+    estimated = watts(machine, devices)
     if estimated is None:
         yield None
     else:
@@ -75,15 +80,16 @@ def spent(kwh: float, meter: Meter, machine: Machine) -> Energy:
     )
 
 
-def watts(machine: Machine) -> tuple[float, str] | None:
-    """Power of the device at full load, and where it comes from; null where nobody tells."""
+def watts(machine: Machine, devices: int) -> tuple[float, str] | None:
+    """Power of the devices at full load, and where it comes from; null where nobody tells."""
     if machine.device == "cpu":
         gib = machine.memory_bytes / 2**30
         words = f"{machine.cpu_threads} cores of {CORE_WATTS:g} W, {gib:.0f} GiB of {GIB_WATTS:g} W"
         return machine.cpu_threads * CORE_WATTS + gib * GIB_WATTS, words
     for name, known in ACCELERATORS.items():
         if known.device == machine.device and known.tdp_watts is not None and known.is_named(machine.name):
-            return float(known.tdp_watts), f"the board power of {name}, nothing else counted"
+            several = f"{devices} × " if devices > 1 else ""
+            return float(devices * known.tdp_watts), f"{several}the board power of {name}, nothing else counted"
     return None
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from registry.errors import InputError, Problem
-from runner import progress, trainer
+from runner import progress, ranks, trainer
 from runner.calibration import calibration
 from runner.data import TEXTS, cleaned
 from runner.metrics import Sample
@@ -35,8 +35,10 @@ ROC_POINTS = 200
 
 def evaluate(
     card: Card, plan: Plan, machine: Machine, run: Run, model: Any, tokenizer: Any, rows: Any
-) -> EvaluationResult:
+) -> EvaluationResult | None:
     """Score the rows, keep the predictions as `predictions.parquet`, and compute the metrics.
+
+    Of several ranks all score, and the first one does the rest; null in the others.
 
     Args:
         card: The card.
@@ -55,6 +57,9 @@ def evaluate(
     with progress.stage("evaluate", -(-len(rows) // card.training.eval_batch_size)) as advance:
         chances = trainer.score(worker, rows, advance)
     seconds = time.monotonic() - started
+    examples = _examples(card, worker, tokenizer)
+    if not ranks.is_first():
+        return None
     if broken := int(np.isnan(chances).any(axis=1).sum()):
         message = f"the trained model gives no numbers for {broken:,} of {len(rows):,} rows: its training diverged"
         raise InputError(Problem("", "training.learning_rate", f"{message}; lower it"))
@@ -93,7 +98,7 @@ def evaluate(
         roc=roc_curves(sample, card),
         calibration=calibration(labels, chances),
         slices=slices,
-        examples=_examples(card, worker, tokenizer),
+        examples=examples,
         seconds=seconds,
         speed=fast,
     )

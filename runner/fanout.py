@@ -32,7 +32,9 @@ LOSSES = 3
 _PAUSE = 0.5
 """Seconds between two looks at the engine."""
 
-_KILLED, _BY_SIGNAL, _INTERRUPTED = 137, 128, 130
+KILLED, _BY_SIGNAL = 137, 128
+"""Exit codes of what signal 9, and of what any signal has ended."""
+
 _MISSING, _FAULT = 3, 4
 
 
@@ -290,11 +292,11 @@ class FanOut:
         elif code == HELD:
             row.state = "elsewhere"
             self._waiting.append(row)
-        elif code == OUT_OF_MEMORY or (code == _KILLED and row.killed):
+        elif code == OUT_OF_MEMORY or (code == KILLED and row.killed):
             self._again_smaller(row, reason)
         elif status.state == "lost" or (code is not None and code >= _BY_SIGNAL):
             row.losses += 1
-            row.killed += code == _KILLED
+            row.killed += code == KILLED
             self._again(row, reason)
         else:
             self._conclude(row, code or _FAULT, reason)

@@ -128,7 +128,7 @@ def train_tokenizer(
     )
 
 
-def build(card: Card, base: Snapshot | None, tokenizer: Any, scratch: Path) -> Any:
+def build(card: Card, base: Snapshot | None, tokenizer: Any, scratch: Path, write: bool = True) -> Any:
     """The classifier before training: base, head, quantization, adapter; random parts drawn from `training.seed`.
 
     Args:
@@ -137,6 +137,7 @@ def build(card: Card, base: Snapshot | None, tokenizer: Any, scratch: Path) -> A
         tokenizer: The tokenizer; its size is the vocabulary of a base without weights.
         scratch: Folder that a base built from its architecture is written to where it is needed as files: it is the
             frozen part of an adapter.
+        write: Whether it is written; else it is there.
 
     Raises:
         InputError: The base is no such model, its head is not as the card declares, or the adapter finds none of its
@@ -148,7 +149,8 @@ def build(card: Card, base: Snapshot | None, tokenizer: Any, scratch: Path) -> A
     if base is None:
         model = from_architecture(card, len(tokenizer), tokenizer.pad_token_id)
         if card.adapter is not None:
-            model.save_pretrained(scratch)
+            if write:
+                model.save_pretrained(scratch)
             model = _from_folder(card, scratch, tokenizer)
     else:
         model = _from_folder(card, Path(base.path), tokenizer, its_head=True)

@@ -10,8 +10,9 @@ from registry.hardware import ACCELERATORS
 from runner import flops
 from runner import model as models
 from runner.data import stated_rows
-from runner.deviations import actual_accumulation, actual_precision, before
-from runner.record import Estimate, Machine, Plan, Rows
+from runner.deviations import actual_precision, before
+from runner.record import Estimate, Machine, Plan, Rows, Spread
+from runner.spreading import spread as as_it_comes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ def make_plan(
     vocabulary: int | None = None,
     speed: float | None = None,
     kernels: str = "fast",
+    spread: Spread | None = None,
 ) -> Plan:
     """Work out what a run of the card will do on a machine.
 
@@ -40,6 +42,7 @@ def make_plan(
         vocabulary: Tokens of a tokenizer that was trained on the spot; its largest size until then.
         speed: FLOP/s of a matrix product on the machine, where that was measured.
         kernels: `fast` or `reference`; memory and time are those of the reference, which needs no less of either.
+        spread: How a step's rows are spread; null as it comes from card and machine.
 
     Raises:
         InputError: The card states too little to plan without fetching something, or leaves no training rows.
@@ -53,9 +56,10 @@ def make_plan(
         message = "planning needs no network when the card states it: `{model_type: bert, hidden_size: …}`"
         raise InputError(Problem(loaded.where("base"), "base.architecture", f"missing; {message}"))
     training, length = card.training, card.data.tokens.max_length
-    batches, accumulation = math.ceil(rows.train / training.batch_size), actual_accumulation(card)
+    spread = spread or as_it_comes(card, machine)
+    batch = spread.device_batch or training.batch_size
     # The Trainer takes a last, shorter accumulation at the end of an epoch.
-    steps = math.ceil(training.epochs * math.ceil(batches / accumulation))
+    steps = math.ceil(training.epochs * math.ceil(rows.train / spread.effective_batch))
     if training.warmup_ratio is not None:
         warmup = math.ceil(steps * training.warmup_ratio)
     else:
@@ -75,16 +79,16 @@ def make_plan(
 
     largest = max(parameter.nbytes for parameter in trained)
 
-    def on(device: Machine, accumulation: int, speed: float | None, share: tuple[float, float]) -> Estimate:
+    def on(device: Machine, batch: int, accumulates: bool, speed: float | None, share: tuple[float, float]) -> Estimate:
         precision = actual_precision(card, device)
-        kept, passing = memory.activations(model, training.batch_size, length, precision, device.device)
+        kept, passing = memory.activations(model, batch, length, precision, device.device)
         step = memory.passing_through(training.optimizer, trained, device.device)
         return Estimate(
             name=device.name,
             count=device.count,
             precision=precision,
             activation_bytes=kept,
-            peak_bytes=memory.peak(parts, kept, passing, step, largest, accumulation > 1, device.device),
+            peak_bytes=memory.peak(parts, kept, passing, step, largest, accumulates, device.device),
             memory_bytes=device.memory_bytes or None,
             hours=flops.hours(work, speed * device.count, share) if speed else None,
         )
@@ -92,11 +96,10 @@ def make_plan(
     declared, its_speed = _declared_machine(card)
     return Plan(
         rows=rows,
-        batches=batches,
+        **spread.model_dump(),
+        batches=math.ceil(rows.train / (batch * spread.processes)),
         steps=steps,
         warmup_steps=warmup,
-        accumulation=accumulation,
-        effective_batch=training.batch_size * accumulation,
         device=machine.device,
         precision=actual_precision(card, machine),
         optimizer=training.optimizer,
@@ -108,13 +111,24 @@ def make_plan(
         gradient_bytes=parts.gradients,
         optimizer_bytes=parts.state,
         training_flops=work,
-        here=on(machine.model_copy(update={"count": 1}), accumulation, speed, flops.OF_PRODUCT),
+        here=on(_one_of(machine, spread.processes), batch, spread.accumulation > 1, speed, flops.OF_PRODUCT),
         declared=declared
         and on(
-            declared, training.gradient_accumulation_steps, its_speed(actual_precision(card, declared)), flops.OF_PEAK
+            declared,
+            training.batch_size,
+            training.gradient_accumulation_steps > 1,
+            its_speed(actual_precision(card, declared)),
+            flops.OF_PEAK,
         ),
-        deviations=before(loaded, machine),
+        deviations=before(loaded, machine, spread),
     )
+
+
+def _one_of(machine: Machine, processes: int) -> Machine:
+    """What one process of several has: a device of its own, or a share of the CPU, its memory and its speed."""
+    if machine.device != "cpu":
+        return machine.model_copy(update={"count": processes})
+    return machine.model_copy(update={"count": 1, "memory_bytes": machine.memory_bytes // processes})
 
 
 def require_memory(loaded: Loaded, plan: Plan, machine: Machine) -> None:
@@ -124,9 +138,12 @@ def require_memory(loaded: Loaded, plan: Plan, machine: Machine) -> None:
         MissingError: The device has less memory.
     """
     needed = plan.weight_bytes + plan.adapter_bytes + plan.gradient_bytes + plan.optimizer_bytes
-    if needed > machine.memory_bytes:
+    have = _one_of(machine, plan.processes).memory_bytes
+    if needed > have:
         message = f"weights, gradients and optimizer state take {needed / 2**30:.1f} GiB, {machine.name} has "
-        message += f"{machine.memory_bytes / 2**30:.1f} GiB; run it on a larger device"
+        message += f"{have / 2**30:.1f} GiB"
+        message += f" for each of {plan.processes} processes" if plan.processes > 1 and machine.device == "cpu" else ""
+        message += "; run it on a larger device"
         raise MissingError(Problem(loaded.where("base"), "base", message))
 
 

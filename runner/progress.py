@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -11,36 +13,51 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from typing import TextIO
 
     Advance = Callable[[int, str], None]
     Listener = Callable[[str, int, int | None, str], None]
 
 console = Console(stderr=True, highlight=False)
-_listeners: list[Listener] = []
+_told_to: list[Listener] = []
 
 
 @contextlib.contextmanager
 def told_to(listener: Listener) -> Iterator[None]:
     """Tell `listener(stage, done, total, note)` of all progress within the block, quiet or not."""
-    _listeners.append(listener)
+    _told_to.append(listener)
     try:
         yield
     finally:
-        _listeners.remove(listener)
+        _told_to.remove(listener)
+
+
+_listener: TextIO | None = None
+"""Where this process tells what it is at, for another one that shows it; null where it shows it itself."""
+
+_OFTEN = 0.2
+"""Seconds between two reports of how far a stage is."""
 
 
 @contextlib.contextmanager
-def stage(name: str, total: int | None = None) -> Iterator[Advance]:
+def stage(name: str, total: int | None = None, lasting: bool = False) -> Iterator[Advance]:
     """Show that a stage is at work and how far it is; yields `advance(done, note)`.
 
     Args:
         name: What it does.
         total: Units of work; null where only the time can be shown.
+        lasting: Whether it writes checkpoints, so that one asks it to stop rather than interrupt it.
     """
+    if _listener is not None:
+        _tell("begin", name, total, lasting)
+        yield _seldom(_tell)
+        _tell("end")
+        return
     with _shown(name, total) as show:
 
         def advance(done: int, note: str) -> None:
-            for listener in _listeners:
+            for listener in _told_to:
                 listener(name, done, total, note)
             show(done, note)
 
@@ -70,6 +87,36 @@ def _shown(name: str, total: int | None) -> Iterator[Advance]:
         task = progress.add_task(name, total=total, note="")
         yield lambda done, note: progress.update(task, completed=done, note=note)
         progress.update(task, completed=total or 1, total=total or 1)
+
+
+def tell_to(file: Path) -> None:
+    """Show nothing from here on, but tell it line by line into a file; `runner.launching` reads it."""
+    global _listener  # noqa: PLW0603 (a process has one place that it tells to)
+    _listener = file.open("a", encoding="utf-8")
+
+    class Warn(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            _tell("warn", record.getMessage())
+
+    logging.getLogger("replicard").addHandler(Warn())
+
+
+def _tell(*words: object) -> None:
+    assert _listener is not None
+    _listener.write(json.dumps(words) + "\n")
+    _listener.flush()
+
+
+def _seldom(tell: Callable[..., None]) -> Advance:
+    told = 0.0
+
+    def advance(done: int, note: str) -> None:
+        nonlocal told
+        if time.monotonic() - told >= _OFTEN:
+            told = time.monotonic()
+            tell("at", done, note)
+
+    return advance
 
 
 def show_transfers() -> None:

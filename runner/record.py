@@ -16,10 +16,11 @@ _ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 def _described(schema: dict[str, Any], model: type[BaseModel]) -> None:
     """Let the JSON Schema say of each key what the docstring says of it."""
-    told = inspect.getdoc(model) or ""
-    schema["description"], _, attributes = told.partition("\n\nAttributes:\n")
-    for name, text in _ATTRIBUTE.findall(attributes):
-        schema["properties"][name]["description"] = " ".join(text.split())
+    for one in reversed(model.__mro__):
+        told = inspect.getdoc(one) if issubclass(one, Item) else None
+        schema["description"], _, attributes = (told or "").partition("\n\nAttributes:\n")
+        for name, text in _ATTRIBUTE.findall(attributes):
+            schema["properties"][name]["description"] = " ".join(text.split())
 
 
 class Item(BaseModel):
@@ -158,16 +159,30 @@ class Estimate(Item):
         return None if self.memory_bytes is None else self.peak_bytes <= self.memory_bytes
 
 
-class Plan(Item):
+class Spread(Item):
+    """How the rows of an optimizer step are spread; see `runner.spreading`.
+
+    Attributes:
+        effective_batch: Rows per optimizer step, the product of the other three.
+        device_batch: Rows a device takes at once; null in plans of before this was told.
+        processes: Processes that share a step, one a device.
+        accumulation: Batches of a device whose gradients are added up for a step.
+    """
+
+    effective_batch: int
+    device_batch: int | None = None
+    processes: int = 1
+    accumulation: int
+
+
+class Plan(Spread):
     """What a run will do; see `runner.plan`.
 
     Attributes:
         rows: Rows by split.
-        batches: Batches of an epoch.
+        batches: Batches of an epoch on each device.
         steps: Optimizer steps in all.
         warmup_steps: Steps over which the learning rate rises.
-        accumulation: Batches whose gradients are added up for an optimizer step.
-        effective_batch: Rows per optimizer step.
         device: Kind of device.
         precision: Number type of the products, as it will run.
         optimizer: Optimizer, as it will run.
@@ -188,8 +203,6 @@ class Plan(Item):
     batches: int
     steps: int
     warmup_steps: int
-    accumulation: int
-    effective_batch: int
     device: str
     precision: str
     optimizer: str
@@ -238,6 +251,7 @@ class TrainingResult(Item):
         loss: Mean training loss.
         best_step: Step whose weights were kept, with `select: best`.
         log: Losses and scores along the way.
+        processes: Processes that trained it together, as they counted themselves.
         precision: What the accelerator really computed in.
         optimizer: Class of the optimizer that really ran.
         files: SHA-256 of each file of the saved model, by path.
@@ -250,6 +264,7 @@ class TrainingResult(Item):
     loss: float
     best_step: int | None
     log: tuple[Point, ...]
+    processes: int = 1
     precision: str
     optimizer: str
     files: dict[str, str]
@@ -367,9 +382,10 @@ class Speed(Item):
     Attributes:
         device: Kind of the device.
         device_name: Its name.
-        threads: Threads torch computed with on the CPU.
+        threads: Threads torch computed with on the CPU, in each process.
+        processes: Processes that shared the pass over all rows; latency is of one.
         precision: Number type of the products.
-        batch_size: Rows scored at once in the pass over all rows.
+        batch_size: Rows scored at once in that pass, by each process.
         rows_per_second: Of that pass, from tokens to probabilities.
         tokens_per_second: Likewise, special tokens counted, padding not.
         latency: Of single rows.
@@ -378,6 +394,7 @@ class Speed(Item):
     device: str
     device_name: str
     threads: int
+    processes: int = 1
     precision: str
     batch_size: int
     rows_per_second: float

@@ -18,6 +18,7 @@ from runner.machine import detect
 from runner.plan import make_plan
 from runner.reproducing import Ready
 from runner.runs import Run, over_all_seeds, run_id
+from runner.spreading import spread
 from runner.tokens import tokenize
 
 if TYPE_CHECKING:
@@ -117,7 +118,9 @@ def rehearse(loaded: Loaded, root: Path) -> Rehearsal:
         run_id(inputs.loaded.card, inputs.base, inputs.tokenizer, inputs.dataset),
         card.training.seed,
     )
-    ready = Ready(inputs.loaded, detect(), inputs.base, inputs.tokenizer, inputs.dataset, run, inputs.substitutions)
+    machine = detect()
+    one = spread(inputs.loaded.card, machine, processes=1)
+    ready = Ready(inputs.loaded, machine, inputs.base, inputs.tokenizer, inputs.dataset, run, one, inputs.substitutions)
     passed("stand-ins", f"{len(inputs.substitutions)} differences from the card, each listed")
     record = reproducing.train_and_evaluate(ready, fresh=True)
     assert record.training is not None and record.evaluation is not None

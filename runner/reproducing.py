@@ -14,7 +14,7 @@ from registry.card import RUN_SECTIONS, Card, TrainedTokenizer
 from registry.errors import InputError, MissingError
 from registry.finding import all_cards
 from registry.loading import Loaded
-from runner import deviations, fetching, locking, plugins, progress
+from runner import deviations, fetching, launching, locking, plugins, progress, ranks
 from runner import model as models
 from runner.audit import Audit
 from runner.claims import examine
@@ -23,7 +23,7 @@ from runner.documents import of_card
 from runner.kernels import told
 from runner.machine import code_commit, detect, packages, versions
 from runner.plan import make_plan, require_memory
-from runner.record import Deviation, Machine, Plan, Record, Snapshot
+from runner.record import Deviation, Machine, Plan, Record, Snapshot, Spread
 from runner.runs import (
     Run,
     exclusive,
@@ -35,6 +35,7 @@ from runner.runs import (
     run_id,
     write_model,
 )
+from runner.spreading import spread as spread_over
 from runner.tokens import tokenize
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Ready:
         tokenizer: The tokenizer's files, where they are not the base's.
         dataset: The dataset's files.
         run: Where the run's files lie.
+        spread: How the rows of a step are spread over processes and batches.
         substitutions: What stands in for what in a rehearsal; null in a reproduction.
         kernels: What shall compute the model where it can: `fast` or `reference`.
     """
@@ -65,11 +67,32 @@ class Ready:
     tokenizer: Snapshot | None
     dataset: Snapshot
     run: Run
+    spread: Spread
     substitutions: tuple[Deviation, ...] | None = None
     kernels: str = "fast"
 
 
-def prepare(loaded: Loaded, root: Path, accept_deviations: bool, kernels: str = "fast") -> Ready:
+@dataclass(frozen=True)
+class Task:
+    """What is left to do of a run, by this process or by several.
+
+    Attributes:
+        ready: The card and its inputs.
+        stop_after_training: Leave the evaluation for later.
+    """
+
+    ready: Ready
+    stop_after_training: bool = False
+
+
+def prepare(
+    loaded: Loaded,
+    root: Path,
+    accept_deviations: bool,
+    kernels: str = "fast",
+    processes: int | None = None,
+    device_batch: int | None = None,
+) -> Ready:
     """See that the machine can do what the card declares, and fetch its inputs.
 
     Args:
@@ -77,6 +100,8 @@ def prepare(loaded: Loaded, root: Path, accept_deviations: bool, kernels: str = 
         root: Folder of all runs.
         accept_deviations: Run although the machine cannot do all that is declared.
         kernels: What shall compute the model where it can: `fast` or `reference`.
+        processes: Devices that share a step; null is the declared count where so many are here, else one.
+        device_batch: Rows a device takes at once; null is the largest that works, at most the declared one.
 
     Raises:
         MissingError: The machine cannot and nobody agreed, or an input cannot be had from here.
@@ -85,16 +110,17 @@ def prepare(loaded: Loaded, root: Path, accept_deviations: bool, kernels: str = 
     models.quiet()
     pins = locking.pins(loaded)
     machine = detect()
+    spread = spread_over(loaded.card, machine, processes, device_batch)
     with _alternative(loaded):
-        deviations.require_consent(loaded, deviations.before(loaded, machine), accept_deviations)
+        deviations.require_consent(loaded, deviations.before(loaded, machine, spread), accept_deviations)
         if loaded.card.base.architecture is not None and loaded.card.data.rows is not None:
-            require_memory(loaded, make_plan(loaded, machine), machine)
+            require_memory(loaded, make_plan(loaded, machine, spread=spread), machine)
         locking.tell_unpinned(loaded, pins)
         base = fetching.fetch_base(loaded, pins.get("base"))
         tokenizer = fetching.fetch_tokenizer(loaded, pins.get("tokenizer"))
         dataset = fetching.fetch_dataset(loaded, pins.get("dataset"))
     run = Run(root, loaded.card.id, run_id(loaded.card, base, tokenizer, dataset), loaded.card.training.seed)
-    return Ready(loaded, machine, base, tokenizer, dataset, run, kernels=kernels)
+    return Ready(loaded, machine, base, tokenizer, dataset, run, spread, kernels=kernels)
 
 
 def for_seed(ready: Ready, loaded: Loaded) -> Ready:
@@ -122,47 +148,78 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
         fresh: Do it again even if it is complete.
         stop_after_training: Leave the evaluation for later.
     """
-    from runner import evaluation, plotting, training
-
-    card, run = ready.loaded.card, ready.run
+    run = ready.run
     with exclusive(run) as lease, progress.told_to(lease.tell):
         if fresh:
             forget(run)
         # Also for a run that is complete: its inputs may lie elsewhere by now.
         keep_places(run, base=ready.base, tokenizer=ready.tokenizer, dataset=ready.dataset)
-        record = read_record(run, Record) if run.record.exists() else None
-        if record is not None and (record.evaluation is not None or stop_after_training) and _intact(run, record):
-            return record
-        with progress.stage("read"):
-            parts = load_parts(ready.loaded, ready.dataset)
-        if record is not None and _intact(run, record):
-            tokenizer, model = models.load(card, ready.base, run.model, run.base)
-            plan = _scoring_plan(card, record, ready.machine)
-        else:
-            with progress.stage("build"):
-                tokenizer = _tokenizer(ready, texts_of(parts.splits["train"]))
-                vocabulary = len(tokenizer)
-                plan = make_plan(ready.loaded, ready.machine, parts.rows, ready.base, vocabulary, kernels=ready.kernels)
-                record = _begin(ready, plan)
-                model = models.build(card, ready.base, tokenizer, run.base)
-            with progress.stage("tokenize"):
-                rows = tokenize(parts.splits["train"], tokenizer, card, "tokenize", keep=True)
-                scored = parts.splits.get(card.evaluation.each_epoch or "")
-                scored = tokenize(scored, tokenizer, card, "tokenize", keep=True) if scored is not None else None
-            result = training.train(card, plan, ready.machine, run, ready.base, model, tokenizer, rows, scored)
-            happened = (*record.deviations, *deviations.of_training(card, plan, result))
-            known = {"training": result, "deviations": happened, "kernels": told(model)}
-            record = record.model_copy(update=known)
+        task = Task(ready, stop_after_training)
+        if not _done(task):
+            if ready.spread.processes > 1:
+                launching.launch(task, ready.spread.processes)
+            else:
+                work(task)
+        return read_record(run, Record)
+
+
+def _done(task: Task) -> bool:
+    """Whether the run's record says that nothing is left to do, and its model is still the one that it names."""
+    run = task.ready.run
+    if not run.record.exists():
+        return False
+    record = read_record(run, Record)
+    return (record.evaluation is not None or task.stop_after_training) and _intact(run, record)
+
+
+def work(task: Task) -> None:
+    """Do what is left of a run, as its only process or as one of its ranks, of which the first one writes."""
+    from runner import evaluation, plotting, training
+
+    ready = task.ready
+    card, run = ready.loaded.card, ready.run
+    record = read_record(run, Record) if run.record.exists() else None
+    with progress.stage("read"), ranks.first_first():
+        parts = load_parts(ready.loaded, ready.dataset)
+    if record is not None and _intact(run, record):
+        tokenizer, model = models.load(card, ready.base, run.model, run.base)
+        plan = _scoring_plan(card, record, ready.machine)
+    else:
+        with progress.stage("build"), ranks.first_first():
+            tokenizer = _tokenizer(ready, texts_of(parts.splits["train"]))
+            plan = make_plan(
+                ready.loaded,
+                ready.machine,
+                parts.rows,
+                ready.base,
+                vocabulary=len(tokenizer),
+                kernels=ready.kernels,
+                spread=ready.spread,
+            )
+            record = _begin(ready, plan)
+            model = models.build(card, ready.base, tokenizer, run.base, write=ranks.is_first())
+        with progress.stage("tokenize"), ranks.first_first():
+            rows = tokenize(parts.splits["train"], tokenizer, card, "tokenize", keep=True)
+            scored = parts.splits.get(card.evaluation.each_epoch or "")
+            scored = tokenize(scored, tokenizer, card, "tokenize", keep=True) if scored is not None else None
+        result = training.train(card, plan, ready.machine, run, ready.base, model, tokenizer, rows, scored)
+        happened = (*record.deviations, *deviations.of_training(card, plan, result))
+        known = {"training": result, "deviations": happened, "kernels": told(model)}
+        record = record.model_copy(update=known)
+        if ranks.is_first():
             write_model(run.record, record)
+    if ranks.is_first():
         shutil.rmtree(run.checkpoints, ignore_errors=True)
-        if stop_after_training:
-            return record
+    if task.stop_after_training:
+        return
+    with ranks.first_first():
         rows = tokenize(parts.splits[card.evaluation.split], tokenizer, card, "tokenize", keep=True)
-        found = evaluation.evaluate(card, plan, ready.machine, run, model, tokenizer, rows)
-        record = record.model_copy(update={"evaluation": found})
-        plotting.plot(card, record, run)
-        write_model(run.record, record)
-    return record
+    found = evaluation.evaluate(card, plan, ready.machine, run, model, tokenizer, rows)
+    if found is None:
+        return
+    record = record.model_copy(update={"evaluation": found})
+    plotting.plot(card, record, run)
+    write_model(run.record, record)
 
 
 def tokenize_ahead(ready: Ready) -> None:
@@ -210,7 +267,8 @@ def require_trained(ready: Ready) -> None:
 def _scoring_plan(card: Card, record: Record, machine: Machine) -> Plan:
     """The run's plan for scoring on this machine, which need not be the one that trained; the record keeps its own."""
     precision = deviations.actual_precision(card, machine)
-    return record.plan.model_copy(update={"device": machine.device, "precision": precision})
+    here = {"device": machine.device, "precision": precision, "processes": ranks.count()}
+    return record.plan.model_copy(update=here)
 
 
 def card_of(record: Record) -> Card:

@@ -19,6 +19,7 @@ from runner.plan import make_plan, require_memory
 from runner.record import Snapshot
 from runner.reproducing import Ready, tokenize_ahead
 from runner.runs import Run, run_id
+from runner.spreading import spread as spread_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from registry.loading import Loaded
     from registry.locking import Pin, Role
-    from runner.record import Machine, Plan
+    from runner.record import Machine, Plan, Spread
 
 PROCESS_BYTES = 700 << 20
 """Memory of a task before it has a model: Python with torch, transformers and datasets. Measured: a run of `tiny-full`,
@@ -81,7 +82,8 @@ class Asked:
         gpus: Devices of a task; null for what follows from card and machine.
         timeout_s: Seconds after which a task hangs; null for what follows from its plan.
         kernels: What shall compute the models.
-        device_batch: Rows that a device takes at once; null as declared.
+        processes: Devices that share a step; null as it comes from card and machine.
+        device_batch: Rows that a device takes at once; null for the largest that works.
     """
 
     root: Path
@@ -91,6 +93,7 @@ class Asked:
     gpus: int | None = None
     timeout_s: float | None = None
     kernels: str = "fast"
+    processes: int | None = None
     device_batch: int | None = None
 
 
@@ -108,23 +111,24 @@ def tasks_of(seeded: Sequence[Loaded], asked: Asked, accept: bool) -> list[Plann
     """
     models.quiet(rows=asked.fetch)
     first, machine = seeded[0], detect()
+    # Of a machine elsewhere nothing is known but what its engine is asked for.
+    at = machine if asked.here else machine.model_copy(update={"device": "cpu"})
+    spread = spread_over(first.card, at, asked.processes, asked.device_batch)
     if asked.here:
-        deviations.require_consent(first, deviations.before(first, machine), accept)
-    ready = _ready(first, machine, asked)
+        deviations.require_consent(first, deviations.before(first, machine, spread), accept)
+    ready = _ready(first, machine, spread, asked)
     plan = _plan(ready)
     if asked.here and plan is not None:
         require_memory(first, plan, machine)
-    gpus = asked.gpus if asked.gpus is not None else _gpus(plan, machine, asked.here)
+    gpus = asked.gpus if asked.gpus is not None else spread.processes * _has_gpus(plan, machine, asked.here)
     expected = _expected(plan, machine, asked.here, gpus)
     options = (*asked.options, *(("--accept-deviations",) if accept else ()))
-    return [
-        Planned(
-            one := replace(ready, loaded=loaded, run=replace(ready.run, seed=loaded.card.training.seed)),
-            Member(one.run, _task(one, plan, expected, gpus, asked, options), _batches(loaded, asked.device_batch)),
-            expected,
-        )
-        for loaded in seeded
-    ]
+    planned = []
+    for loaded in seeded:
+        one = replace(ready, loaded=loaded, run=replace(ready.run, seed=loaded.card.training.seed))
+        task = _task(one, plan, expected, gpus, asked, options)
+        planned.append(Planned(one, Member(one.run, task, _batches(spread)), expected))
+    return planned
 
 
 def preparing(planned: Sequence[Planned]) -> Callable[[Member], None]:
@@ -171,7 +175,7 @@ def _range(spans: Sequence[tuple[float, float]]) -> str:
     return f"{low:,.2g} to {high:,.2g}" if high < 10 else f"{low:,.0f} to {high:,.0f}"
 
 
-def _ready(loaded: Loaded, machine: Machine, asked: Asked) -> Ready:
+def _ready(loaded: Loaded, machine: Machine, spread: Spread, asked: Asked) -> Ready:
     """The card with base, tokenizer and dataset: fetched, or only what their names mean, which needs no weights."""
     pins = locking.pins(loaded)
     if asked.fetch:
@@ -184,7 +188,7 @@ def _ready(loaded: Loaded, machine: Machine, asked: Asked) -> Ready:
     )
     assert dataset is not None
     run = Run(asked.root, loaded.card.id, run_id(loaded.card, base, tokenizer, dataset), loaded.card.training.seed)
-    return Ready(loaded, machine, base, tokenizer, dataset, run, kernels=asked.kernels)
+    return Ready(loaded, machine, base, tokenizer, dataset, run, spread, kernels=asked.kernels)
 
 
 def _meant(pin: Pin | None) -> Snapshot | None:
@@ -197,7 +201,7 @@ def _plan(ready: Ready) -> Plan | None:
     card, machine = ready.loaded.card, ready.machine
     try:
         speed = _speed(machine.device, deviations.actual_precision(card, machine))
-        return make_plan(ready.loaded, machine, base=base, speed=speed, kernels=ready.kernels)
+        return make_plan(ready.loaded, machine, base=base, speed=speed, kernels=ready.kernels, spread=ready.spread)
     except InputError:
         return None
 
@@ -207,11 +211,9 @@ def _speed(device: str, precision: str) -> float:
     return flops.product_speed(device, precision)
 
 
-def _gpus(plan: Plan | None, machine: Machine, here: bool) -> int:
-    """On this machine one where there are any; elsewhere one where the card declares an accelerator."""
-    if here:
-        return int(machine.device == "cuda")
-    return int(plan is not None and plan.declared is not None)
+def _has_gpus(plan: Plan | None, machine: Machine, here: bool) -> bool:
+    """On this machine where there are any; elsewhere where the card declares an accelerator."""
+    return machine.device == "cuda" if here else plan is not None and plan.declared is not None
 
 
 def _expected(plan: Plan | None, machine: Machine, here: bool, gpus: int) -> Expected | None:
@@ -223,9 +225,9 @@ def _expected(plan: Plan | None, machine: Machine, here: bool, gpus: int) -> Exp
         return _of(plan.declared.hours, "GPU", plan.declared.count, watts and watts * plan.declared.count)
     if plan.here.hours is None:
         return None
-    known = energy.watts(machine)
-    cpu = machine.device == "cpu"
-    return _of(plan.here.hours, "core" if cpu else "GPU", machine.cpu_threads if cpu else 1, known and known[0])
+    cpu, count = machine.device == "cpu", plan.here.count
+    known = energy.watts(machine, count)
+    return _of(plan.here.hours, "core" if cpu else "GPU", machine.cpu_threads if cpu else count, known and known[0])
 
 
 def _of(hours: tuple[float, float], device: str, count: int, watts: float | None) -> Expected:
@@ -236,7 +238,7 @@ def _of(hours: tuple[float, float], device: str, count: int, watts: float | None
 def _task(
     ready: Ready, plan: Plan | None, expected: Expected | None, gpus: int, asked: Asked, options: tuple[str, ...]
 ) -> Task:
-    run = ready.run
+    run, processes = ready.run, ready.spread.processes
     peak = weights = 0
     if plan is not None:
         on = plan.declared if gpus and not asked.here and plan.declared is not None else plan.here
@@ -248,19 +250,20 @@ def _task(
         runs=run.root.resolve(),
         folder=run.folder.relative_to(run.root),
         options=("--task", "--seeds", str(run.seed), *options),
+        cpus=processes,
         gpus=gpus,
-        memory_bytes=PROCESS_BYTES + (weights if gpus else peak),
+        memory_bytes=processes * (PROCESS_BYTES + (weights if gpus else peak)),
         device_bytes=peak if gpus else 0,
         timeout_s=asked.timeout_s or timeout,
     )
 
 
-def _batches(loaded: Loaded, device_batch: int | None) -> tuple[int, ...]:
-    """What a device may take at once: each the largest part of the batch that is at most half of the one before."""
-    batch = loaded.card.training.batch_size
-    found = [device_batch or batch]
+def _batches(spread: Spread) -> tuple[int, ...]:
+    """What a device may take at once: each the largest divisor of the first that is at most half of the one before."""
+    assert spread.device_batch is not None
+    found = [spread.device_batch]
     while found[-1] > 1:
-        found.append(max(size for size in range(1, found[-1] // 2 + 1) if batch % size == 0))
+        found.append(max(size for size in range(1, found[-1] // 2 + 1) if found[0] % size == 0))
     return tuple(found)
 
 

@@ -39,7 +39,8 @@ def speed(card: Card, plan: Plan, machine: Machine, trainer: Any, rows: Any, sec
     return Speed(
         device=machine.device,
         device_name=machine.name,
-        threads=machine.cpu_threads,
+        threads=max(1, machine.cpu_threads // plan.processes),
+        processes=plan.processes,
         precision=plan.precision,
         batch_size=card.training.eval_batch_size,
         rows_per_second=len(rows) / seconds,

@@ -26,6 +26,7 @@ from runner import model as models
 from runner.data import read_splits, split_rows
 from runner.record import Deviation, Snapshot
 from runner.runs import file_sha256
+from runner.spreading import spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -131,7 +132,7 @@ def _shown(value: object) -> str:
 
 def _by_the_machine(loaded: Loaded, machine: Machine) -> Iterator[Deviation]:
     """What the machine does otherwise; a rehearsal asks nobody's consent to it."""
-    for found in deviations.before(loaded, machine):
+    for found in deviations.before(loaded, machine, spread(loaded.card, machine, processes=1)):
         own = found.overridden or found.field.startswith("software.")
         yield found if own else found.model_copy(update={"cause": f"{CAUSE}: {found.cause}", "consent": False})
 
@@ -388,7 +389,8 @@ def _needed(card: Card, rarest: float) -> dict[str, int]:
         rarest: Share of the rarest label.
     """
     labels, longest = len(card.task.labels), card.data.tokens.max_length
-    step = card.training.batch_size * deviations.actual_accumulation(card)
+    training = card.training
+    step = training.batch_size * training.gradient_accumulation_steps * card.hardware.count
     trained = min(max(4 * step, TRAINED), MOST_TRAINED) * min(1.0, LENGTH / longest)
     scored = max(SCORED, min(math.ceil(12 / rarest), MOST_SCORED))
     return {"train": max(8, labels, int(trained)), "validation": scored, "test": scored}

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+asked: Callable[[], bool] | None = None
+"""Whether the process that launched this one wants it to stop; null where signals say it to this one itself."""
+
+
 @contextlib.contextmanager
 def after_a_checkpoint() -> Iterator[Callable[[], bool]]:
     """Put off the first Ctrl-C or SIGTERM until a checkpoint is written; the second one interrupts at once.
@@ -20,6 +24,9 @@ def after_a_checkpoint() -> Iterator[Callable[[], bool]]:
     Yields what says whether one came: who is asked writes the checkpoint and raises KeyboardInterrupt, which is raised
     at the end otherwise. Signals that do not interrupt are left as they are, and so are those of other threads.
     """
+    if asked is not None:
+        yield asked
+        return
     came: list[int] = []
 
     def put_off(number: int, frame: Any) -> None:
@@ -29,8 +36,8 @@ def after_a_checkpoint() -> Iterator[Callable[[], bool]]:
         progress.console.print("stopping once a checkpoint is written; again stops at once")
 
     mine = threading.current_thread() is threading.main_thread()
-    asked = (signal.SIGINT, signal.SIGTERM) if mine else ()
-    taken = [number for number in asked if signal.getsignal(number) is signal.default_int_handler]
+    signals = (signal.SIGINT, signal.SIGTERM) if mine else ()
+    taken = [number for number in signals if signal.getsignal(number) is signal.default_int_handler]
     for number in taken:
         signal.signal(number, put_off)
     try:

@@ -1,32 +1,39 @@
-"""The Hugging Face Trainer, configured from a card and its plan: the reference path, as cards' own scripts use it."""
+"""The Hugging Face Trainer, configured from a card and its plan: the reference path, as cards' own scripts use it.
+
+Over several processes, or batches that are divided, it is changed in what it would do otherwise than in one process.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import json
+import math
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from transformers import DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments
+import torch
+from transformers import DataCollatorWithPadding, EvalPrediction, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_utils import EvalLoopOutput
 
-from runner import kernels, plugins
+from runner import kernels, plugins, ranks
 from runner.metrics import Sample
 from runner.record import Item
 from runner.runs import flush, write
 from runner.scoring import averaging_of
 from runner.speed import lengths
+from runner.spreading import weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from registry.card import Card
     from runner.progress import Advance
-    from runner.record import Plan
+    from runner.record import Plan, Spread
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
@@ -67,7 +74,7 @@ def make_trainer(
     arguments = TrainingArguments(
         # The Trainer makes this folder; scoring writes nothing, not even where the runs are read-only.
         output_dir=str(folder if train is not None else tempfile.gettempdir()),
-        per_device_train_batch_size=training.batch_size,
+        per_device_train_batch_size=plan.device_batch or training.batch_size,
         per_device_eval_batch_size=training.eval_batch_size,
         gradient_accumulation_steps=plan.accumulation,
         num_train_epochs=training.epochs,
@@ -86,6 +93,10 @@ def make_trainer(
         seed=training.seed,
         use_cpu=plan.device == "cpu",
         dataloader_pin_memory=plan.device != "cpu",
+        ddp_backend="gloo" if plan.device == "cpu" and plan.processes > 1 else None,
+        # Every trained weight has a gradient after each batch, and no buffer of a transformer is ever written.
+        ddp_find_unused_parameters=False,
+        ddp_broadcast_buffers=False,
         eval_strategy="epoch" if each_epoch else "no",
         save_strategy="epoch",
         # The newest one is not yet marked when old ones are removed: one before it stays, and the best one besides.
@@ -100,8 +111,11 @@ def make_trainer(
     )
     # On a machine with several GPUs one process would split every batch over them and so multiply the batch size.
     arguments._n_gpu = min(arguments.n_gpu, 1)
+    if arguments.world_size != plan.processes:
+        raise RuntimeError(f"accelerate knows of {arguments.world_size} processes, planned are {plan.processes}")
     tokens = card.data.tokens
-    trainer = Trainer(
+    plain = plan.processes == 1 and plan.device_batch in (None, training.batch_size)
+    trainer = (Trainer if plain else SpreadTrainer)(
         model=model,
         args=arguments,
         train_dataset=train,
@@ -115,7 +129,72 @@ def make_trainer(
         compute_metrics=_epoch_metrics(card),
     )
     trainer.remove_callback(PrinterCallback)
+    if not plain:
+        trainer.spread, trainer.declared_batch = plan, training.batch_size
     return trainer
+
+
+class SpreadTrainer(Trainer):  # type: ignore[misc]
+    """The Trainer whose steps are means over the same rows as in one process that takes the declared batches.
+
+    Attributes:
+        spread: The four factors.
+        declared_batch: Rows of a declared batch.
+    """
+
+    spread: Spread
+    declared_batch: int
+    control: Any
+    _step, _turn, _weight = -1, 0, 1.0
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+        """Add up a batch's gradients, its repeated rows left out, weighted for the step's mean."""
+        done = self.state.global_step
+        self._step, self._turn = done, self._turn + 1 if self._step == done else 0
+        rows = len(self.train_dataset)
+        of_epoch = done % math.ceil(rows / self.spread.effective_batch)
+        turn = of_epoch * self.spread.accumulation + self._turn
+        index = turn * self.spread.processes + self.args.process_index
+        real, self._weight = weight(self.spread, self.declared_batch, rows, index)
+        try:
+            # Where all its rows are repeated it is computed all the same, and weighs nothing: the others wait for it.
+            counted = {name: values[:real] for name, values in inputs.items()} if real else inputs
+            return super().training_step(model, counted, num_items_in_batch)
+        finally:
+            self._weight = 1.0
+
+    def compute_loss(self, *arguments: Any, **options: Any) -> Any:
+        """The mean loss of a batch, weighted while it trains."""
+        found = super().compute_loss(*arguments, **options)
+        return found if self._weight == 1.0 else found * self._weight
+
+    def evaluation_loop(self, dataloader: Any, *arguments: Any, metric_key_prefix: str = "eval", **options: Any) -> Any:
+        """Score the batches of one process, each in one rank, and put together what all have found, in order."""
+        if self.args.world_size == 1:
+            return super().evaluation_loop(dataloader, *arguments, metric_key_prefix=metric_key_prefix, **options)
+        model = self._wrap_model(self.model, training=False)
+        if not self.accelerator._models and model is self.model:
+            model = self.accelerator.prepare_model(model, evaluation_mode=True)
+        model.eval()
+        rows, size = dataloader.dataset, self.args.eval_batch_size
+        batches = [range(first, min(first + size, len(rows))) for first in range(0, len(rows), size)]
+        found = {}
+        # Every rank scores equally many: one that has none left scores the first again, and forgets it.
+        processes, rank = self.args.world_size, self.args.process_index
+        for number in range(rank, math.ceil(len(batches) / processes) * processes, processes):
+            chosen = batches[number if number < len(batches) else 0]
+            inputs = dataloader.collate_fn([rows[index] for index in chosen])
+            loss, logits, labels = self.prediction_step(model, inputs, prediction_loss_only=False)
+            logits = logits[0] if isinstance(logits, tuple) else logits
+            found[number] = (float(loss), logits.float().cpu().numpy(), labels.cpu().numpy())
+            self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
+        everything = {number: one for part in ranks.gathered(found) for number, one in part.items()}
+        losses, logits, labels = zip(*(everything[number] for number in range(len(batches))), strict=True)
+        predictions = EvalPrediction(np.concatenate(logits), np.concatenate(labels))
+        metrics = {"loss": float(np.average(losses, weights=[len(batch) for batch in batches]))}
+        metrics |= self.compute_metrics(predictions)
+        prefixed = {f"{metric_key_prefix}_{name}": value for name, value in metrics.items()}
+        return EvalLoopOutput(predictions.predictions, predictions.label_ids, prefixed, len(rows))
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
@@ -162,12 +241,14 @@ class Mark(Item):
         cost: What the training has cost so far.
         kernels: What computes the model, `fast` or `reference`: the same goes on, so that the weights are the same.
         loss: Sum of the losses of the steps since the last line of the log, which the Trainer does not save.
+        of_others: The same of each further rank.
         steps: How many steps those are.
     """
 
     cost: Cost
     kernels: str | None = None
     loss: float = 0.0
+    of_others: tuple[float, ...] = ()
     steps: int = 0
 
 
@@ -199,15 +280,19 @@ class Checkpoints(TrainerCallback):  # type: ignore[misc]
         self.saved = time.monotonic()
 
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
-        """Take up the losses that were not yet logged."""
-        self.worker._tr_loss += self.resumed.loss
+        """Take up the losses that were not yet logged, and let each rank drop others than the rest do."""
+        if args.world_size > 1:
+            torch.manual_seed(args.seed + args.process_index)  # where it goes on, the checkpoint's state follows
+        losses = (self.resumed.loss, *self.resumed.of_others)
+        same = len(losses) == args.world_size
+        self.worker._tr_loss += losses[args.process_index] if same else sum(losses) / len(losses)
         self.worker._globalstep_last_logged -= self.resumed.steps
 
     def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
         """Ask for a checkpoint within an epoch; that at its end is another, after which it has been scored."""
         if state.epoch.is_integer() or state.global_step >= state.max_steps:
             return
-        if self.stop() or time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
+        if ranks.agreed(self.stop() or time.monotonic() - self.saved >= CHECKPOINT_SECONDS):
             control.should_save = True
 
     def on_epoch_end(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
@@ -216,14 +301,20 @@ class Checkpoints(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
         """Flush the newest checkpoint to disk, put the marker in it, and stop if that was asked for."""
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        flush(folder)
-        loss, steps = float(self.worker._tr_loss), state.global_step - self.worker._globalstep_last_logged
-        name = "fast" if kernels.is_fast(self.worker.model) else "reference"
-        mark = Mark(cost=self.cost(), kernels=name, loss=loss, steps=steps)
-        write(folder / MARKER, mark.model_dump_json())
+        loss, *of_others = ranks.gathered(float(self.worker._tr_loss))  # when every rank has written what is its own
+        if ranks.is_first():
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            flush(folder)
+            mark = Mark(
+                cost=self.cost(),
+                kernels="fast" if kernels.is_fast(self.worker.model) else "reference",
+                loss=loss,
+                of_others=tuple(of_others),
+                steps=state.global_step - self.worker._globalstep_last_logged,
+            )
+            write(folder / MARKER, mark.model_dump_json())
         self.saved = time.monotonic()
-        if self.stop():
+        if ranks.agreed(self.stop()):
             raise KeyboardInterrupt
 
 
@@ -246,7 +337,7 @@ class ShowSteps(TrainerCallback):  # type: ignore[misc]
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """One batch is scored; during training the bar counts steps instead."""
-        self.scored += 1
+        self.scored += args.world_size
         if not state.is_world_process_zero or state.global_step == 0 or state.global_step >= state.max_steps:
             self.advance(self.scored, "")
 

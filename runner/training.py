@@ -6,7 +6,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from runner import energy, progress, stopping, trainer
+from runner import energy, progress, ranks, stopping, trainer
 from runner.record import Point, TrainingResult
 from runner.runs import file_sha256, flush
 
@@ -48,15 +48,17 @@ def train(
     resumed = trainer.mark_of(checkpoint)
     plan = plan.model_copy(update={"kernels": resumed.kernels or plan.kernels})
     worker = trainer.make_trainer(card, plan, model, tokenizer, run.checkpoints, rows, scored)
-    for stale in run.checkpoints.glob("checkpoint-*"):
-        if not (stale / trainer.MARKER).exists():
-            shutil.rmtree(stale)
     before = resumed.cost
-    if checkpoint is not None:
-        trainer.adopt(checkpoint)
+    with ranks.first_first():
+        if ranks.is_first():
+            for stale in run.checkpoints.glob("checkpoint-*"):
+                if not (stale / trainer.MARKER).exists():
+                    shutil.rmtree(stale)
+            if checkpoint is not None:
+                trainer.adopt(checkpoint)
     with (
-        energy.metering(machine) as meter,
-        progress.stage("train", plan.steps) as advance,
+        energy.metering(machine, plan.processes) as meter,
+        progress.stage("train", plan.steps, lasting=True) as advance,
         stopping.after_a_checkpoint() as stop,
     ):
         started = time.monotonic()
@@ -71,11 +73,13 @@ def train(
         worker.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         total = cost()
 
-    # A model folder without a record is one that was never finished: it is written anew.
-    shutil.rmtree(run.model, ignore_errors=True)
-    models.save(model, tokenizer, card, base, run.model)
-    for folder in (run.model, run.base):
-        flush(folder)
+    with ranks.first_first():
+        if ranks.is_first():
+            # A model folder without a record is one that was never finished: it is written anew.
+            shutil.rmtree(run.model, ignore_errors=True)
+            models.save(model, tokenizer, card, base, run.model)
+            for folder in (run.model, run.base):
+                flush(folder)
     best = worker.state.best_model_checkpoint
     optimizer = getattr(worker.optimizer, "optimizer", worker.optimizer)
     log = _points(worker.state.log_history)
@@ -87,6 +91,7 @@ def train(
         loss=_mean_loss(log),
         best_step=int(best.rpartition("-")[2]) if card.training.select == "best" and best else None,
         log=tuple(log),
+        processes=ranks.count(),
         precision=_precision(worker),
         optimizer=type(optimizer).__name__,
         files={

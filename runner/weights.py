@@ -20,6 +20,7 @@ from runner.machine import detect, versions
 from runner.plan import make_plan
 from runner.record import Deviation, Snapshot, WeightsRecord
 from runner.runs import Run, exclusive, keep_places, read_record, run_id, write_model
+from runner.spreading import spread
 from runner.tokens import tokenize
 
 if TYPE_CHECKING:
@@ -72,12 +73,14 @@ def score(loaded: Loaded, source: str, root: Path) -> Scored:
             published = models.load_published(card, weights, base, words)
             parts = load_parts(loaded, dataset)
         order, label_map, named = _labels(card, published.labels)
-        plan = make_plan(loaded, machine, parts.rows, base or weights, len(published.tokenizer))
+        one = spread(loaded.card, machine, processes=1)
+        plan = make_plan(loaded, machine, parts.rows, base or weights, len(published.tokenizer), spread=one)
         with progress.stage("tokenize"):
             rows = tokenize(parts.splits[card.evaluation.split], published.tokenizer, card, "tokenize", keep=True)
         if order != list(range(len(order))):
             published.model.register_forward_hook(_reorder(order))
         found = evaluation.evaluate(card, plan, machine, where, published.model, published.tokenizer, rows)
+        assert found is not None
         record = WeightsRecord(
             card_id=card.id,
             card_sha256=loaded.sha256,

@@ -221,8 +221,10 @@ def prepare(tmp_path: Path, one_thread: None) -> Callable[..., Ready]:
     """`prepare(loaded)`: its inputs, with runs in a temporary folder."""
     from runner import reproducing
 
-    def ready(loaded: Loaded, runs: str = "runs", accept: bool = True, kernels: str = "fast") -> Ready:
-        return reproducing.prepare(loaded, tmp_path / runs, accept, kernels)
+    def ready(
+        loaded: Loaded, runs: str = "runs", accept: bool = True, kernels: str = "fast", **spread: int | None
+    ) -> Ready:
+        return reproducing.prepare(loaded, tmp_path / runs, accept, kernels, **spread)
 
     return ready
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.ray
 
 TOKEN = "hf_" + "qW3eR5tY7uI9oP1aS3dF5gH7jK9lZ1xC3v"
-SEEDS = 4
+SEEDS = 3
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,7 +44,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A card that trains for some seconds, with checkpoints."""
-    return write_card(tmp_path_factory.mktemp("cards"), "epochs: 2,", "epochs: 30,")
+    return write_card(tmp_path_factory.mktemp("cards"), "epochs: 2,", "epochs: 10,")
 
 
 def driver(card: Path, runs: Path, *more: object, **environment: str) -> subprocess.Popen[str]:

@@ -54,6 +54,26 @@ KernelsOption = Annotated[
         help="fast computes no padding, where it knows how; reference is transformers as it is.",
     ),
 ]
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        metavar="N",
+        min=1,
+        help="Devices that train one model together; by default as many as the card declares, where they are here.",
+        show_default=False,
+    ),
+]
+DeviceBatchOption = Annotated[
+    int | None,
+    typer.Option(
+        "--device-batch",
+        metavar="N",
+        min=1,
+        help="Rows a device takes at once, to save memory; a step is of as many rows as declared.",
+        show_default=False,
+    ),
+]
 FailOnOption = Annotated[
     str | None,
     typer.Option("--fail-on", metavar="VERDICT,…", help="Exit with 1 at one of these verdicts.", show_default=False),
@@ -163,12 +183,20 @@ def seeded(loaded: Loaded, seeds: str | None) -> list[Loaded]:
     return [replace(loaded, card=cards[seed], overrides=told[seed]) for seed in wanted]
 
 
-def prepared(loaded: Loaded, seeds: str | None, accept: bool, runs: Path, kernels: str = "fast") -> list[Ready]:
+def prepared(
+    loaded: Loaded,
+    seeds: str | None,
+    accept: bool,
+    runs: Path,
+    kernels: str = "fast",
+    processes: int | None = None,
+    device_batch: int | None = None,
+) -> list[Ready]:
     """The card with its inputs, once for each seed; the inputs are fetched and hashed once."""
     from runner.reproducing import for_seed, prepare
 
     first, *others = seeded(loaded, seeds)
-    ready = prepare(first, runs, consent(first, accept), kernels)
+    ready = prepare(first, runs, consent(first, accept), kernels, processes, device_batch)
     return [ready, *(for_seed(ready, other) for other in others)]
 
 

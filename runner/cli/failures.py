@@ -30,7 +30,7 @@ def fail(error: Exception) -> int:
         where = str(getattr(error, "filename", None) or "")
         return print_problems(MissingError(Problem(where, "", disk)))
     if is_out_of_memory(error):
-        message = "out of memory; a smaller training.batch_size with more gradient_accumulation_steps keeps the recipe"
+        message = "out of memory; --device-batch N takes fewer rows at once, and as many for a step"
         return print_problems(MissingError(message))
     log = Path(tempfile.gettempdir()) / f"replicard-{os.getpid()}.log"
     log.write_text(redacted(traceback.format_exc()), encoding="utf-8")

@@ -54,6 +54,8 @@ def one_by_one(
     accept: bool,
     fresh: bool,
     kernels: str,
+    processes: int | None,
+    device_batch: int | None,
     as_json: bool,
     runs: Path,
 ) -> list[Made]:
@@ -66,7 +68,7 @@ def one_by_one(
         cards.append(made)
         key, started = one.card.id, time.monotonic()
         try:
-            for ready in prepared(one, seeds, accept, runs, kernels):
+            for ready in prepared(one, seeds, accept, runs, kernels, processes, device_batch):
                 made.run = made.run or ready.run
                 key, started = key_of(ready.run), time.monotonic()
                 train_and_evaluate(ready, fresh)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import typer
 
 from runner.cli.app import app
-from runner.cli.arguments import CardArgument, JsonOption, SetOption, load, one_file
+from runner.cli.arguments import (
+    CardArgument,
+    DeviceBatchOption,
+    JsonOption,
+    ProcessesOption,
+    SetOption,
+    load,
+    one_file,
+)
 from runner.cli.output import print_json, table
 
 if TYPE_CHECKING:
@@ -17,7 +25,13 @@ if TYPE_CHECKING:
 
 
 @app.command()
-def plan(card: CardArgument, set_: SetOption = None, as_json: JsonOption = False) -> None:
+def plan(
+    card: CardArgument,
+    set_: SetOption = None,
+    processes: ProcessesOption = None,
+    device_batch: DeviceBatchOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Say what a run would do and take, and what it cannot here.
 
     That is its steps, parameters, memory by part, FLOPs and hours, here and on the declared hardware, and what would
@@ -29,7 +43,7 @@ def plan(card: CardArgument, set_: SetOption = None, as_json: JsonOption = False
     # fifth of the time.
     gc.disable()
     try:
-        made, name = _made(card, set_)
+        made, name = _made(card, set_, processes, device_batch)
     finally:
         gc.freeze()
         gc.enable()
@@ -43,19 +57,21 @@ def plan(card: CardArgument, set_: SetOption = None, as_json: JsonOption = False
         typer.echo(f"{deviation.field}: {deviation.declared} declared, {deviation.actual} here ({sign})")
 
 
-def _made(card: str, set_: list[str] | None) -> tuple[Plan, str]:
+def _made(card: str, set_: list[str] | None, processes: int | None, device_batch: int | None) -> tuple[Plan, str]:
     """The plan and the card's id."""
     from runner.deviations import actual_precision
     from runner.flops import product_speed
     from runner.machine import detect
     from runner.model import quiet
     from runner.plan import make_plan
+    from runner.spreading import spread
 
     loaded = load(one_file(card), set_)
     quiet(rows=False)
     machine = detect()
+    factors = spread(loaded.card, machine, processes, device_batch)
     speed = product_speed(machine.device, actual_precision(loaded.card, machine))
-    return make_plan(loaded, machine, speed=speed), loaded.card.id
+    return make_plan(loaded, machine, speed=speed, spread=factors), loaded.card.id
 
 
 def _recipe(made: Plan) -> list[list[str]]:
@@ -63,9 +79,17 @@ def _recipe(made: Plan) -> list[list[str]]:
     return [
         ["rows", f"{rows.train:,} train, {rows.validation:,} validation, {rows.test:,} test"],
         ["steps", f"{made.steps:,} of {made.effective_batch} rows ({made.warmup_steps:,} warm-up)"],
+        ["a step", _spread(made)],
         ["parameters", f"{made.parameters:,}, trained: {made.trainable:,}"],
         ["training", f"at most {made.training_flops:.2e} FLOPs, every text at full length"],
     ]
+
+
+def _spread(made: Plan) -> str:
+    """The four factors."""
+    who = f"{made.processes} processes × " if made.processes > 1 else ""
+    batches = f"{made.accumulation} batch{'es' * (made.accumulation > 1)}"
+    return f"{made.effective_batch:,} rows = {who}{batches} of {made.device_batch}"
 
 
 def _places(made: Plan) -> list[Estimate]:

@@ -15,10 +15,12 @@ from runner.cli.app import app
 from runner.cli.arguments import (
     AcceptOption,
     CardsArgument,
+    DeviceBatchOption,
     FailOnOption,
     FreshOption,
     JsonOption,
     KernelsOption,
+    ProcessesOption,
     PublicOption,
     QuietOption,
     RunsOption,
@@ -52,6 +54,8 @@ def reproduce(
     accept: AcceptOption = False,
     fresh: FreshOption = False,
     kernels: KernelsOption = "fast",
+    processes: ProcessesOption = None,
+    device_batch: DeviceBatchOption = None,
     on: Annotated[
         str | None,
         typer.Option(
@@ -138,7 +142,7 @@ def reproduce(
     summary = _summary_file() if github_summary else None
     wanted = _verdicts(fail_on)
     if task:
-        raise typer.Exit(_as_task(load_all(cards, set_), seeds, accept, kernels, runs))
+        raise typer.Exit(_as_task(load_all(cards, set_), seeds, accept, kernels, processes, device_batch, runs))
     from runner import nightly
     from runner.cli import fanned
     from runner.runs import write
@@ -149,10 +153,21 @@ def reproduce(
     if to is not None:
         _require_publishable(loaded, to)
     if on is None:
-        found = fanned.one_by_one(loaded, seeds, accept, fresh, kernels, as_json, runs)
+        found = fanned.one_by_one(loaded, seeds, accept, fresh, kernels, processes, device_batch, as_json, runs)
     else:
         options = [*(f"--set={one}" for one in set_ or ()), f"--kernels={kernels}"]
-        asked = Asked(runs, tuple(options), on == "local", not dry_run, gpus, timeout and 3600 * timeout, kernels)
+        options += [f"--processes={processes}"] if processes is not None else []
+        options += [f"--device-batch={device_batch}"] if device_batch is not None else []
+        asked = Asked(
+            root=runs,
+            options=tuple(options),
+            here=on == "local",
+            gpus=gpus,
+            timeout_s=timeout and 3600 * timeout,
+            kernels=kernels,
+            processes=processes,
+            device_batch=device_batch,
+        )
         where = {"address": ray_address, "results": results_repo, "image": job_image, "install": job_install}
         found = fanned.on_engine(loaded, seeds, asked, accept, on, jobs, where, fresh, dry_run, as_json)
     results += [made.result for made in found]
@@ -192,19 +207,32 @@ def _summary_file() -> Path:
     return Path(file)
 
 
-def _as_task(loaded: Sequence[Loaded], seeds: str | None, accept: bool, kernels: str, runs: Path) -> int:
+def _as_task(
+    loaded: Sequence[Loaded],
+    seeds: str | None,
+    accept: bool,
+    kernels: str,
+    processes: int | None,
+    device_batch: int | None,
+    runs: Path,
+) -> int:
     """Train and evaluate one card with one seed for a driver that concludes from all; the exit code of a task."""
     from runner.executors import HELD, OUT_OF_MEMORY
+    from runner.fanout import KILLED
+    from runner.launching import KilledError
     from runner.leases import HeldError
     from runner.reproducing import train_and_evaluate
 
     try:
         for one in loaded:
-            for ready in prepared(one, seeds, accept, runs, kernels):
+            for ready in prepared(one, seeds, accept, runs, kernels, processes, device_batch):
                 train_and_evaluate(ready)
     except HeldError as error:
         fail(error)
         return HELD
+    except KilledError as error:
+        fail(error)
+        return KILLED
     except Exception as error:
         code = fail(error)
         if is_out_of_memory(error):

@@ -10,8 +10,10 @@ from runner.cli.app import app
 from runner.cli.arguments import (
     AcceptOption,
     CardArgument,
+    DeviceBatchOption,
     FreshOption,
     KernelsOption,
+    ProcessesOption,
     QuietOption,
     RunsOption,
     SeedsOption,
@@ -31,6 +33,8 @@ def train(
     accept: AcceptOption = False,
     fresh: FreshOption = False,
     kernels: KernelsOption = "fast",
+    processes: ProcessesOption = None,
+    device_batch: DeviceBatchOption = None,
     quiet: QuietOption = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
@@ -39,6 +43,6 @@ def train(
 
     set_quiet(quiet)
     loaded = load(one_file(card), set_)
-    for ready in prepared(loaded, seeds, accept, runs, kernels):
+    for ready in prepared(loaded, seeds, accept, runs, kernels, processes, device_batch):
         train_and_evaluate(ready, fresh, stop_after_training=True)
         typer.echo(f"trained {ready.run}: {ready.run.model}")

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import joblib
+
 from registry.errors import MissingError, Problem
 from runner.executors import OUT_OF_MEMORY, Settings, Status, Task
 from runner.machine import detect
@@ -56,18 +58,17 @@ class Pool:
     def __init__(self, settings: Settings) -> None:
         machine = detect()
         self.at_once = settings.at_once
-        self.cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        self.cores = joblib.cpu_count()
+        self.memory = _memory()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         count = machine.count if machine.device == "cuda" else 0
         self.devices = tuple(visible.split(",")) if count and visible else tuple(map(str, range(count)))
         self.device_memory = machine.memory_bytes if count else 0
-        self.places: int | None = None
-        self.threads = 1
+        self.places = min(self.at_once, self.cores)
         self.tasks: dict[str, _Place] = {}
 
     def preflight(self, tasks: Sequence[Task]) -> None:
-        """Refuse what is larger than this machine; settle how many threads each task has."""
+        """Refuse what is larger than this machine."""
         problems = []
         for task in tasks:
             for what, wanted, have, unit in (
@@ -81,9 +82,6 @@ class Pool:
                     problems.append(Problem(task.key, "", f"needs {wanted / unit:.3g} {what}, {has}"))
         if problems:
             raise MissingError(problems)
-        largest = max((task.memory_bytes for task in tasks), default=0)
-        self.places = min(self.at_once, self.cores)
-        self.threads = self.cores // min(self.places, self.memory // largest if largest else self.places)
 
     def adopt(self, tasks: Sequence[Task]) -> Mapping[str, str]:
         """None: nobody but their parent can wait for processes; their leases tell of those that are left."""
@@ -131,10 +129,17 @@ class Pool:
     def _has_room(self, task: Task) -> bool:
         running = [one for one in self.tasks.values() if one.process is not None and one.ended is None]
         return (
-            sum(max(one.task.cpus, self.threads) for one in running) + max(task.cpus, self.threads) <= self.cores
-            and sum(one.task.memory_bytes for one in running) + task.memory_bytes <= self.memory
+            sum(self._threads(one) for one in [task, *(place.task for place in running)]) <= self.cores
+            and task.memory_bytes + sum(place.task.memory_bytes for place in running) <= self.memory
             and len(self._free(running)) >= task.gpus
         )
+
+    def _threads(self, task: Task) -> int:
+        """An equal part of the cores, or as large a part as of the memory, whose rest nobody else may use.
+
+        It hangs on the set and the task alone, because sums in another order have other last digits.
+        """
+        return max(task.cpus, self.cores // self.places, self.cores * task.memory_bytes // self.memory)
 
     def _free(self, running: Sequence[_Place]) -> list[str]:
         taken = {device for one in running for device in one.devices}
@@ -150,7 +155,7 @@ class Pool:
                 [sys.executable, "-m", "runner.cli", *place.task.arguments()],
                 env={
                     **os.environ,
-                    "OMP_NUM_THREADS": str(max(place.task.cpus, self.threads)),
+                    "OMP_NUM_THREADS": str(self._threads(place.task)),
                     "CUDA_VISIBLE_DEVICES": ",".join(place.devices),
                     "PYTHONUNBUFFERED": "1",
                 },
@@ -191,6 +196,15 @@ class Pool:
 def start(settings: Settings) -> Pool:
     """A pool on this machine."""
     return Pool(settings)
+
+
+def _memory() -> int:
+    """Bytes of memory: the machine's, or those of a container that has less."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in ("memory.max", "memory/memory.limit_in_bytes"):  # cgroup v2 and v1
+        with contextlib.suppress(OSError, ValueError):
+            limits.append(int((Path("/sys/fs/cgroup") / file).read_text()))
+    return min(limits)
 
 
 def _kills_for_memory() -> int:
