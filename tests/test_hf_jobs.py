@@ -2,74 +2,40 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import sys
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from command import REPO as CHECKOUT
 from command import replicard, write_card
-from hub_server import Account, Hub, Repo, take_for_the_hub
+from engines import TOKEN, a_task, ended, jobs_hub, submit
+from hub_server import Hub, Repo
 
 from registry.errors import InputError, MissingError
 from runner import asking, machine
-from runner.executors import Settings, Task, hf_jobs
+from runner.executors import Settings, hf_jobs
 from runner.runs import Run, is_complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import Any
 
-    from runner.executors import Status
+    from runner.executors import Task
     from runner.executors.hf_jobs import Jobs
 
-TOKEN = "hf_" + "qW3eR5tY7uI9oP1aS3dF5gH7jK9lZ1xC3v"
 RESULTS = "tester/runs"
-PYTHON = f"""#!/bin/sh
-if [ "$2" = pip ]; then echo "$@" > {{folder}}/pip; exec test "$5" != broken; fi
-PYTHONPATH={CHECKOUT} exec {shlex.quote(sys.executable)} "$@"
-"""
-"""The `python` of the image: this one with this code, but that what pip is asked to install is only written down."""
 
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """An empty Hub that this process takes for the real one."""
-    with served(tmp_path, monkeypatch) as hub:
+    with jobs_hub(tmp_path, monkeypatch) as hub:
         yield hub
-
-
-def served(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
-    from huggingface_hub import constants
-
-    (folder / "bin").mkdir()
-    python = folder / "bin/python"
-    python.write_text(PYTHON.format(folder=folder))
-    python.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(asking, "PAUSE", 0.01)
-    monkeypatch.setattr(hf_jobs, "INTERVAL", 0.05)
-    hub = Hub()
-    hub.accounts = {TOKEN: Account("tester", orgs=("lab",))}
-    take_for_the_hub(monkeypatch, hub.endpoint)
-    return hub
 
 
 @pytest.fixture
 def card(tmp_path: Path) -> Path:
     return write_card(tmp_path / "cards")
-
-
-def a_task(card: Path, *options: str, **more: Any) -> Task:
-    """A task whose command ends at once, as it has no such option; unless it is given others."""
-    run = more.pop("run", f"{card.stem}/0123456789ab/seed1")
-    given = {"timeout_s": 600.0, "runs": card.parent / "runs", **more}
-    return Task(key=run, card=card, folder=Path(run), options=options or ("--no-such-option",), **given)
 
 
 def started(**more: Any) -> Jobs:
@@ -78,18 +44,7 @@ def started(**more: Any) -> Jobs:
 
 def submitted(task: Task, **more: Any) -> tuple[Jobs, str]:
     jobs = started(**more)
-    jobs.preflight([task])
-    log = task.runs / "log"
-    log.parent.mkdir(exist_ok=True)
-    return jobs, jobs.submit(task, log)
-
-
-def ended(jobs: Jobs, handle: str) -> Status:
-    until = time.monotonic() + 240
-    while (status := jobs.poll([handle])[handle]).state in ("waiting", "running"):
-        assert time.monotonic() < until, list(jobs.logs(handle))
-        time.sleep(0.05)
-    return status
+    return jobs, submit(jobs, task)
 
 
 # The whole road
@@ -103,7 +58,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, Task, 
     assert replicard("reproduce", card, "--runs", folder / "here", "-q").code == 0
     (path,) = (folder / "here").glob("tiny/*/seed1")
     here = Run(folder / "here", "tiny", path.parent.name, 1)
-    with pytest.MonkeyPatch.context() as monkeypatch, served(folder, monkeypatch) as hub:
+    with pytest.MonkeyPatch.context() as monkeypatch, jobs_hub(folder, monkeypatch) as hub:
         task = a_task(card, "-q", run=str(here), runs=folder / "runs")
         jobs, handle = submitted(task)
         assert ended(jobs, handle).code == 0, list(jobs.logs(handle))
@@ -160,7 +115,7 @@ def test_the_token_is_a_secret_of_the_job_and_nowhere_else(made: tuple[Hub, Task
     (job,) = hub.jobs.all.values()
     assert job.wanted["secrets"] == {"HF_TOKEN": TOKEN}
     assert TOKEN not in str({**job.wanted, "secrets": {}}) + str(job.told) + str(job.lines)
-    assert TOKEN not in (task.runs / "log").read_text()
+    assert TOKEN not in (task.runs / "log-1").read_text()
     assert not any(TOKEN.encode() in content for content in hub.repos["datasets", RESULTS].tree().values())
 
 
@@ -181,7 +136,7 @@ def test_the_code_of_the_command_is_the_job_s(hub: Hub, card: Path) -> None:
     jobs, handle = submitted(a_task(card))
     assert ended(jobs, handle).code == 2
     assert any("No such option" in line for line in jobs.logs(handle))
-    assert "No such option" in (card.parent / "runs/log").read_text()
+    assert "No such option" in (card.parent / "runs/log-1").read_text()
 
 
 @pytest.mark.slow

@@ -221,9 +221,7 @@ def _differences(node: str, seen: _Seen, said: str, runs: Path, cards: Mapping[s
             message = f"does not see {card} as it is here; keep the cards in a folder that all nodes share"
             yield Problem(node, "", message)
     if seen.replicard != _code():
-        yield Problem(
-            seen.node, "", f"has replicard {seen.replicard}, here is {_code()}; install the same on all nodes"
-        )
+        yield Problem(node, "", f"has replicard {seen.replicard}, here is {_code()}; install the same on all nodes")
 
 
 def _resources(task: Task) -> dict[str, float]:
