@@ -130,17 +130,19 @@ def receive_run(repo: str, run: Run) -> None:
         MissingError: The repo does not hold it, or not as its own record says.
     """
     scratch = run.folder / ".incoming"
+    arrived = Run(scratch / "runs", run.card, run.id, run.seed)
     with exclusive(run):
         shutil.rmtree(scratch, ignore_errors=True)  # of a driver that was killed
-        receive(repo, f"runs/{run}", scratch)
-        arrived = Run(scratch / "runs", run.card, run.id, run.seed)
-        _require_whole(repo, arrived)
-        for path in sorted(arrived.folder.iterdir(), key=lambda path: path.name == arrived.record.name):
-            goal = run.folder / path.name
-            if goal.is_dir():
-                shutil.rmtree(goal)
-            path.replace(goal)
-        shutil.rmtree(scratch)
+        try:
+            receive(repo, f"runs/{run}", scratch)
+            _require_whole(repo, arrived)
+            for path in sorted(arrived.folder.iterdir(), key=lambda path: path.name == arrived.record.name):
+                goal = run.folder / path.name
+                if goal.is_dir():
+                    shutil.rmtree(goal)
+                path.replace(goal)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _require_whole(repo: str, run: Run) -> None:

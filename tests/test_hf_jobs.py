@@ -233,6 +233,16 @@ def test_a_card_travels_with_its_lock_and_its_data(hub: Hub, card: Path) -> None
 
 
 @pytest.mark.slow
+def test_data_beside_the_folder_of_a_card_are_found_in_a_job_too(hub: Hub, card: Path) -> None:
+    inner = write_card(card.parent / "deeper", "dataset: reviews", "dataset: ../reviews", "inner")
+    hub.jobs.slots = 0
+    submitted(a_task(inner))
+    tree = hub.repos["datasets", RESULTS].tree()
+    sent = {path.split("/", 2)[2] for path in tree if path.startswith("cards/")}
+    assert sent == {"deeper/inner.yaml", "reviews/train.jsonl", "reviews/test.jsonl"}
+
+
+@pytest.mark.slow
 def test_pip_installs_replicard_and_the_packages_that_matter_as_they_are_here(hub: Hub, card: Path) -> None:
     jobs, handle = submitted(a_task(card), image=None, install="replicard @ git+https://example.com/r@0123")
     assert ended(jobs, handle).code == 2
@@ -285,7 +295,7 @@ def test_what_fits_no_machine_is_refused(hub: Hub, card: Path) -> None:
 
 def test_a_card_whose_data_lie_elsewhere_on_this_machine_is_refused(hub: Hub, card: Path, tmp_path: Path) -> None:
     elsewhere = write_card(tmp_path / "cards", "dataset: reviews", f"dataset: {card.parent / 'reviews'}", "elsewhere")
-    with pytest.raises(MissingError, match=r"data.dataset: .* is not below the card's folder"):
+    with pytest.raises(MissingError, match=r"data.dataset: .* is a place on this machine"):
         started().preflight([a_task(elsewhere)])
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import os
 import re
 import secrets
 import shlex
@@ -17,7 +18,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -32,7 +33,6 @@ from runner.runs import file_sha256, run_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from registry.loading import Loaded
 
@@ -288,7 +288,8 @@ class Jobs:
             digest = hashlib.sha256(repr([(name, file_sha256(files[name])) for name in sorted(files)]).encode())
             folder = f"cards/{loaded.card.id}-{digest.hexdigest()[:12]}"
             results.send(self.repo, folder, files, f"The card {loaded.card.id}")
-            self._carried[loaded.file] = (folder, loaded.file.name)
+            name = next(name for name, path in files.items() if path == loaded.file)
+            self._carried[loaded.file] = (folder, name)
         return self._carried[loaded.file]
 
     def _priced(self) -> list[_Flavor]:
@@ -334,27 +335,32 @@ def _pinned() -> list[str]:
 
 
 def _files(loaded: Loaded) -> dict[str, Path]:
-    """What a card needs of this machine, by its place beside it: its lock, its source and the folders that it names."""
-    home = loaded.file.parent
-    files = {loaded.file.name: loaded.file}
+    """What a card needs of this machine: itself, its lock, its source and the folders that it names.
+
+    They are named by their places below the lowest folder that all of them lie in, so that `../rows` leads to the rows
+    there as well. A folder that was found in the working directory lies beside the card there.
+    """
+    home = loaded.file.absolute().parent
+    files = {home / loaded.file.name: loaded.file}
     if lock_file(loaded.file).is_file():
-        files[lock_file(loaded.file).name] = lock_file(loaded.file)
+        files[home / lock_file(loaded.file).name] = lock_file(loaded.file)
     if loaded.card.source is not None:
-        files[loaded.card.source.readme] = home / loaded.card.source.readme
+        files[home / loaded.card.source.readme] = loaded.file.parent / loaded.card.source.readme
     for one in inputs(loaded.card).values():
         folder = one.folder(loaded.file)
         if folder is not None:
-            found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-            files.update({f"{PurePosixPath(one.name)}/{name}": path for name, path in found.items()})
-    return files
+            found = (path for path in folder.rglob("*") if path.is_file())
+            files.update({home / one.name / path.relative_to(folder): path for path in found})
+    places = {os.path.normpath(place): path for place, path in files.items()}
+    root = os.path.commonpath([str(home), *(os.path.dirname(place) for place in places)])  # noqa: PTH120
+    return {Path(place).relative_to(root).as_posix(): path for place, path in places.items()}
 
 
 def _elsewhere(loaded: Loaded) -> Iterator[Problem]:
-    """Names in a card that lead to where nothing of it can be in a job."""
+    """Names in a card that cannot lead to the same in a job."""
     for one in inputs(loaded.card).values():
-        parts = PurePosixPath(one.name).parts
-        if (one.is_path or one.folder(loaded.file)) and (one.name.startswith(("/", "~")) or ".." in parts):
-            message = f"{one.name} is not below the card's folder, with which it would get to a job; move it there"
+        if one.name.startswith(("/", "~")):
+            message = f"{one.name} is a place on this machine; a path from the card takes it to a job"
             yield Problem(loaded.where(one.path), one.path, message)
 
 
