@@ -3,8 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 CARD ?= quickstart
 JOBS ?= 2
+# Namespaces of their own for network and processes: Ray's daemons listen on every interface, and outlive who starts them.
+ALONE := unshare $(if $(filter-out 0,$(shell id -u)),--map-root-user) --net --pid --fork --kill-child --mount-proc
 
-.PHONY: help reproduce test check lint types imports format corpus docs constraints clean
+.PHONY: help reproduce test ray check lint types imports format corpus docs constraints clean
 
 help:  ## List what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -14,6 +16,9 @@ reproduce: .venv/.installed  ## Reproduce the quickstart card (CARD=… for anot
 
 test: .venv/.installed-test  ## Run the test suite (JOBS=… processes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
+
+ray: .venv/.installed-test  ## Run the tests of Ray, where nothing but they hears it
+	OMP_NUM_THREADS=1 $(ALONE) $(BIN)/python -m pytest --no-header -m ray
 
 check: lint types imports  ## Lint, types and import rules
 

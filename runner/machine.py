@@ -9,6 +9,7 @@ import subprocess
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from registry.errors import InputError, Problem
 from registry.grid import grid_of
@@ -110,12 +111,24 @@ def code_commit() -> str | None:
         commit = _git(here.parent, "rev-parse", "HEAD")
         changed = _git(here.parents[1], "status", "--porcelain", "--untracked-files=no")
         return f"{commit}{'+' if changed else ''}" if commit else None
+    commit = _direct_url().get("vcs_info", {}).get("commit_id")
+    return str(commit) if commit else None
+
+
+def requirement() -> str | None:
+    """What pip would install this code from once more, at its commit; null where it did not have it from a git repo."""
+    origin = _direct_url()
+    vcs = origin.get("vcs_info", {})
+    return f"replicard @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}" if vcs else None
+
+
+def _direct_url() -> dict[str, Any]:
+    """Where pip had replicard from, if it did not have it from an index (PEP 610)."""
     try:
         origin = metadata.distribution("replicard").read_text("direct_url.json")
     except metadata.PackageNotFoundError:
-        return None
-    commit = json.loads(origin or "{}").get("vcs_info", {}).get("commit_id")
-    return str(commit) if commit else None
+        return {}
+    return dict(json.loads(origin or "{}"))
 
 
 def require_no_checkout(folder: Path) -> None:

@@ -8,44 +8,25 @@ everything went well are one case: the next round finds out what is still to do 
 from __future__ import annotations
 
 import glob
-import json
-import logging
-import os
 import re
 import tempfile
 import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from registry.errors import InputError, MissingError, Problem, foreign
-from registry.secrets import redacted
-from runner import progress, provenance
+from runner import asking, provenance
 from runner.machine import require_no_checkout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from runner.publishing import PublishedFile
 
-T = TypeVar("T")
-
-TIMEOUT = 120.0
-"""Seconds without a byte after which an answer counts as lost; the client itself would wait for ever."""
-ROUNDS = 5
-"""How often something is tried again."""
-PAUSE = 1.0
-"""Seconds before it is tried again; before each further time twice as many."""
-LONGEST = 300.0
-"""Most seconds to wait because the Hub asks for it (`Retry-After`)."""
-
 SMALL = 10_000_000
 """Bytes of a file that is read whole; the Hub takes none that is larger but by git LFS."""
-
-_PASSING = frozenset({408, 412, 425, 429, 500, 502, 503, 504})
-"""Statuses after which it may be tried again; after 412, from the head as it is then."""
-_AGAIN = "run the same command again; what is on the Hub is whole, and what was sent is kept"
 
 
 @dataclass(frozen=True)
@@ -124,31 +105,6 @@ def require_name(repo: str) -> None:
         raise InputError(Problem(f"--to {repo}", "", message)) from None
 
 
-def require_login(repo: str) -> None:
-    """See that the Hub knows who is asking, before hours are spent on what could then not be published.
-
-    Raises:
-        MissingError: There is no token, or it may only read.
-    """
-    from huggingface_hub import HfApi, constants, get_token
-    from huggingface_hub.errors import LocalTokenNotFoundError
-
-    _prepare()
-    if constants.HF_HUB_OFFLINE:
-        raise MissingError("HF_HUB_OFFLINE is set; publish where there is network")
-    if os.environ.get("HF_OIDC_RESOURCE"):
-        # Trusted publishing: a token of an hour for one repo. Whether the Hub tells its account was not tried.
-        _ask(get_token, "trusted publishing to", repo)
-        return
-    try:
-        account = _ask(lambda: HfApi().whoami(), "asking who you are", repo)
-    except LocalTokenNotFoundError:
-        raise MissingError("not logged in to the Hub; `hf auth login`, or set HF_TOKEN") from None
-    token = account.get("auth", {}).get("accessToken") or {}
-    if token.get("role") == "read":
-        raise MissingError(f"the token may only read; `hf auth login` with one that may write to {repo}")
-
-
 def push(wanted: Wanted) -> Pushed:
     """Bring files to the Hub in one commit, and tag it; nothing is sent that is there already.
 
@@ -158,7 +114,7 @@ def push(wanted: Wanted) -> Pushed:
     """
     from huggingface_hub import HfApi
 
-    require_login(wanted.repo)
+    asking.require_login(wanted.repo)
     api = HfApi()
     _open(api, wanted)
     done = _commit(api, wanted)
@@ -177,7 +133,7 @@ def fetch(repo: str, revision: str | None, cache: Path, names: Sequence[str] | N
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
-    _prepare()
+    asking.prepare()
     require_no_checkout(cache)
     patterns = [glob.escape(name) for name in names] if names is not None else None
 
@@ -185,14 +141,14 @@ def fetch(repo: str, revision: str | None, cache: Path, names: Sequence[str] | N
         return Path(snapshot_download(repo, revision=revision, cache_dir=cache, allow_patterns=patterns))
 
     try:
-        return _ask(download, "reading", repo)
+        return asking.ask(download, "reading", repo)
     except GatedRepoError:
         raise MissingError(f"{repo} is gated; ask for access on its page, then `hf auth login`") from None
     except RevisionNotFoundError:
         raise InputError(f"{repo} has no revision {revision!r}") from None
     except (RepositoryNotFoundError, HFValidationError):
         raise InputError(
-            f"no model {repo!r} at {_endpoint()}, or a private one; check it, or `hf auth login`"
+            f"no model {repo!r} at {asking.endpoint()}, or a private one; check it, or `hf auth login`"
         ) from None
     except ValueError as error:
         if "Invalid filename" not in str(error):
@@ -205,7 +161,7 @@ def _open(api: Any, wanted: Wanted) -> None:
     info = _info(api, wanted.repo)
     if info is None:
         private = not wanted.public
-        _ask(lambda: api.create_repo(wanted.repo, private=private, exist_ok=True), "creating", wanted.repo)
+        asking.ask(lambda: api.create_repo(wanted.repo, private=private, exist_ok=True), "creating", wanted.repo)
         info = _info(api, wanted.repo)
     if info is None:
         raise MissingError(f"{wanted.repo} is there, but the token may not read it; `hf auth login` with one that may")
@@ -221,7 +177,7 @@ def _info(api: Any, repo: str) -> Any:
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
-        return _ask(lambda: api.repo_info(repo), "reading", repo)
+        return asking.ask(lambda: api.repo_info(repo), "reading", repo)
     except RepositoryNotFoundError:
         return None
 
@@ -232,27 +188,27 @@ def _commit(api: Any, wanted: Wanted) -> Pushed:
     removed: tuple[str, ...] = ()
     said: list[str] = []
     trouble: Exception | None = None
-    for round_ in range(ROUNDS + 1):
+    for round_ in range(asking.ROUNDS + 1):
         head = _state(api, wanted.repo, "main")
         missing = [file for file in wanted.files if not head.holds(file)]
         written = _written(wanted, head)
         stale = sorted(name for name in written if _is_stale(name, written, head, wanted))
         if not missing and not stale:
-            return Pushed(_endpoint(), head.commit, None, None, sent, removed, tuple(said))
+            return Pushed(asking.endpoint(), head.commit, None, None, sent, removed, tuple(said))
         _refuse_overwriting(wanted, head, written, missing)
         if wanted.create_pr and (found := _proposed(api, wanted)):
-            return Pushed(_endpoint(), found[0], None, found[1], sent, removed, tuple(said))
-        if round_ == ROUNDS or (trouble is not None and wanted.create_pr and _status(trouble) is None):
+            return Pushed(asking.endpoint(), found[0], None, found[1], sent, removed, tuple(said))
+        if round_ == asking.ROUNDS or (trouble is not None and wanted.create_pr and asking.status(trouble) is None):
             # A proposal whose answer was lost may still be on its way: nothing tells the Hub that a second is the same.
             assert trouble is not None
-            raise _explained(trouble, "committing to", wanted.repo)
+            raise asking.explained(trouble, "committing to", wanted.repo)
         try:
             info = _send(api, wanted, head, missing, stale, said)
         except Exception as error:
-            if not _may_pass(error):
-                raise _explained(error, "committing to", wanted.repo) from None
+            if not asking.may_pass(error):
+                raise asking.explained(error, "committing to", wanted.repo) from None
             trouble = error
-            time.sleep(_pause(error, round_))
+            time.sleep(asking.pause(error, round_))
             continue
         finally:
             sent, removed = tuple(file.name for file in missing), tuple(stale)
@@ -260,7 +216,7 @@ def _commit(api: Any, wanted: Wanted) -> Pushed:
         kept = _state(api, wanted.repo, info.oid)
         if lacking := [file.name for file in wanted.files if not kept.holds(file)]:
             raise InputError(f"{_some(lacking)} changed while being published to {wanted.repo}; publish it again")
-        return Pushed(_endpoint(), info.oid, None, info.pr_url, sent, removed, tuple(said))
+        return Pushed(asking.endpoint(), info.oid, None, info.pr_url, sent, removed, tuple(said))
     raise AssertionError("a round returns or raises")
 
 
@@ -312,7 +268,7 @@ def _state(api: Any, repo: str, revision: str) -> _State:
         files = [file for file in tree if isinstance(file, RepoFile)]
         return _State(commit, {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in files})
 
-    return _ask(read, "reading", repo)
+    return asking.ask(read, "reading", repo)
 
 
 def _written(wanted: Wanted, head: _State) -> Mapping[str, Mapping[str, str]]:
@@ -356,7 +312,7 @@ def _proposed(api: Any, wanted: Wanted) -> tuple[str, str] | None:
         found = api.get_repo_discussions(wanted.repo, discussion_type="pull_request", discussion_status="open")
         return [one for one in found if one.title == wanted.title and one.is_pull_request]
 
-    for pull in _ask(pulls, "reading the pull requests of", wanted.repo):
+    for pull in asking.ask(pulls, "reading the pull requests of", wanted.repo):
         state = _state(api, wanted.repo, pull.git_reference)
         if all(state.holds(file) for file in wanted.files):
             return state.commit, str(pull.url)
@@ -366,176 +322,31 @@ def _proposed(api: Any, wanted: Wanted) -> tuple[str, str] | None:
 def _tagged(api: Any, wanted: Wanted, done: Pushed) -> Pushed:
     """The tag on a commit that holds the files: on the one it is on, if that does; an older state's is moved."""
     trouble: Exception | None = None
-    for round_ in range(ROUNDS + 1):
-        refs = _ask(lambda: api.list_repo_refs(wanted.repo), "reading the tags of", wanted.repo)
+    for round_ in range(asking.ROUNDS + 1):
+        refs = asking.ask(lambda: api.list_repo_refs(wanted.repo), "reading the tags of", wanted.repo)
         commit = next((tag.target_commit for tag in refs.tags if tag.name == wanted.tag), None)
         if commit is not None:
             state = _state(api, wanted.repo, commit)
             if all(state.holds(file) for file in wanted.files):
                 return Pushed(done.endpoint, commit, wanted.tag, None, done.sent, done.removed, done.warnings)
-        if round_ == ROUNDS:
+        if round_ == asking.ROUNDS:
             assert trouble is not None
-            raise _explained(trouble, "tagging", wanted.repo)
+            raise asking.explained(trouble, "tagging", wanted.repo)
         try:
             if commit is not None:
                 api.delete_tag(wanted.repo, tag=wanted.tag)
             api.create_tag(wanted.repo, tag=wanted.tag, revision=done.commit, tag_message=wanted.title)
         except Exception as error:
             # Of two who tag at once, one is told that it is there (409), or that it is gone (404): look again.
-            if not _may_pass(error) and _status(error) not in (404, 409):
-                raise _explained(error, "tagging", wanted.repo) from None
+            if not asking.may_pass(error) and asking.status(error) not in (404, 409):
+                raise asking.explained(error, "tagging", wanted.repo) from None
             trouble = error
-            time.sleep(_pause(error, round_))
+            time.sleep(asking.pause(error, round_))
     raise AssertionError("a round returns or raises")
-
-
-def _ask(call: Callable[[], T], doing: str, repo: str) -> T:
-    """Ask the Hub for what may be asked twice.
-
-    Raises:
-        MissingError: It does not answer, or forbids it.
-        HfHubHTTPError: There is no such thing; the caller knows what that means.
-    """
-    from huggingface_hub.errors import LocalTokenNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
-
-    for round_ in range(ROUNDS + 1):
-        try:
-            return call()
-        except (LocalTokenNotFoundError, RepositoryNotFoundError, RevisionNotFoundError):
-            raise
-        except Exception as error:
-            if round_ == ROUNDS or not _may_pass(error):
-                raise _explained(error, doing, repo) from None
-            time.sleep(_pause(error, round_))
-    raise AssertionError("a round returns or raises")
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it was raised for: the client wraps some of the network's errors and some not."""
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__
-
-
-def _response(error: BaseException) -> Any:
-    return next((found for one in _chain(error) if (found := getattr(one, "response", None)) is not None), None)
-
-
-def _status(error: BaseException) -> int | None:
-    response = _response(error)
-    return int(response.status_code) if response is not None else None
-
-
-def _is_lost(error: BaseException) -> bool:
-    """Whether no answer came, or not a whole one."""
-    if _status(error) is not None:
-        return False
-    for one in _chain(error):
-        # httpx2 is the client's own dependency, and of no fixed name; hf_xet raises Python's own.
-        if any(kind.__module__.partition(".")[0] in ("httpx", "httpx2") for kind in type(one).__mro__):
-            return True
-        if isinstance(one, ConnectionError | TimeoutError | json.JSONDecodeError):
-            return True
-        if isinstance(one, OSError) and one.errno is None:
-            return True  # a file that came shorter than it is
-    return False
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Whether the next time may go better."""
-    from huggingface_hub.errors import OfflineModeIsEnabled
-
-    if any(isinstance(one, OfflineModeIsEnabled) for one in _chain(error)):
-        return False
-    return _status(error) in _PASSING or _is_lost(error)
-
-
-def _pause(error: BaseException, round_: int) -> float:
-    """Seconds to wait: as many as the Hub asks for, else more each time."""
-    response = _response(error)
-    asked = str(response.headers.get("Retry-After", "")) if response is not None else ""
-    return min(float(asked), LONGEST) if asked.isdigit() else PAUSE * 2.0**round_
-
-
-def _explained(error: Exception, doing: str, repo: str) -> Exception:
-    """What went wrong with the Hub in one line and what to do; any other error as it is."""
-    from huggingface_hub.errors import OIDCError
-
-    response, text = _response(error), str(error)
-    status = _status(error)
-    told = _line(response.headers.get("X-Error-Message", "")) if response is not None else ""
-    why = f" ({told})" if told else ""
-    message = None
-    if isinstance(error, ValueError) and "Invalid metadata in README.md" in text:
-        said = _line(text.partition("\n")[2].removeprefix("- "))
-        return InputError(f"the Hub refuses the README's front matter: {said}; put it right in the card")
-    if isinstance(error, ValueError) and "LFS batch API returned errors" in text:
-        message = f"the Hub does not take the files of {repo}: {_line(text.partition(':')[2])}"
-    elif isinstance(error, OIDCError):
-        message = _line(text)
-    elif status == 401:
-        message = f"the Hub refused the token when {doing} {repo} (401); `hf auth login` with a valid one"
-    elif status == 403:
-        right = "read it" if doing.startswith("reading") else "write there"
-        message = f"the Hub forbids {doing} {repo}{why} (403); `hf auth login` with a token that may {right}"
-        message += ", or --create-pr proposes the files" if "create_pr" in told else ""
-    elif status == 412:
-        message = f"somebody else keeps committing to {repo} (412); {_AGAIN}"
-    elif status == 429:
-        message = f"too many requests when {doing} {repo} (429); wait, then {_AGAIN}"
-    elif status is not None:
-        message = f"{_endpoint()} answered {status} when {doing} {repo}{why}; {_AGAIN}"
-    elif any(type(one).__name__ == "OfflineModeIsEnabled" for one in _chain(error)):
-        message = "HF_HUB_OFFLINE is set; publish where there is network"
-    elif _is_lost(error):
-        *_, cause = _chain(error)
-        message = f"{_endpoint()} cannot be reached when {doing} {repo} ({type(cause).__name__}); {_AGAIN}"
-    return MissingError(message) if message else error
 
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-def _line(text: str) -> str:
-    return " ".join(str(text).split())[:200]
-
-
-def _endpoint() -> str:
-    from huggingface_hub import constants
-
-    return redacted(str(constants.ENDPOINT))  # of a mirror, it may hold a password
-
-
-def _prepare() -> None:
-    """Let the client wait no longer than it should, and not say twice what is said here once."""
-    from huggingface_hub import set_client_factory
-
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    progress.show_transfers()
-    set_client_factory(_client)
-
-
-def _client() -> Any:
-    """The client's own, with an end to its patience."""
-    from huggingface_hub.utils._http import default_client_factory
-
-    client = default_client_factory()
-    client.timeout = TIMEOUT
-    conflicts = 0
-
-    def pace(response: Any) -> None:
-        """`create_repo` asks again at once, and for ever, while another repo of the account is being made."""
-        nonlocal conflicts
-        if response.status_code == 409 and response.request.url.path == "/api/repos/create":
-            conflicts += 1
-            if conflicts > ROUNDS:
-                raise TimeoutError("another repo of the account is being made")
-            time.sleep(PAUSE)
-
-    client.event_hooks = {**client.event_hooks, "response": [pace]}
-    return client
 
 
 def split_revision(name: str) -> tuple[str, str | None]:

@@ -96,6 +96,12 @@ class Run:
         return self.folder / "checkpoints"
 
 
+def run_named(root: Path, name: str) -> Run:
+    """The run whose whole name, `<card>/<run id>/seed<k>`, is known."""
+    card, identifier, seed = name.split("/")
+    return Run(root, card, identifier, int(seed.removeprefix("seed")))
+
+
 def run_id(card: Card, *resolved: Snapshot | None) -> str:
     """Hash of everything that can change weights or predictions, in 12 hexadecimal digits.
 

@@ -16,20 +16,32 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+
+class Flavor(NamedTuple):
+    """A kind of machine, its amounts as the Hub writes them."""
+
+    cpu: str
+    ram: str
+    gpu: str = ""
+    quantity: str = "0"
+    vram: str = ""
+
+
 FLAVORS = {
-    "cpu-basic": "",
-    "cpu-upgrade": "",
-    "t4-small": "T4",
-    "l4x1": "L4",
-    "a10g-large": "A10G",
-    "a100-large": "A100",
+    "cpu-basic": Flavor("2 vCPU", "16 GB"),
+    "cpu-upgrade": Flavor("8 vCPU", "32 GB"),
+    "t4-small": Flavor("4 vCPU", "15 GB", "T4", "1", "16 GB"),
+    "l4x1": Flavor("8 vCPU", "30 GB", "L4", "1", "24 GB"),
+    "a10g-large": Flavor("12 vCPU", "46 GB", "A10G", "1", "24 GB"),
+    "l4x4": Flavor("48 vCPU", "186 GB", "L4", "4", "96 GB"),
+    "a100-large": Flavor("12 vCPU", "142 GB", "A100", "1", "80 GB"),
 }
-"""Kinds of machines and what accelerates them; some of those of `huggingface_hub.JobHardware`."""
+"""Some of those of `huggingface_hub.JobHardware`, the cheapest first; what they have is near to what the Hub's have."""
 TIMEOUT = 1800.0
 """Seconds after which a job is ended where it does not say."""
 DONE = ("COMPLETED", "ERROR", "CANCELED")
@@ -89,6 +101,12 @@ class Jobs:
             self._waiting.append(job)
             self._fill()
         return job
+
+    def make_room(self, slots: int) -> None:
+        """Let so many run at once from now on."""
+        with self._changed:
+            self.slots = slots
+            self._fill()
 
     def listed(self, owner: str, stages: list[str], labels: list[str]) -> list[dict[str, Any]]:
         """The jobs of a namespace at one of these stages and with all of these labels, the newest first."""
@@ -191,7 +209,12 @@ class Jobs:
 def environment(job: Job, folder: str) -> Mapping[str, str]:
     """What a job sees: what it was given, its secrets, and what the Hub says of it."""
     given = {**job.wanted.get("environment", {}), **job.wanted.get("secrets", {})}
-    ours = {"PATH": os.environ["PATH"], "HOME": folder, "JOB_ID": job.id, "ACCELERATOR": FLAVORS[job.wanted["flavor"]]}
+    ours = {
+        "PATH": os.environ["PATH"],
+        "HOME": folder,
+        "JOB_ID": job.id,
+        "ACCELERATOR": FLAVORS[job.wanted["flavor"]].gpu,
+    }
     return {**ours, **{str(name): str(value) for name, value in given.items()}}
 
 

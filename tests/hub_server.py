@@ -407,6 +407,8 @@ class Handler(BaseHTTPRequestHandler):
             for path, content in sorted(self.repo.commits[commit].items())
             if not folder or path.startswith(f"{folder}/")
         ]
+        if folder and not files:
+            raise Refusal(404, "EntryNotFound", f"{folder} does not exist on {commit}")
         start = int(parse_qs(self.query).get("cursor", ["0"])[0])
         headers = {}
         if start + self.hub.page < len(files):
@@ -598,15 +600,19 @@ class Handler(BaseHTTPRequestHandler):
     # Jobs
 
     def hardware(self) -> Reply:
-        price = {"unitCostMicroUSD": 167, "unitCostUSD": 0.000167, "unitLabel": "minute"}
-        return self.json(
-            [
-                {"name": name, "prettyName": name, "cpu": "2 vCPU", "ram": "16 GB", "accelerator": gpu, **price}
-                for name, model in FLAVORS.items()
-                for gpu in [{"type": "gpu", "model": model, "quantity": "1", "vram": "16 GB", "manufacturer": "Nvidia"}]
-                for gpu in [gpu if model else None]
-            ]
-        )
+        rows = []
+        for place, (name, flavor) in enumerate(FLAVORS.items(), start=1):
+            gpu = {"type": "gpu", "model": flavor.gpu, "quantity": flavor.quantity, "vram": flavor.vram}
+            price = {"unitCostMicroUSD": 167 * place, "unitCostUSD": 0.000167 * place, "unitLabel": "minute"}
+            known = {
+                "name": name,
+                "prettyName": name,
+                "cpu": flavor.cpu,
+                "ram": flavor.ram,
+                "ephemeralStorage": "50 GB",
+            }
+            rows.append({**known, "accelerator": {**gpu, "manufacturer": "Nvidia"} if flavor.gpu else None, **price})
+        return self.json(rows)
 
     def run(self) -> Reply:
         owner = self.must_own_jobs(write=True)

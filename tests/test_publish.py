@@ -17,7 +17,7 @@ import pytest
 from command import Answer, process, replicard, write_card
 from hub_server import KINDS_OF_FAULT, Account, Hub, Repo, take_for_the_hub
 
-from runner import publication, pushing
+from runner import asking, publication, pushing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,9 +62,9 @@ def be_impatient(monkeypatch: pytest.MonkeyPatch, served: Hub) -> None:
 
     take_for_the_hub(monkeypatch, served.endpoint)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(pushing, "TIMEOUT", served.patience)
-    monkeypatch.setattr(pushing, "PAUSE", 0.01)
-    monkeypatch.setattr(pushing, "LONGEST", 0.02)
+    monkeypatch.setattr(asking, "TIMEOUT", served.patience)
+    monkeypatch.setattr(asking, "PAUSE", 0.01)
+    monkeypatch.setattr(asking, "LONGEST", 0.02)
     for name in ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT"):
         monkeypatch.setattr(constants, name, served.patience)
     monkeypatch.setattr(file_download, "_ETAG_RETRY_TIMEOUT", served.patience)
@@ -215,8 +215,9 @@ def test_the_hub_is_asked_again_after_as_long_as_it_says(
     step: str, hub: Hub, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(pushing, "LONGEST", 300.0)
-    monkeypatch.setattr(pushing, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(asking, "LONGEST", 300.0)
+    for module in (asking, pushing):
+        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=waited.append))
     hub.inject(step, "429")
     assert publish(runs).code == 0
     assert waited == [1.0]
@@ -779,7 +780,7 @@ def nowhere(secret: str, answer: Answer, *folders: Path) -> None:
 def test_the_token_is_in_no_error(
     step: str, fault: str, hub: Hub, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pushing, "ROUNDS", 1)
+    monkeypatch.setattr(asking, "ROUNDS", 1)
     hub.inject(step, fault, 100)
     answer = publish(runs)
     assert answer.code == 3
@@ -929,7 +930,7 @@ def test_at_every_step_every_fault_leaves_the_hub_whole_and_the_next_run_finishe
     times: int, hub: Hub, runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if times > 1:
-        monkeypatch.setattr(pushing, "ROUNDS", 1)  # the client's own five retries come on top
+        monkeypatch.setattr(asking, "ROUNDS", 1)  # the client's own five retries come on top
     found = {}
     for step in STEPS:
         for fault in KINDS_OF_FAULT:

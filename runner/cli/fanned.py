@@ -21,7 +21,7 @@ from runner.nightly import Result, refused
 from runner.sets import Asked, Planned, expected, preparing, tasks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from registry.loading import Loaded
@@ -91,7 +91,7 @@ def on_engine(
     accept: bool,
     engine: str,
     jobs: int | None,
-    address: str | None,
+    where: Mapping[str, str | None],
     fresh: bool,
     dry_run: bool,
     as_json: bool,
@@ -105,7 +105,7 @@ def on_engine(
         accept: Whether they run although not all that is declared can be done.
         engine: Name of the executor.
         jobs: Most tasks at a time; null for as many as the engine takes.
-        address: Address of a Ray cluster.
+        where: What else the command line says of the engine, by the fields of `Settings`.
         fresh: Whether what is done is done again.
         dry_run: Only say what would be done.
         as_json: Whether the results are printed as JSON later, not for people now.
@@ -120,7 +120,7 @@ def on_engine(
         executor = None
         if not dry_run:
             executor = plugins.engine(engine).start(
-                Settings(at_once=min(jobs or count, max(count, 1)), address=address)
+                Settings(at_once=min(jobs or count, max(count, 1)), fresh=fresh, **where)
             )
             stack.callback(executor.close)
         sharing = executor is not None and executor.shares_files

@@ -80,6 +80,36 @@ def reproduce(
     ray_address: Annotated[
         str | None, typer.Option("--ray-address", metavar="ADDRESS", help="The Ray cluster.", show_default=False)
     ] = None,
+    results_repo: Annotated[
+        str | None,
+        typer.Option(
+            "--results",
+            metavar="NAMESPACE/NAME",
+            envvar="REPLICARD_RESULTS",
+            help="Private dataset repo through which runs come home from jobs.",
+            show_default=False,
+        ),
+    ] = None,
+    job_image: Annotated[
+        str | None,
+        typer.Option(
+            "--job-image",
+            metavar="IMAGE",
+            envvar="REPLICARD_JOB_IMAGE",
+            help="Image of a job; it holds replicard unless --job-install is given.",
+            show_default=False,
+        ),
+    ] = None,
+    job_install: Annotated[
+        str | None,
+        typer.Option(
+            "--job-install",
+            metavar="REQUIREMENT",
+            envvar="REPLICARD_JOB_INSTALL",
+            help="What pip installs in a job; by default what it installed here.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the tasks and what they need.")] = False,
     fail_on: FailOnOption = None,
     junit: Annotated[
@@ -138,7 +168,8 @@ def reproduce(
             processes=processes,
             device_batch=device_batch,
         )
-        found = fanned.on_engine(loaded, seeds, asked, accept, on, jobs, ray_address, fresh, dry_run, as_json)
+        where = {"address": ray_address, "results": results_repo, "image": job_image, "install": job_install}
+        found = fanned.on_engine(loaded, seeds, asked, accept, on, jobs, where, fresh, dry_run, as_json)
     results += [made.result for made in found]
     if not dry_run:
         done = [_told(made, to, public, as_json) for made in found if made.page is not None]
@@ -230,7 +261,8 @@ def _load_good(names: Sequence[str], overrides: Sequence[str] | None) -> tuple[l
 
 def _require_publishable(loaded: Sequence[Loaded], to: str) -> None:
     """Refuse what could not be published, before hours are spent on it."""
-    from runner.pushing import require_login, require_name
+    from runner.asking import require_login
+    from runner.pushing import require_name
 
     require_name(to)
     if len(loaded) > 1:

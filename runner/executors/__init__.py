@@ -77,10 +77,18 @@ class Settings(Item):
     Attributes:
         at_once: Most tasks that will ever be handed over at a time.
         address: Address of a Ray cluster.
+        results: Dataset repo of the Hub through which cards get to jobs, and their runs home.
+        image: Image of jobs that holds replicard; or into which it is installed, where `install` is given too.
+        install: What pip installs in a job.
+        fresh: Whether what is done is done again.
     """
 
     at_once: int
     address: str | None = None
+    results: str | None = None
+    image: str | None = None
+    install: str | None = None
+    fresh: bool = False
 
 
 class Executor(Protocol):

@@ -1,0 +1,104 @@
+"""A task's command as a child of a process that waits for it, wherever an engine has started that: it outlives nobody.
+
+The child leads a process group of its own. Beside it a shell waits on a pipe that its parent holds: when the parent is
+gone, however it went, the pipe is closed, and the shell kills the whole group.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from runner.executors import OUT_OF_MEMORY, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+GRACE = 60.0
+"""Seconds that a task has for its last checkpoint once it was asked to end."""
+
+# Orphaned by its own parent, so that who kills the children of a process does not kill it before it has done its duty.
+# A shell gives a job in the background no input of its own: hence the other descriptor.
+_WATCH = """exec 3<&0; (read -r group && ! read -r _ && kill -9 "-$group") <&3 3<&- &"""
+
+
+def run(
+    arguments: Sequence[str], output: IO[bytes], environment: Mapping[str, str], timeout: float, grace: float = GRACE
+) -> Status:
+    """Run our command to its end, asked to end when its time is up or when this process is interrupted.
+
+    Args:
+        arguments: What follows `replicard`.
+        output: Where both its streams go, as they come.
+        environment: All of its environment.
+        timeout: Seconds that it has.
+        grace: Seconds that it has then.
+
+    Returns:
+        How it ended.
+    """
+    kills, started = kills_for_memory(), time.monotonic()
+    with _killed_with_us() as watched:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "runner.cli", *arguments],
+            env={**environment, "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        watched(child.pid)
+        late = False
+        try:
+            child.wait(timeout)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt) as why:
+            late = isinstance(why, subprocess.TimeoutExpired)
+            child.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+                child.wait(grace)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            code = child.wait()
+    if late:
+        return Status(state="lost", message=f"ended after {time.monotonic() - started:,.0f} s, its time was up")
+    if code == -signal.SIGKILL and kills_for_memory() > kills:
+        return Status(state="done", code=OUT_OF_MEMORY, message="killed by the kernel for memory")
+    return Status(state="done", code=code if code >= 0 else 128 - code)
+
+
+@contextlib.contextmanager
+def _killed_with_us() -> Iterator[Callable[[int], None]]:
+    """Yields what has a process group killed when this process ends before the block does."""
+    with subprocess.Popen(
+        ["/bin/sh", "-c", _WATCH],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as shell:
+        assert shell.stdin is not None
+        pipe = shell.stdin
+
+        def watched(group: int) -> None:
+            pipe.write(b"%d\n" % group)
+            pipe.flush()
+
+        yield watched
+        pipe.write(b"it has ended\n")
+
+
+def kills_for_memory() -> int:
+    """How often the kernel has killed a process of our control group for memory, where it tells (cgroup v2)."""
+    try:
+        group = Path("/proc/self/cgroup").read_text().partition("0::")[2].split("\n")[0]
+        events = Path(f"/sys/fs/cgroup{group}/memory.events").read_text()
+    except OSError:
+        return 0
+    return int(events.partition("oom_kill ")[2].split("\n")[0] or 0)

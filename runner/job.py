@@ -1,0 +1,57 @@
+"""Inside of a job of the Hub: the card is fetched, our command run, and the run sent home.
+
+`python -m runner.job REPO CARD RUN TIMEOUT ARGUMENTS…`; the last line that it prints says how the command has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.errors import ReplicardError
+from runner import asking, results
+from runner.executors import Status, _child
+from runner.executors.hf_jobs import MARK
+from runner.runs import run_named
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_FAULT = 4
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a task in a folder of its own, and tell how it ended; returns the exit code.
+
+    Args:
+        arguments: The dataset repo, the folder in it that holds the card, the run as a RUN argument names it, seconds
+            that the command has, and its arguments, with paths below that folder and `runs`.
+    """
+    repo, folder, name, seconds, *command = arguments
+    asking.prepare()
+    os.chdir(tempfile.mkdtemp(prefix="replicard-"))
+    try:
+        results.receive(repo, folder, Path())
+        status = _child.run(command, sys.stdout.buffer, os.environ, float(seconds))
+        if status.code == 0:
+            status = _sent_home(repo, name)
+    except ReplicardError as error:
+        status = Status(state="done", code=error.exit_code, message=str(error.problems[0]))
+    print(f"{MARK}{status.model_dump_json()}", flush=True)  # noqa: T201
+    return _FAULT if status.code is None else status.code
+
+
+def _sent_home(repo: str, name: str) -> Status:
+    run = run_named(Path("runs"), name)
+    if not run.record.exists():
+        moved = "it ended well, but made another run; what its card names has moved: `replicard lock` pins it"
+        return Status(state="done", code=_FAULT, message=moved)
+    results.send_run(repo, run)
+    return Status(state="done", code=0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

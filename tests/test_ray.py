@@ -1,0 +1,155 @@
+"""Tasks on a Ray cluster of two nodes: each is done once whatever dies, and nothing is said that nobody should know."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from command import REPO, process, write_card
+from ray_cluster import Cluster, is_alone
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+pytestmark = pytest.mark.ray
+
+TOKEN = "hf_" + "qW3eR5tY7uI9oP1aS3dF5gH7jK9lZ1xC3v"
+SEEDS = 3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _alone() -> None:
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed here")
+    if not is_alone():
+        pytest.skip("Ray listens on every interface; `make ray` runs this where there is none but the loopback's")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with Cluster({"PYTHONPATH": str(REPO)}) as made:
+        made.add()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A card that trains for some seconds, with checkpoints."""
+    return write_card(tmp_path_factory.mktemp("cards"), "epochs: 2,", "epochs: 10,")
+
+
+def driver(card: Path, runs: Path, *more: object, **environment: str) -> subprocess.Popen[str]:
+    """The command, with a token that is nobody's business."""
+    command = [sys.executable, "-m", "runner.cli", "reproduce", card, "--seeds", f"0..{SEEDS - 1}", "--runs", runs]
+    given = {"PYTHONPATH": str(REPO), "HF_TOKEN": TOKEN, "HF_HUB_OFFLINE": "1", **environment}
+    return process([*command, *more], **given)
+
+
+def until(condition: Callable[[], Any], of: subprocess.Popen[str], within: float = 300) -> Any:
+    """Wait for something while a driver runs."""
+    end = time.monotonic() + within
+    while not (found := condition()):
+        assert of.poll() is None, of.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found
+
+
+def at_work(root: psutil.Process) -> list[psutil.Process]:
+    """The processes of tasks below a node."""
+    return [one for one in children(root) if "--task" in command_of(one)]
+
+
+def children(root: psutil.Process) -> list[psutil.Process]:
+    try:
+        return root.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def command_of(one: psutil.Process) -> list[str]:
+    try:
+        return one.cmdline()
+    except psutil.Error:
+        return []
+
+
+def trained(runs: Path) -> dict[str, bytes]:
+    """The records that are complete, by seed."""
+    records = {path.parent.name: path.read_bytes() for path in runs.glob("tiny/*/seed*/record.json")}
+    return {seed: content for seed, content in records.items() if json.loads(content)["evaluation"]}
+
+
+def digests(runs: Path) -> dict[str, str]:
+    """What a run gives: its weights and its predictions."""
+    files = [*runs.glob("tiny/*/seed*/model/model.safetensors"), *runs.glob("tiny/*/seed*/predictions.parquet")]
+    return {str(path.relative_to(runs)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def survived(cluster: Cluster, card: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A set that loses a worker, then a node, then its driver, and is started again."""
+    runs = tmp_path_factory.mktemp("ray") / "runs"
+    head, second = cluster.nodes
+    first = driver(card, runs, "--on", "ray", "--ray-address", cluster.address)
+    victim = until(lambda: at_work(head), first)[0]
+    victim.parent().kill()  # Ray's worker
+    until(lambda: not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE, first, within=10)
+    on_second = until(lambda: at_work(second), first)
+    cluster.kill(second)
+    assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in on_second)
+    before = until(lambda: trained(runs), first)
+    first.kill()
+    first.communicate()
+    cluster.add()
+    again = driver(card, runs, "--on", "ray", "--ray-address", cluster.address)
+    out, err = again.communicate(timeout=600)
+    return {"runs": runs, "before": before, "code": again.returncode, "out": out, "err": err}
+
+
+def test_a_set_that_lost_a_worker_a_node_and_its_driver_is_done_when_started_again(survived: dict[str, Any]) -> None:
+    assert survived["code"] == 0, survived["err"]
+    assert sorted(trained(survived["runs"])) == [f"seed{seed}" for seed in range(SEEDS)]
+
+
+def test_what_was_done_before_is_not_done_again(survived: dict[str, Any]) -> None:
+    after = trained(survived["runs"])
+    assert {seed: after[seed] for seed in survived["before"]} == survived["before"]
+
+
+def test_each_task_is_done_once(survived: dict[str, Any]) -> None:
+    logs = [log.read_text() for log in survived["runs"].glob("tiny/*/logs/*.log")]
+    assert len(logs) > SEEDS  # attempts that were lost
+    assert sum("evaluate: " in log for log in logs) == SEEDS
+
+
+def test_the_results_are_those_of_this_machine(survived: dict[str, Any], card: Path, tmp_path: Path) -> None:
+    here = driver(card, tmp_path / "runs", "--on", "local", "-q")
+    _, err = here.communicate(timeout=600)
+    assert here.returncode == 0, err
+    assert digests(survived["runs"]) == digests(tmp_path / "runs")
+    assert len(digests(tmp_path / "runs")) == 2 * SEEDS
+
+
+def test_no_file_holds_the_driver_s_token(survived: dict[str, Any], cluster: Cluster) -> None:
+    looked = [path for folder in (cluster.folder, survived["runs"]) for path in folder.rglob("*") if path.is_file()]
+    assert any(path.name == "raylet.out" for path in looked)
+    assert not [path for path in looked if TOKEN.encode() in path.read_bytes()]
+    assert TOKEN not in survived["out"] + survived["err"]
+
+
+def test_a_task_that_fits_no_node_is_refused(cluster: Cluster, card: Path, tmp_path: Path) -> None:
+    refused = driver(card, tmp_path / "runs", "--on", "ray", "--ray-address", cluster.address, "--gpus", "1")
+    _, err = refused.communicate(timeout=120)
+    assert refused.returncode == 3
+    assert "needs 1 CPUs, 1 GPUs" in err
+    assert "on one node; the cluster has 1 CPUs, 0 GPUs" in err
