@@ -27,9 +27,9 @@ METRICS: dict[str, str] = {
     for name, aliases in {
         "accuracy": "accuracy; acc; accuray; overall accuracy; classification accuracy; top 1 accuracy; top1 "
         "accuracy; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; binary accuracy",
-        "precision": "precision; prec",
-        "recall": "recall; rec; sensitivity",
-        "f1": "f1; f1 score; f1score; f score; f measure; f 1; f1 measure; fscore; f 1 score",
+        "precision": "precision; prec; ents p",
+        "recall": "recall; rec; sensitivity; ents r",
+        "f1": "f1; f1 score; f1score; f score; f measure; f 1; f1 measure; fscore; f 1 score; ents f",
         "roc_auc": "roc auc; auc; auroc; auc roc; roc auc score; area under the roc curve; auc score; rocauc",
         "specificity": "specificity",
         "matthews_correlation": "matthews correlation; mcc; matthews corrcoef; matthews correlation "
@@ -411,31 +411,11 @@ _PAIRS = re.compile(
 )
 _DIGIT = re.compile("[0-9]")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
-_BEGIN_WORDS = (
-    "accura",
-    "precis",
-    "recall",
-    "f1",
-    "f-",
-    "auc",
-    "auroc",
-    "loss",
-    "wer",
-    "cer",
-    "bleu",
-    "rouge",
-    "perplex",
-    "mcc",
-    "matthews",
-    "exact",
-    "sensitiv",
-    "specific",
-    "mse",
-    "rmse",
-    "mae",
-    "kappa",
-    "error rate",
+_BEGIN = re.compile(
+    r"accura|precis|recall|f1|f-|auc|auroc|loss|wer|cer|bleu|rouge|perplex|mcc|matthews|exact|sensitiv|specific|mse|mae"
+    r"|kappa|error rate|spearman|pearson|chrf|meteor|ndcg|bertscore|\biou|mean iou|miou|\b(?:em|acc|map|mrr|gen.len)\b"
 )
+"""Words one of which stands, in lower case, in whatever names a metric; to look for them is quicker."""
 
 
 def prose(page: Page, taken: set[int]) -> None:
@@ -470,7 +450,8 @@ def prose(page: Page, taken: set[int]) -> None:
             and low.rstrip(" *").endswith(":")
         ):
             split_above, split_block = found, line.block
-        if not any(word in low for word in _BEGIN_WORDS) or _DIGIT.search(words) is None:
+        if _BEGIN.search(low) is None or _DIGIT.search(words) is None:
+            _below_metric(page, line, words)
             continue
         above = (
             split_above
@@ -499,6 +480,25 @@ def _without_logs(page: Page, first: int) -> None:
     page.results[first:] = [one for one, key in zip(found, keys, strict=True) if key not in logged]
 
 
+_PERCENT_OF_SPLIT = re.compile(
+    r"(?<![\d.,])(\d{1,3}(?:[.,]\d{1,6})?\s?%)\s(?:for|on|in)\s(?:the\s)?(train(?:ing)?|test(?:ing)?|valid(?:ation)?|dev"
+    r"|eval(?:uation)?)\s(?:data ?set|data|set|split)\b",
+    re.IGNORECASE,
+)
+
+
+def _below_metric(page: Page, line: Line, words: str) -> None:
+    """`94% for the validation dataset, and 92% for the test dataset` below a heading that is one metric's name."""
+    what = named(line.title.rpartition("/")[2]) if "%" in words and line.kind in ("text", "item") else None
+    if what is None or what.split is not None or _of_others(words):
+        return
+    for found in _PERCENT_OF_SPLIT.finditer(words):
+        number, split = _number(found[1]), _SPLITS[found[2].lower()]
+        if number is not None:
+            at = line.start + found.start(), line.start + found.end()
+            add(page, replace(what, split=split), number, *at, page.new_group(), headline=split != "train")
+
+
 _ANY_METRIC = re.compile(rf"\b(?:{_METRIC_WORDS})")
 _SPLIT_LINE = re.compile(
     r"\W{0,4}(train(?:ing)?|valid(?:ation)?|val|dev|eval(?:uation)?|test(?:ing)?)(?: (?:set|split|data))?\W{1,8}"
@@ -509,7 +509,7 @@ _SPLIT_LINE = re.compile(
 
 def _one_metric(low: str) -> str | None:
     """The one metric that a paragraph which ends in a colon names."""
-    if not low.rstrip(" *").endswith(":") or not any(word in low for word in _BEGIN_WORDS):
+    if not low.rstrip(" *").endswith(":") or _BEGIN.search(low) is None:
         return None
     told = {what.metric for one in _ANY_METRIC.finditer(low) if (what := named(one.group())) is not None}
     return told.pop() if len(told) == 1 else None
@@ -606,7 +606,7 @@ _ASIDE = re.compile(r"^\W{0,6}(?:e\.\s?g\.|for (?:example|instance),)(?!\s?\d)|\
 def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
     """Results of a sentence; of one that names a metric twice nothing, as it is not read which is whose."""
     low = words.lower()
-    if not any(word in low for word in _BEGIN_WORDS) or _DIGIT.search(words) is None or _ASIDE.search(words):
+    if _BEGIN.search(low) is None or _DIGIT.search(words) is None or _ASIDE.search(words):
         return
     if not page.may_search(at, at + len(words)):
         return
@@ -879,13 +879,26 @@ def _listing(page: Page, block: list[Line]) -> None:
         if words.endswith(":") and (above := split_of(words)) is not None:
             split, seen, group = above, set(), page.new_group()
         listed = _JSON.match(page.text, line.start, line.end)
-        what = named(listed[1]) if listed is not None else None
+        what = _of_subset(listed[1]) if listed is not None else None
         number = plain_number(listed[2]) if listed is not None else None
         if what is None or number is None or what in seen:
             continue
         seen.add(what)
         own = what.split or split
-        add(page, replace(what, split=own), number, line.start, line.end, group, headline=own != "train")
+        headline = own != "train" and what.label is None
+        add(page, replace(what, split=own), number, line.start, line.end, group, headline=headline)
+
+
+_SUBSET = re.compile(r"(HasAns|NoAns)_(\w{2,20})")
+
+
+def _of_subset(key: str) -> Named | None:
+    """The metric of a listing's key, also one of SQuAD's official script, which scores two kinds of questions apart."""
+    found = _SUBSET.fullmatch(key)
+    if found is None:
+        return named(key)
+    what = named(found[2])
+    return replace(what, label=found[1]) if what is not None else None
 
 
 _SPLIT_NAMES = {

@@ -1,0 +1,202 @@
+"""The data that a README names as what its model was trained on: by a label, a link, a name or code.
+
+Its front matter speaks first. Data of which only the base was made, and data of several sentences, of which it is not
+read which is whose, are left out; so are names that are none: `the English dataset`, `a Kaggle dataset`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from registry.languages import code_of_name
+from registry.markdown import plain
+
+if TYPE_CHECKING:
+    from registry.draft_page import Page
+
+# Kaggle's `owner/name` is a name as the Hub's is.
+_DATA_URL = (
+    r"(?:https?://(?:www\.)?(?:huggingface|hf)\.co/datasets/|https?://(?:www\.)?kaggle\.com/(?:datasets/|competitions/|c/)?)"
+    r"(?!viewer\b)([\w.-]{1,96}(?:/[\w.-]{1,96})?)[^()\s]{0,100}"
+)
+_ON_DATA = re.compile(
+    rf"\b(?:on|using|with|from)\s(?:(?:the|an?|our|this)\s{{1,2}})?(?:[\w'’-]{{1,30}}\s){{0,4}}"
+    rf"[`*_]{{0,3}}\[[^\[\]\n]{{2,120}}\]\({_DATA_URL}\)",
+    re.IGNORECASE,
+)
+_AND_DATA = re.compile(rf"(?:,|,? and|,? &)\s(?:the )?[`*_]{{0,3}}\[[^\[\]\n]{{2,120}}\]\({_DATA_URL}\)", re.IGNORECASE)
+_DATA_LINK = re.compile(rf"\({_DATA_URL}\)|(?<![\w(]){_DATA_URL}")
+_TRAINED = re.compile(r"\b(pre-?)?(?:train(?:ed|ing)?|fine-?tun\w+)\b", re.IGNORECASE)
+
+# Names: `SQuAD 2.0`, `common_voice`, `Financial PhraseBank`; of small letters only in code or emphasis.
+_NAME = r"(?:[A-Z][\w.+'’-]{0,40}|[a-z]{1,30}[\d_-][\w.-]{0,40})(?:[ -](?:[A-Z\d][\w.+'’-]{0,40}|of (?=[A-Z]))){0,4}"
+_MARKED = r"(?:[`\"“*_]{1,3}([\w][\w./ +-]{1,60}?)[`\"”*_]{1,3})"
+_ID = r"([\w.-]{1,60}/[\w.-]{1,80})"
+_DATA = r"(?:data ?sets?|corpus|corpora)\b"
+_SOURCE = r"(?:(?:the|an?|our|this)\s)?(?:(?:\w{1,20}\s){1,3}of\s(?:the\s)?)?"
+_ON_NAME = re.compile(
+    rf"\b(?:on|using|with|from|used?)\s{_SOURCE}"
+    rf"(?:\[([^\[\]\n]{{2,80}})\]\(https?://[^()\s]{{4,200}}\)|{_MARKED}|(?-i:{_ID})|(?-i:({_NAME})))"
+    rf"(?:\s\([A-Z][\w-]{{1,15}}\))?\s(?i:{_DATA})"
+)
+# `fine-tuned on [SQuAD 2.0](https://…)`, where the link alone says that it is data.
+_ON_LINK = re.compile(
+    r"\b(?:trained|fine-?tuned)\son\s(?:the\s)?[`*_]{0,3}\[([^\[\]\n]{2,80})\]"
+    r"\(https?://(?!(?:www\.)?(?:huggingface|hf)\.co/|colab\.|arxiv\.)[^()\s]{4,200}\)(?![`*_]{0,3}\s(?:model|platform|GPU))",
+    re.IGNORECASE,
+)
+_THE_DATA_IS = re.compile(
+    r"\bdata ?set\s(?:(?:that\s)?(?:we\s)?used\s)?(?:(?:for|to|in)\s[\w -]{4,40}?\s)?(?:is|was)\s(?:the\s|called\s)?\s?"
+    rf"(?:\[([^\[\]\n]{{2,80}})\]\(https?://[^()\s]{{4,200}}\)|{_MARKED})",
+    re.IGNORECASE,
+)
+_NO_DATA = re.compile(
+    r"\b(?:here|this|paper|notebook|script|repo\w*|github|colab|kaggle|tpus?|gpus?|cloud|trainer|autotrain|api|azure"
+    r"|aws|library|framework|space|none|unknown|custom|private|own|same|new|large|model|spacy|flair|fairseq|espnet|nemo"
+    r"|keras|pytorch|tensorflow)\b",
+    re.IGNORECASE,
+)
+_NO_NAMES = frozenset({
+    "twitter", "reddit", "kaggle", "github", "hugging", "face", "huggingface", "hub", "ai", "nlp", "ner", "qa", "asr",
+    "text", "none", "unknown", "the", "our", "this", "custom", "internet", "web", "online", "in-house", "large-scale",
+    "high-quality", "open-source", "multi-lingual", "question-answering", "real-world", "non-english", "fine-tuning",
+    "self-made", "hand-labeled", "pre-training", "instruction-following", "token-level", "sentence-level", "train",
+    "training", "test", "validation", "evaluation",
+})  # fmt: skip
+"""Words that say what data is like or where it is from; a name has another one too."""
+
+_KEY = re.compile(
+    r"\W{0,6}(?!pre)(?:\w{1,30} )?(?:training |fine-?tuning |train )?(?:data ?sets?|training data|data|corpus)"
+    r"(?: used| name| source)?\W{0,6}$",
+    re.IGNORECASE,
+)
+_VALUE = re.compile(rf"\[?({_NAME}|[\w.-]{{1,60}}/[\w.-]{{1,80}})\]?(?:\s(?:{_DATA}))?", re.IGNORECASE)
+_PARTS = re.compile(r",\s|\sand\s|,\sand\s|\s[&+]\s|\s/\s")
+_LOADED = re.compile(r"\bload_dataset\(\s{0,9}[\"']([\w.-]{1,96}(?:/[\w.-]{1,96})?)[\"']")
+_BUILDERS = frozenset({"csv", "json", "text", "parquet", "imagefolder", "audiofolder", "arrow", "pandas", "webdataset"})
+"""What `load_dataset` calls files of one's own."""
+
+_SKIPPED = ("use", "pretraining", "other")
+_END = re.compile(r"\s(?:data ?set|corpus)$", re.IGNORECASE)
+_MARKS = re.compile(r"[\W_]+")
+_LONGEST_NAME = 6
+"""Words of a name."""
+
+_LOOKED_AT = 600
+"""Characters of a line that are searched."""
+
+
+def read_data(page: Page) -> None:
+    """The data of a README whose front matter names none."""
+    if page.has("datasets"):
+        return
+    for line in page.lines:
+        if line.kind in ("item", "text") and line.role not in _SKIPPED:
+            words = page.text[line.start : min(line.end, line.start + 400)]
+            if ":" in words[:60]:
+                key, _, value = words.partition(":")
+                if _of_key(page, key, line.start + len(words) - len(value), line.start + len(words)):
+                    return
+    for grid in page.grids:
+        if grid.role not in _SKIPPED:
+            for row in grid.rows:
+                if len(row) == 2 and _of_key(page, row[0].text, row[1].start, row[1].end):
+                    return
+    _told(page) or _in_code(page)
+
+
+def _told(page: Page) -> bool:
+    """The data of the sentences on training, which may have begun a line above."""
+    linked: dict[str, tuple[int, int]] = {}
+    named: dict[str, tuple[int, int]] = {}
+    for line in page.lines:
+        if line.kind == "code" or line.role in _SKIPPED:
+            continue
+        end = min(line.end, line.start + _LOOKED_AT)
+        for found in _ON_DATA.finditer(page.text, line.start, end):
+            if _on_training(page, found.start()):
+                linked.setdefault(found[1], found.span(1))
+                more = _AND_DATA.match(page.text, found.end(), end)
+                while more is not None:
+                    linked.setdefault(more[1], more.span(1))
+                    more = _AND_DATA.match(page.text, more.end(), end)
+                break
+        for pattern in (_ON_NAME, _ON_LINK, _THE_DATA_IS):
+            for found in pattern.finditer(page.text, line.start, end):
+                group = found.lastindex or 0
+                name = _END.sub("", plain(found[group]))
+                told = pattern is _THE_DATA_IS or _on_training(page, found.start(), found.end())
+                if told and _is_name(name):
+                    named.setdefault(name, found.span(group))
+    if linked and not _one_sentence(page, linked):
+        return False
+    if linked:
+        page.say("datasets", tuple(linked), min(linked.values())[0], max(linked.values())[1])
+        return True
+    bare = {_MARKS.sub("", name.casefold()) for name in named}
+    shortest = min(bare, key=len, default="")
+    if not named or not all(shortest in one for one in bare):
+        return False  # of several it is not read which came first
+    name, place = next(iter(named.items()))
+    page.say("datasets", (name,), *place)
+    return True
+
+
+def _one_sentence(page: Page, told: dict[str, tuple[int, int]]) -> bool:
+    """Whether the names of several datasets are one list."""
+    first, last = min(told.values())[0], max(told.values())[1]
+    return len(told) == 1 or (". " not in page.text[first:last] and "\n" not in page.text[first:last])
+
+
+def _on_training(page: Page, start: int, end: int | None = None) -> bool:
+    """Whether the sentence before an offset speaks of training, and not of pretraining."""
+    before = page.text[max(0, start - 300) : start if end is None else end]
+    begin = max(before.rfind(". ", 0, 300), before.rfind("\n\n", 0, 300), before.rfind("\n-", 0, 300)) + 1
+    trained = list(_TRAINED.finditer(before, begin))
+    return bool(trained) and not trained[-1][1]
+
+
+def _is_name(words: str) -> bool:
+    """Whether words name data, not its language, its kind or where it is from."""
+    tokens = words.split()
+    if _NO_DATA.search(words) or len(words) < 2 or len(tokens) > _LONGEST_NAME:
+        return False
+    return any(
+        one.casefold() not in _NO_NAMES and code_of_name(one) is None and any(map(str.isalpha, one)) for one in tokens
+    )
+
+
+def _of_key(page: Page, key: str, start: int, end: int) -> bool:
+    """The links, or the names, that stand behind `Dataset:`."""
+    if len(key) > 40 or _KEY.fullmatch(plain(key)) is None:
+        return False
+    found = list(_DATA_LINK.finditer(page.text, start, min(end, start + 600)))
+    names = tuple(dict.fromkeys((one[1] or one[2]).rstrip(".") for one in found))
+    if found:
+        page.say("datasets", names, found[0].start(), found[-1].end())
+        return True
+    value = plain(page.text[start : min(end, start + 200)]).strip(" .\\")
+    value = _MARKS_AT_ENDS.sub("", value)
+    parts = [part.strip() for part in _PARTS.split(value)] if len(value) < 160 else []
+    read = [one for part in parts if (one := _VALUE.fullmatch(part)) is not None and _is_name(one[1])]
+    if not parts or len(read) < len(parts):
+        return False
+    page.say("datasets", tuple(one[1] for one in read), start, end)
+    return True
+
+
+_MARKS_AT_ENDS = re.compile(r"^[*_`\s]+|[*_`\s]+$")
+
+
+def _in_code(page: Page) -> bool:
+    """The data that code of a section on training loads."""
+    loaded: dict[str, tuple[int, int]] = {}
+    for first, last in page.blocks_of_code():
+        if first.role == "training" or (first.role != "use" and "data" in first.title):
+            code = _LOADED.finditer(page.text, first.start, min(last.end, first.start + 20_000))
+            loaded.update((one[1], one.span()) for one in code if one[1] not in _BUILDERS)
+    if len(loaded) == 1:
+        ((name, place),) = loaded.items()
+        page.say("datasets", (name,), *place)
+    return len(loaded) == 1
