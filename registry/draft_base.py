@@ -31,7 +31,7 @@ _FINE_TUNED = re.compile(
 )
 # `derived from [x](…)`, `initialized with the weights of [x](…)`, `a distilled version of [x](…)`.
 _MADE_FROM = re.compile(
-    r"\b(?:fine-?tun(?:ed|ing)|based|derived|initiali[sz]ed|distilled|pruned|quanti[sz]ed|converted|adapted|starting"
+    r"\b(?:(?:fine|pre)-?t(?:un|rain)(?:ed|ing)|based|derived|initiali[sz]ed|distilled|pruned|quanti[sz]ed|converted|adapted|starting"
     r"|resumed|continued|retrained|further (?:pre-?)?trained|smaller|compressed|\d-?bit|onnx)"
     r"(?: (?:model|version|variant|checkpoint|weights|training|conversion|copy)s?)?"
     r"(?: (?:of|from|on|with|on top of|upon|by|using))? (?:the |an? |our )?(?:weights of (?:the )?)?"
@@ -48,7 +48,8 @@ _BASE_IS = re.compile(
 _LINK_TUNED = re.compile(
     r"(?:^\W{0,6}|is an? |the |based on (?:the )?|fine-?tun\w+ (?:of |from |on )?(?:the )?)"
     rf"{_LINKED}(?: checkpoint| model)?"
-    r"(?:,? ?(?:and )?(?:was )?(?:fine-?tun|model\b|checkpoint)|[^\n]{0,120}?\bfine-?tuned\b)",
+    r"(?:,? ?(?:and |that |which )?(?:was |is |has been )?(?:fine-?tun|(?:further|additionally) (?:pre-?)?trained"
+    r"|model\b|checkpoint)|[^\n]{0,120}?\bfine-?tuned\b)",
     re.IGNORECASE,
 )
 _LISTED = re.compile(rf"(?:,|,? and|,? or|/|\|)\s?(?:the )?\[[^\[\]\n]{{2,120}}\]\({_HUB}{_NO_MODEL}", re.IGNORECASE)
@@ -64,7 +65,9 @@ _NAMED = (
     r"(?:[ -](?:base|small|large|tiny|mini|medium|xx?l|v?\d[\d.]{0,4}[bm]?|(?:un)?cased)(?![\w/.])){0,3})(?![\w/])"
 )
 _FROM_ID = re.compile(
-    rf"\bfine-?tun(?:ed|e|ing)?\s(?:version\s)?(?:of|from)\s(?:the )?[`*_]{{0,3}}({_ID})(?![\w/])", re.IGNORECASE
+    rf"\b(?:fine-?tun(?:ed|e|ing)?|derived|initiali[sz]ed|trained)\s(?:version\s)?(?:of|from)\s(?:the )?[`*_]{{0,3}}"
+    rf"({_ID})(?![\w/])|\bbased\son\s(?:the )?`({_ID})`",
+    re.IGNORECASE,
 )
 _FROM_NAME = re.compile(
     r"\b(?:fine-?tun(?:ed|ing)|derived|initiali[sz]ed|distilled|quanti[sz]ed)"
@@ -78,6 +81,11 @@ _TUNED_NAME = re.compile(
 _NAME_TUNED = re.compile(
     rf"(?:^\W{{0,6}}|[.:]\s)(?:the |an? |this is an? |we (?:took|used) (?:the )?)?{_NAMED}[`*_\"']{{0,3}},? "
     r"(?:(?:pre-?trained )?(?:language )?model,? )?(?:is |was )?(?:fine-?tuned)\b",
+    re.IGNORECASE,
+)
+_IS_TUNED = re.compile(
+    rf"\b(?:is|was) (?:an? |the ){_NAMED}[`*_\"']{{0,3}},? (?:pre-?trained )?(?:language )?model,? (?:that |which )?"
+    r"(?:was |is |has been )?(?:further )?fine-?tuned\b",
     re.IGNORECASE,
 )
 _FROM_CHECKPOINT = re.compile(
@@ -97,7 +105,7 @@ _OTHERS = re.compile(
     re.IGNORECASE,
 )
 _BY_LINK = (_MADE_FROM, _BASE_IS, _LINK_TUNED)
-_BY_NAME = (_FROM_NAME, _TUNED_NAME, _NAME_TUNED, _FROM_CHECKPOINT, _USED_IS)
+_BY_NAME = (_FROM_NAME, _TUNED_NAME, _NAME_TUNED, _IS_TUNED, _FROM_CHECKPOINT, _USED_IS)
 _TRIGGERS = ("tun", "ased ", "rained", "erived", "nitiali", "istilled", "version", "ackbone", "ase ", "model")
 
 _SETTING = re.compile(
@@ -178,7 +186,8 @@ def _linked(page: Page, words: str, start: int, own: str) -> bool:
             return True
     found = _FROM_ID.search(words)
     if found is not None:
-        page.say("base_model", found[1].rstrip("."), start + found.start(1), start + found.end(1))
+        at = found.lastindex or 0
+        page.say("base_model", found[at].rstrip("."), start + found.start(at), start + found.end(at))
     return found is not None
 
 

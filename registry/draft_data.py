@@ -26,7 +26,9 @@ _ON_DATA = re.compile(
     re.IGNORECASE,
 )
 _AND_DATA = re.compile(rf"(?:,|,? and|,? &)\s(?:the )?[`*_]{{0,3}}\[[^\[\]\n]{{2,120}}\]\({_DATA_URL}\)", re.IGNORECASE)
+_OTHER_URL = r"https?://(?!(?:www\.)?(?:huggingface|hf)\.co/(?!datasets/))[^()\s]{4,200}"
 _DATA_LINK = re.compile(rf"\({_DATA_URL}\)|(?<![\w(]){_DATA_URL}")
+_AND_MORE = re.compile(r"(?:,|,? and|,? &|\s\+)\s(?:the )?[`*_]{0,3}\[")
 _TRAINED = re.compile(r"\b(pre-?)?(?:train(?:ed|ing)?|fine-?tun\w+)\b", re.IGNORECASE)
 
 # Names: `SQuAD 2.0`, `common_voice`, `Financial PhraseBank`; of small letters only in code or emphasis.
@@ -37,13 +39,19 @@ _DATA = r"(?:data ?sets?|corpus|corpora)\b"
 _SOURCE = r"(?:(?:the|an?|our|this)\s)?(?:(?:\w{1,20}\s){1,3}of\s(?:the\s)?)?"
 _ON_NAME = re.compile(
     rf"\b(?:on|using|with|from|used?)\s{_SOURCE}"
-    rf"(?:\[([^\[\]\n]{{2,80}})\]\(https?://[^()\s]{{4,200}}\)|{_MARKED}|(?-i:{_ID})|(?-i:({_NAME})))"
+    rf"(?:\[([^\[\]\n]{{2,80}})\]\({_OTHER_URL}\)|{_MARKED}|(?-i:{_ID})|(?-i:({_NAME})))"
     rf"(?:\s\([A-Z][\w-]{{1,15}}\))?\s(?i:{_DATA})"
 )
 # `fine-tuned on [SQuAD 2.0](https://…)`, where the link alone says that it is data.
 _ON_LINK = re.compile(
     r"\b(?:trained|fine-?tuned)\son\s(?:the\s)?[`*_]{0,3}\[([^\[\]\n]{2,80})\]"
     r"\(https?://(?!(?:www\.)?(?:huggingface|hf)\.co/|colab\.|arxiv\.)[^()\s]{4,200}\)(?![`*_]{0,3}\s(?:model|platform|GPU))",
+    re.IGNORECASE,
+)
+# `fine-tuned using the [SQuAD dataset](…)`
+_LINK_OF_DATA = re.compile(
+    r"\b(?:on|using|with|from)\s(?:the\s)?[`*_]{0,3}\[(?:the\s)?([^\[\]\n]{2,80}\s(?:data ?set|corpus))\]"
+    rf"\({_OTHER_URL}\)",
     re.IGNORECASE,
 )
 _THE_DATA_IS = re.compile(
@@ -91,7 +99,9 @@ def read_data(page: Page) -> None:
     """The data of a README whose front matter names none."""
     if page.has("datasets"):
         return
-    for line in page.lines:
+    for index, line in enumerate(page.lines):
+        if line.kind == "heading" and line.role not in _SKIPPED and _below_heading(page, index):
+            return
         if line.kind in ("item", "text") and line.role not in _SKIPPED:
             words = page.text[line.start : min(line.end, line.start + 400)]
             if ":" in words[:60]:
@@ -104,6 +114,30 @@ def read_data(page: Page) -> None:
                 if len(row) == 2 and _of_key(page, row[0].text, row[1].start, row[1].end):
                     return
     _told(page) or _in_code(page)
+
+
+_HEADING = re.compile(
+    r"\W{0,6}(?:(?:training|fine-?tuning)(?: (?:and|&) (?:evaluation|test\w*))? )?data(?: ?sets?)?\W{0,6}"
+)
+_LINK_ALONE = re.compile(rf"\[([^\[\]\n]{{2,80}})\]\({_OTHER_URL}\)")
+
+
+def _below_heading(page: Page, index: int) -> bool:
+    """The one link that the words below a heading of data begin with: `## Dataset`, `[The reviews](https://…)`."""
+    line, below = page.lines[index], page.lines[index + 1 : index + 3]
+    if not below or _HEADING.fullmatch(line.title.rpartition("/")[2]) is None or below[0].kind not in ("text", "item"):
+        return False
+    if len(below) > 1 and below[1].kind == "item":
+        return False  # a list of which this is the first
+    found = _LINK_ALONE.match(page.text, below[0].start, below[0].end)
+    if found is None:
+        return False
+    at_hub = _DATA_LINK.search(page.text, found.end(1), found.end())
+    name = at_hub[1] or at_hub[2] if at_hub is not None else _END.sub("", plain(found[1]))
+    if at_hub is None and not _is_name(name):
+        return False
+    page.say("datasets", (name,), found.start(), found.end())
+    return True
 
 
 def _told(page: Page) -> bool:
@@ -122,12 +156,14 @@ def _told(page: Page) -> bool:
                     linked.setdefault(more[1], more.span(1))
                     more = _AND_DATA.match(page.text, more.end(), end)
                 break
-        for pattern in (_ON_NAME, _ON_LINK, _THE_DATA_IS):
+        for pattern in (_ON_NAME, _ON_LINK, _LINK_OF_DATA, _THE_DATA_IS):
             for found in pattern.finditer(page.text, line.start, end):
                 group = found.lastindex or 0
                 name = _END.sub("", plain(found[group]))
                 told = pattern is _THE_DATA_IS or _on_training(page, found.start(), found.end())
                 if told and _is_name(name):
+                    if _AND_MORE.match(page.text, found.end(), end):
+                        return False  # of several it is not read which came first
                     named.setdefault(name, found.span(group))
     if linked and not _one_sentence(page, linked):
         return False
@@ -137,7 +173,7 @@ def _told(page: Page) -> bool:
     bare = {_MARKS.sub("", name.casefold()) for name in named}
     shortest = min(bare, key=len, default="")
     if not named or not all(shortest in one for one in bare):
-        return False  # of several it is not read which came first
+        return False
     name, place = next(iter(named.items()))
     page.say("datasets", (name,), *place)
     return True

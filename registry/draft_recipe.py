@@ -323,6 +323,7 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
              "scheduler name"),
         ("warmup_steps", _steps, "warmup steps; lr scheduler warmup steps; num warmup steps; number of warmup "
             "steps; warm up steps"),
+        ("warmup_steps", _positive, "warmup"),
         ("warmup_ratio", _share, "warmup ratio; lr scheduler warmup ratio; warm up ratio; warmup proportion"),
         ("weight_decay", _real, "weight decay; weight decay rate; l2 weight decay"),
         ("seed", _whole, "seed; random seed; training seed; manual seed; data seed"),
@@ -589,13 +590,13 @@ _NOT_OURS = re.compile(
     r"|recommend|try |e\.g\.|for example|if you|"
     r"early stopping|patience|baseline|each of|per epoch|every|after epoch|grid|search|range|either|between (?=[\d*`])"
     r"|best epoch|previous|original model|"
-    r"stage|phase|first \d+ epochs|then for|followed by|teacher|respectively)",
+    r"stage|phase|calibrat|first \d+ epochs|then for|followed by|teacher|respectively)",
     re.IGNORECASE,
 )
 _ASIDE = (
     "train", "can", "may", "should", "recommend", "try", "e.g", "example", "if you", "early", "patience", "baseline",
     "each", "per epoch", "every", "after", "grid", "search", "range", "either", "between", "best", "previous",
-    "original", "stage", "phase", "first", "then", "followed", "teacher", "respectively",
+    "original", "stage", "phase", "calibrat", "first", "then", "followed", "teacher", "respectively",
 )  # fmt: skip
 """Words one of which stands in whatever `_NOT_OURS` finds; to look for them is quicker."""
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")

@@ -41,7 +41,7 @@ METRICS: dict[str, str] = {
         "wer": "wer; word error rate",
         "cer": "cer; character error rate",
         "bleu": "bleu; bleu score; sacrebleu; sacre bleu",
-        "chrf": "chrf; chrf++",
+        "chrf": "chrf; chr f",
         "rouge1": "rouge1; rouge 1",
         "rouge2": "rouge2; rouge 2",
         "rougeL": "rougel; rouge l",
@@ -424,11 +424,14 @@ def prose(page: Page, taken: set[int]) -> None:
     split_above: str | None = None
     first = len(page.results)
     split_block = lead_block = -1
+    evaluated: tuple[str, str | None] = "", None
     lead = ""
     for line in page.lines:
         if line.kind in ("code", "table") or line.role in ("use", "other", "pretraining") or line.start in taken:
             continue
         words = page.text[line.start : min(line.end, line.start + 4000)]
+        if "evaluated" in words and line.kind == "text" and len(words) < 400:
+            evaluated = line.title, split_of(words)
         if _DIGIT.search(words) is None and not words.rstrip(" *").endswith(":"):
             continue
         low = words.lower()
@@ -456,7 +459,9 @@ def prose(page: Page, taken: set[int]) -> None:
         above = (
             split_above
             if split_block in (line.block, line.block - 1)
-            else split_of(line.title.rpartition("/")[2] + " ") or _title_split(line.title)
+            else evaluated[1]
+            if evaluated == (line.title, evaluated[1]) and evaluated[1]
+            else _split_of_title(line.title)
         )
         if line.kind in ("item", "text") and _metric_line(page, line, words, above, groups):
             continue
@@ -520,6 +525,15 @@ def _split_line(page: Page, line: Line, found: re.Match[str], metric: str) -> No
     number, split = _number(found[2]), _SPLITS[found[1].lower()]
     if number is not None:
         add(page, Named(metric, split), number, line.start, line.end, page.new_group(), headline=split != "train")
+
+
+def _split_of_title(title: str) -> str | None:
+    """The split that a heading names: `Results on the test set`, `Validation metrics`, not `Evaluation`."""
+    last = title.rpartition("/")[2]
+    return None if _NO_SPLIT.fullmatch(last) else split_of(last + " ") or _title_split(title)
+
+
+_NO_SPLIT = re.compile(r"\W*(?:evaluation|eval|training)\W*")
 
 
 def _title_split(title: str) -> str | None:
@@ -599,6 +613,10 @@ def _told(words: str) -> Iterator[tuple[int, int, Named, Number]]:
             yield one.start(), one.end(), what, number
 
 
+# `91.3 (for comparison, the larger model reaches 92.7)`
+_BESIDE_IT = re.compile(
+    r"\((?:for comparison|compared|in comparison|vs\.?|versus|while|whereas)\b[^()]{0,200}\)", re.IGNORECASE
+)
 # `E.g. a classifier that always says no would reach 90% accuracy.`
 _ASIDE = re.compile(r"^\W{0,6}(?:e\.\s?g\.|for (?:example|instance),)(?!\s?\d)|\b(?:would|might)\b", re.IGNORECASE)
 
@@ -615,6 +633,8 @@ def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
         _run(page, words, pairs, at, split)
         return
     told = split_of(words)
+    if "(" in words:
+        words = _BESIDE_IT.sub(lambda one: " " * len(one.group()), words)
     found = list(_told(words))
     if not found:
         return
@@ -682,6 +702,8 @@ def tables(page: Page) -> None:
             _by_column(page, grid, low, columns)
         elif not count and len(header) == 2:
             _by_row(page, grid)
+        elif not count:
+            _by_row_and_column(page, grid, low)
 
 
 def _context(grid: Grid) -> str | None:
@@ -753,6 +775,26 @@ def _by_row(page: Page, grid: Grid) -> None:
         add(page, replace(what, split=own), number, first.start, last.end, group, headline=headline)
 
 
+def _by_row_and_column(page: Page, grid: Grid, low: list[str]) -> None:
+    """`| | Validation | Test |`, `| | Class A | Micro avg |` above rows of metrics: columns of splits and averagings."""
+    rows = [(what, row) for row in grid.rows if row and (what := named(row[0].text)) is not None and what.label is None]
+    if len(rows) < len(grid.rows) or _of_others(grid.before):
+        return
+    context = _context(grid)
+    for at, name in enumerate(low[1:], start=1):
+        averaging = _SUMMARIES.get(name.replace("-", " "))
+        split = _SPLITS.get(name.removesuffix(" set").removesuffix(" split"))
+        if averaging is None and split is None and name != "overall":
+            continue
+        group = page.new_group()
+        for what, row in rows:
+            read = _value(row[at].text) if at < len(row) else None
+            if read is not None and len(row[at].text) - read[1] < 12:
+                own = what.split or split or context
+                settled = replace(what, split=own, averaging=what.averaging or averaging)
+                add(page, settled, read[0], row[at].start, row[at].end, group, headline=own != "train")
+
+
 _SUMMARIES = {
     "macro avg": "macro",
     "weighted avg": "weighted",
@@ -821,14 +863,19 @@ def _rows_of_the_model(
     if any(splits):
         return [(row, None, {"split": own}) for row, own in zip(grid.rows, splits, strict=True) if own]
     of_data = keyed and _DATASETS.match(low[0]) is not None
+    of_test = "test" if _TEST_SETS.match(low[0]) else None
     if len(keys) == 1:
-        return [] if _of_others(keys[0]) else [(grid.rows[0], None, {"dataset": keys[0] if of_data else None})]
+        told = {"dataset": keys[0] if of_data else None, "split": of_test}
+        return [] if _of_others(keys[0]) else [(grid.rows[0], None, told)]
     if of_data:
-        return [(row, None, {"dataset": key}) for key, row in zip(keys, grid.rows, strict=True) if key]
+        return [
+            (row, None, {"dataset": key, "split": of_test}) for key, row in zip(keys, grid.rows, strict=True) if key
+        ]
     ours = [row for key, row in zip(keys, grid.rows, strict=True) if _OURS.search(key)]
     return [(ours[0], None, {})] if keyed and _MODELS.search(low[0]) and len(ours) == 1 else []
 
 
+_TEST_SETS = re.compile(r"test ?sets?$")
 _DATASETS = re.compile(r"data ?set|corpus|test ?set|benchmark|task")
 
 
@@ -929,10 +976,10 @@ def model_index(page: Page) -> None:
                 continue
             value: Scalar = metric["value"]
             number = plain_number(value.text.strip())
-            names = [*scalars(metric.get("name")), *scalars(metric.get("type"))]
+            names = [*scalars(metric.get("name")), *scalars(metric.get("type"))]  # `evaluate-metric/f1` is `f1`
             if not names or number is None:
                 continue
-            what = next((read for one in names if (read := named(one.text)) is not None), None)
+            what = next((read for one in names if (read := named(one.text.rpartition("/")[2])) is not None), None)
             what = what or Named("_".join(_WORD.findall(names[-1].text.lower())) or "result")
             add(
                 page, replace(what, split=what.split or measured), number, value.start, value.end, group,
