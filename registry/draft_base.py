@@ -66,7 +66,7 @@ _NAMED = (
 )
 _FROM_ID = re.compile(
     rf"\b(?:fine-?tun(?:ed|e|ing)?|derived|initiali[sz]ed|trained)\s(?:version\s)?(?:of|from)\s(?:the )?[`*_]{{0,3}}"
-    rf"({_ID})(?![\w/])|\bbased\son\s(?:the )?`({_ID})`",
+    rf"({_ID})(?![\w/])|\bbased\son\s(?:the )?`({_ID})`|\bis\san?\s[`*_]{{1,3}}({_ID})[`*_]{{1,3}}\smodel\b",
     re.IGNORECASE,
 )
 _FROM_NAME = re.compile(
@@ -93,6 +93,11 @@ _FROM_CHECKPOINT = re.compile(
     r"(?:checkpoint|weights|model|base)\b",
     re.IGNORECASE,
 )
+_USING = re.compile(
+    rf"\b(?:trained|fine-?tuned|built)\b[^.\n]{{0,100}}? using (?:an? |the )?{_NAMED}[`*_\"']{{0,3}}(?: model)?"
+    r"(?=[.,;]|$)",
+    re.IGNORECASE,
+)
 _USED_IS = re.compile(
     r"\b(?:(?:base|backbone|pre-?trained|parent) model"
     r"|(?:model|checkpoint) used (?:for|in) (?:fine-?\s?tuning|training))"
@@ -101,11 +106,11 @@ _USED_IS = re.compile(
 )
 _OTHERS = re.compile(
     r"outperform|compar|baseline|better|unlike|similar|such as|e\.g\.|\blike\b|\bcan\b|\bcould\b|should|if you|\bcard\b"
-    r"|how to|recommend|\bor\b|\bboth\b|(?<!pre)(?<!pre-)trained on",
+    r"|how to|recommend|\bor\b|\bboth\b",
     re.IGNORECASE,
 )
 _BY_LINK = (_MADE_FROM, _BASE_IS, _LINK_TUNED)
-_BY_NAME = (_FROM_NAME, _TUNED_NAME, _NAME_TUNED, _IS_TUNED, _FROM_CHECKPOINT, _USED_IS)
+_BY_NAME = (_FROM_NAME, _TUNED_NAME, _NAME_TUNED, _IS_TUNED, _FROM_CHECKPOINT, _USING, _USED_IS)
 _TRIGGERS = ("tun", "ased ", "rained", "erived", "nitiali", "istilled", "version", "ackbone", "ase ", "model")
 
 _SETTING = re.compile(
@@ -196,7 +201,7 @@ def _by_name(words: str, line: Line, own: str) -> tuple[str, int, int] | None:
     if line.role == "other" or not any(trigger in words for trigger in _TRIGGERS):
         return None
     for pattern in _BY_NAME:
-        found = pattern.search(words)
+        found = pattern.search(words) if pattern is not _USING or line.kind != "heading" else None
         if found is not None and not _is_own(own, found[1]):
             begin = max(words.rfind(mark, 0, found.start(1)) for mark in (". ", "! ", "? ")) + 1
             if _OTHERS.search(words, begin, found.end()) is None:

@@ -54,11 +54,18 @@ _LINK_OF_DATA = re.compile(
     rf"\({_OTHER_URL}\)",
     re.IGNORECASE,
 )
+# `we used the [A](…), [B](…) and [C](…) datasets`
+_LIST_OF_DATA = re.compile(
+    rf"\b(?:on|using|with|used?)\s(?:the\s)?((?:\[[^\[\]\n]{{2,80}}\]\({_OTHER_URL}\)(?:,?\sand\s|,\s|\s\+\s)){{1,8}}"
+    rf"\[[^\[\]\n]{{2,80}}\]\({_OTHER_URL}\))\s(?:data ?sets?|corpora|corpus)\b",
+    re.IGNORECASE,
+)
 _THE_DATA_IS = re.compile(
     r"\bdata ?set\s(?:(?:that\s)?(?:we\s)?used\s)?(?:(?:for|to|in)\s[\w -]{4,40}?\s)?(?:is|was)\s(?:the\s|called\s)?\s?"
     rf"(?:\[([^\[\]\n]{{2,80}})\]\(https?://[^()\s]{{4,200}}\)|{_MARKED})",
     re.IGNORECASE,
 )
+_NAMING = (_ON_NAME, _ON_LINK, _LINK_OF_DATA, _THE_DATA_IS)
 _NO_DATA = re.compile(
     r"\b(?:here|this|paper|notebook|script|repo\w*|github|colab|kaggle|tpus?|gpus?|cloud|trainer|autotrain|api|azure"
     r"|aws|library|framework|space|none|unknown|custom|private|own|same|new|large|model|spacy|flair|fairseq|espnet|nemo"
@@ -113,7 +120,7 @@ def read_data(page: Page) -> None:
             for row in grid.rows:
                 if len(row) == 2 and _of_key(page, row[0].text, row[1].start, row[1].end):
                     return
-    _told(page) or _in_code(page)
+    _listed(page) or _told(page) or _in_code(page)
 
 
 _HEADING = re.compile(
@@ -141,35 +148,28 @@ def _below_heading(page: Page, index: int) -> bool:
 
 
 def _told(page: Page) -> bool:
-    """The data of the sentences on training, which may have begun a line above."""
+    """The data of the sentences on training, which may have begun a line above; of several nothing but a list."""
     linked: dict[str, tuple[int, int]] = {}
     named: dict[str, tuple[int, int]] = {}
     for line in page.lines:
         if line.kind == "code" or line.role in _SKIPPED:
             continue
         end = min(line.end, line.start + _LOOKED_AT)
-        for found in _ON_DATA.finditer(page.text, line.start, end):
-            if _on_training(page, found.start()):
-                linked.setdefault(found[1], found.span(1))
-                more = _AND_DATA.match(page.text, found.end(), end)
-                while more is not None:
-                    linked.setdefault(more[1], more.span(1))
-                    more = _AND_DATA.match(page.text, more.end(), end)
-                break
-        for pattern in (_ON_NAME, _ON_LINK, _LINK_OF_DATA, _THE_DATA_IS):
+        linked.update(_linked(page, line.start, end))
+        for pattern in _NAMING:
             for found in pattern.finditer(page.text, line.start, end):
                 group = found.lastindex or 0
                 name = _END.sub("", plain(found[group]))
                 told = pattern is _THE_DATA_IS or _on_training(page, found.start(), found.end())
                 if told and _is_name(name):
                     if _AND_MORE.match(page.text, found.end(), end):
-                        return False  # of several it is not read which came first
+                        return False
                     named.setdefault(name, found.span(group))
-    if linked and not _one_sentence(page, linked):
-        return False
     if linked:
-        page.say("datasets", tuple(linked), min(linked.values())[0], max(linked.values())[1])
-        return True
+        one = _one_sentence(page, linked)
+        if one:
+            page.say("datasets", tuple(linked), min(linked.values())[0], max(linked.values())[1])
+        return one
     bare = {_MARKS.sub("", name.casefold()) for name in named}
     shortest = min(bare, key=len, default="")
     if not named or not all(shortest in one for one in bare):
@@ -177,6 +177,37 @@ def _told(page: Page) -> bool:
     name, place = next(iter(named.items()))
     page.say("datasets", (name,), *place)
     return True
+
+
+def _linked(page: Page, start: int, end: int) -> dict[str, tuple[int, int]]:
+    """The first link to data that a line says it was trained on, and those that are listed with it."""
+    told: dict[str, tuple[int, int]] = {}
+    for found in _ON_DATA.finditer(page.text, start, end):
+        if _on_training(page, found.start()):
+            one: re.Match[str] | None = found
+            while one is not None:
+                told.setdefault(one[1], one.span(1))
+                one = _AND_DATA.match(page.text, one.end(), end)
+            break
+    return told
+
+
+def _listed(page: Page) -> bool:
+    """The datasets that one sentence on training lists by their links."""
+    for line in page.lines:
+        if line.kind != "code" and line.role not in _SKIPPED:
+            found = _LIST_OF_DATA.search(page.text, line.start, min(line.end, line.start + 2 * _LOOKED_AT))
+            if found is not None and _on_training(page, found.start()):
+                names = [
+                    hub[1] or hub[2]
+                    if (hub := _DATA_LINK.search(one.group())) is not None
+                    else _END.sub("", plain(one[1]))
+                    for one in _LINK_ALONE.finditer(found[1])
+                ]
+                if all(map(_is_name, names)):
+                    page.say("datasets", tuple(names), *found.span(1))
+                    return True
+    return False
 
 
 def _one_sentence(page: Page, told: dict[str, tuple[int, int]]) -> bool:

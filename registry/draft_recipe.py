@@ -30,6 +30,7 @@ _FIRST = re.compile(rf"{_LEAD}({_N}){_ONE}")
 _FIRST_WORD = re.compile(r"[=:~\s]{0,12}(\w{1,20})\b")
 _PERCENT = re.compile(r"[=:~\s]{0,12}(\d{1,3}(?:\.\d{1,6})?)\s?%")
 _THOUSANDS = re.compile(rf"{_LEAD}{_N}\s?(?:[kKMB]\b|GB|MB)")
+_KILO = re.compile(rf"{_LEAD}(\d{{1,4}}(?:\.\d{{1,3}})?)\s?[kK]\b")
 _POWER = re.compile(r"\*\*\s?(?=[-+]?\d)")
 _NO_LETTER = re.compile(r"[\W_]")
 _ONE_WORD = {
@@ -100,10 +101,17 @@ def _epochs(value: str) -> float | int | None:
 
 
 def _steps(value: str) -> float | int | None:
+    """Steps, also in thousands: `10k`."""
+    if (found := _KILO.match(value)) is not None:
+        return round(float(found[1]) * 1000)
     read = number(value)
     if read is None or "%" in value[:20]:
         return None
     return int(read) if read == int(read) else read
+
+
+def _some_steps(value: str) -> float | int | None:
+    return _steps(value) or None
 
 
 def _real(value: str) -> float | None:
@@ -244,7 +252,7 @@ def _seconds(value: str) -> float | None:
 
 ACCELERATOR = re.compile(
     r"(?:NVIDIA[®\s-]{1,3})?(?:(?:Tesla|GeForce|Quadro|Titan)[\s-]?)?"
-    r"(?<![A-Za-z0-9])(?:[AVHBL]\d{2,3}[Ss]?(?![A-Za-z\d_])|[TPK]\d{1,3}(?![A-Za-z\d_])|L4(?!\w)|A10G|GH200"
+    r"(?:(?<![A-Za-z0-9])|(?<=\d[xX]))(?:[AVHBL]\d{2,3}[Ss]?(?![A-Za-z\d_])|[TPK]\d{1,3}(?![A-Za-z\d_])|L4(?!\w)|A10G|GH200"
         r"|RTX[\s-]?(?:A?\d{4})(?:[\s-]?(?:Ti|Ada|SUPER))?|GTX[\s-]?\d{4}(?:[\s-]?Ti)?|"
     r"Titan[\s-]?(?:RTX|Xp?|V)|MI\d{3}X?|TPU[\s-]?v\d[\w-]{0,6}|Data Center GPU Max \d{4}|Gaudi\s?\d?"
         r"|M[1-4](?: (?:Pro|Max|Ultra))?(?!\w)|DGX[- ]\w+)"
@@ -299,7 +307,7 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
          "train epochs; nepochs; n epochs; max epochs; max epoch; num training epochs; "
          "number of training epochs; no of epochs; "
              "epochs trained; epoch"),
-        ("max_steps", _positive, "training steps; max steps; total steps; train steps; number of training "
+        ("max_steps", _some_steps, "training steps; max steps; total steps; train steps; number of training "
             "steps; num train steps; "
          "total training steps; total optimization steps; number of steps; train iters; max train steps"),
         ("train_batch_size", _positive, "train batch size; batch size; per device train batch size; per gpu "
@@ -459,7 +467,7 @@ def read_pair(page: Page, words: str, value: str, start: int, end: int, *, weak:
 def _read_named(page: Page, key: str, value: str, start: int, end: int, offset: int) -> bool:
     """Add what stands behind a name of `NAMES`; false where its value is none."""
     fact, reader = NAMES[key]
-    value = plain(value)
+    value = plain(value) if not value.startswith("<class ") else value
     if is_placeholder(value):
         page.say(fact, None, start, end, "placeholder")
         return True
@@ -576,6 +584,9 @@ _SENTENCES: tuple[tuple[str, str, Callable[[str], Any], re.Pattern[str]], ...] =
         ("for", "max_steps", _positive,
             r"\b(?:trained|fine-?tuned|tuned|training|run)(?: \w{1,30}){0,4} for(?: a total of)? "
             rf"{_V} (?:training |optimization |gradient |update )?(?:steps|iterations)"),
+        ("for", "max_steps", _steps,
+            r"\b(?:trained|fine-?tuned|tuned|training|run)(?: \w{1,30}){0,4} for(?: a total of)? "
+            r"(\d{1,4}(?:\.\d{1,3})?[kK]) (?:training |optimization |gradient |update )?(?:steps|iterations)"),
         ("energy", "energy_kwh", _kilowatt_hours,
             rf"\b(?:energy|electricity)\b[^.\n\d]{{0,40}}?[:=\s~≈]\s{{0,3}}[*`_]{{0,3}}({_N}\s?[kM]?Wh)\b"),
         ("consum", "energy_kwh", _kilowatt_hours,
@@ -784,9 +795,11 @@ def read_pairs(page: Page) -> None:
 def _across(page: Page, grid: Grid) -> None:
     """A table of one row whose header names hyperparameters: `| Optimizer | Learning rate | … |`."""
     (row,) = grid.rows
-    if sum(key_of(cell.text) in NAMES for cell in grid.header) > max(2, len(grid.header) // 3):
-        for name, value in zip(grid.header, row, strict=False):
-            read_pair(page, name.text, value.text, value.start, value.end, weak=True)
+    keys = [key_of(cell.text) for cell in grid.header]
+    of_recipe = sum(key in NAMES for key in keys) > max(2, len(keys) // 3)
+    for key, name, value in zip(keys, grid.header, row, strict=False):
+        if of_recipe or key in _DEVICES:
+            read_pair(page, name.text, value.text, value.start, value.end, weak=True, offset=value.start)
 
 
 _INLINE = re.compile(r"`([A-Za-z]\w{0,40})\s?=\s?([^`\n]{1,100})`")  # `lr_scheduler_type = "linear"`

@@ -702,6 +702,8 @@ def tables(page: Page) -> None:
             _by_column(page, grid, low, columns)
         elif not count and len(header) == 2:
             _by_row(page, grid)
+        elif not count and "err" in low:
+            _error_rates(page, grid, low)
         elif not count:
             _by_row_and_column(page, grid, low)
 
@@ -776,8 +778,8 @@ def _by_row(page: Page, grid: Grid) -> None:
 
 
 def _by_row_and_column(page: Page, grid: Grid, low: list[str]) -> None:
-    """`| | Validation | Test |`, `| | Class A | Micro avg |` above rows of metrics: columns of splits and averagings."""
-    rows = [(what, row) for row in grid.rows if row and (what := named(row[0].text)) is not None and what.label is None]
+    """`| | Validation | Test |`, `| | Class A | Micro avg |` above rows of metrics: columns of splits or averagings."""
+    rows = [(what, row) for row in grid.rows if row and (what := named(row[0].text)) is not None and not what.label]
     if len(rows) < len(grid.rows) or _of_others(grid.before):
         return
     context = _context(grid)
@@ -793,6 +795,26 @@ def _by_row_and_column(page: Page, grid: Grid, low: list[str]) -> None:
                 own = what.split or split or context
                 settled = replace(what, split=own, averaging=what.averaging or averaging)
                 add(page, settled, read[0], row[at].start, row[at].end, group, headline=own != "train")
+
+
+_SPLIT_OF_KEY = re.compile(r"(?<![a-z])(test|dev|valid|eval)(?![a-z])")
+
+
+def _error_rates(page: Page, grid: Grid, low: list[str]) -> None:
+    """`| dataset | Snt | … | Err | S.Err |`, as sclite counts errors, below a heading of an error rate: `WER`."""
+    what = named(grid.title.rpartition("/")[2])
+    if what is None or what.metric not in ("wer", "cer") or any(len(row) != len(low) for row in grid.rows):
+        return
+    at = low.index("err")
+    for row in grid.rows:
+        read = _value(row[at].text)
+        splits = {_SPLITS[one[1]] for one in _SPLIT_OF_KEY.finditer(row[0].text.lower().rpartition("/")[2])}
+        if read is not None:
+            split = splits.pop() if len(splits) == 1 else None
+            add(
+                page, replace(what, split=split), read[0], row[at].start, row[at].end, page.new_group(),
+                dataset=row[0].text.strip() if len(grid.rows) > 1 else None, headline=split == "test",
+            )  # fmt: skip
 
 
 _SUMMARIES = {
@@ -876,7 +898,7 @@ def _rows_of_the_model(
 
 
 _TEST_SETS = re.compile(r"test ?sets?$")
-_DATASETS = re.compile(r"data ?set|corpus|test ?set|benchmark|task")
+_DATASETS = re.compile(r"data ?set|domain|corpus|test ?set|benchmark|task")
 
 
 _REPORT = re.compile(

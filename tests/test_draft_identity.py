@@ -73,6 +73,8 @@ def test_a_task_that_is_not_told_or_is_one_of_several_is_left_out(words):
         ("The model used for fine-tuning is GELECTRA Large by its makers.", "GELECTRA Large"),
         ("This model is a *xlm-roberta-base* model that was fine-tuned on letters.", "xlm-roberta-base"),
         ("It was fine-tuned on letters from the `t5-small` checkpoint.", "t5-small"),
+        ("A sentiment model trained on letters using DistilBert.", "DistilBert"),
+        ("This model is a *owner/m2m* model that was fine-tuned on letters.", "owner/m2m"),
     ],
 )  # fmt: skip
 def test_a_base_model_is_told(words, base):
@@ -152,6 +154,13 @@ def test_several_linked_datasets_of_one_sentence_are_a_list():
     assert value(words, "datasets") == ("o/a", "o/b", "o/c")
 
 
+def test_linked_names_before_the_word_datasets_are_a_list():
+    words = (
+        "To fine-tune we used the [ONE](https://x.org/1), [TWO](https://x.org/2) and [SIX](https://x.org/6) datasets."
+    )
+    assert value(words, "datasets") == ("ONE", "TWO", "SIX")
+
+
 @pytest.mark.parametrize(
     ("words", "codes"),
     [
@@ -195,16 +204,22 @@ def test_versions_and_hardware_in_a_block_of_code_are_read():
         ("## Training\n- 4-bit bnb: True\n- learning rate: 1e-4", "quantization.bits", 4),
         ("## Training\n```\n{'batch_size': 16, 'sampler': 'torch.utils.data.sampler.RandomSampler'}\n```",
          "train_batch_size", 16),
-        ("## Training\n```\n{\n  \"epochs\": 2,\n  \"scheduler\": \"WarmupLinear\"\n}\n```", "lr_scheduler", "linear"),
+        ("## Training\n```\n{\n  \"epochs\": 2,\n  \"scheduler\": \"WarmupLinear\"\n}\n```",
+         "lr_scheduler", "linear"),
         ("## Architecture\n```\nSentenceTransformer(\n  (0): Transformer({'max_seq_length': 128})\n)\n```",
          "max_length", 128),
         ("## Training\n```python\nt.train(learning_rate=5e-6, mini_batch_size=4, max_epochs=20)\n```", "num_epochs", 20),
-        ("| Optimizer | learning_rate | beta_1 | beta_2 | epsilon |\n|---|---|---|---|---|\n|Adam|1e-3|0.9|0.99|1e-7|",
+        ("| Optimizer | lr | beta_1 | beta_2 | epsilon |\n|---|---|---|---|---|\n|Adam|1e-3|0.9|0.99|1e-7|",
          "adam_betas", (0.9, 0.99)),
         ("## Training\n- adam_beta1: 0.9\n- adam_beta2: 0.98", "adam_betas", (0.9, 0.98)),
         ("## Training\n- warmup = 600\n- learning rate = 1e-5", "warmup_steps", 600),
         ("## Training\nIt was trained on 8 块 A100.", "hardware.count", 8),
         ("- Hours used: 3", "training_time_hours", 3.0),
+        ("It was trained for 620k steps.", "max_steps", 620_000),
+        ("## Training\n- Warm up steps: 10k", "warmup_steps", 10_000),
+        ("| Release | Test WER | GPUs |\n|---|---|---|\n| 22-05-11 | - | 1xK80 24GB |", "hardware.count", 1),
+        ("## Training\n```\n{\"epochs\": 1, \"optimizer_class\": \"<class 'torch.optim.adamw.AdamW'>\"}\n```",
+         "optimizer", "adamw"),
         ("PyTorch version (GPU?): 1.9.0+cu102 (False)", "framework_versions.pytorch", "1.9.0+cu102"),
         ("- pytorch version: `pytorch 1.5.1`", "framework_versions.pytorch", "1.5.1"),
         ("## Resource usage\n| GPU | 8 x V100 |\n|---|---|\n| x | y |", "hardware.count", 8),
