@@ -52,12 +52,14 @@ _LINK_TUNED = re.compile(
     r"|model\b|checkpoint)|[^\n]{0,120}?\bfine-?tuned\b)",
     re.IGNORECASE,
 )
+# What was done is told in a section on use as well.
+OUR_TRAINING = re.compile(r"\b(?:we|I)\s(?:have\s)?(?:fine-?\s?tuned|trained)\b", re.IGNORECASE)
 _LISTED = re.compile(rf"(?:,|,? and|,? or|/|\|)\s?(?:the )?\[[^\[\]\n]{{2,120}}\]\({_HUB}{_NO_MODEL}", re.IGNORECASE)
 
 # Names that tell a family; short ones only where more follows (`opt-350m`).
 _FAMILY = (
     r"(?:bert|electra|t5|gpt|llama|mistral|mixtral|bart|pegasus|wav2vec|hubert|whisper|xlnet|xlm-?r|longformer|bigbird"
-    r"|marian|nllb|mpnet|minilm|bloomz?|falcon|qwen|gemma|pythia|layoutlm|trocr|resnet|efficientnet|mobilenet|convnext"
+    r"|marian|nllb|mpnet|minilm|codegen|starcoder|bloomz?|falcon|qwen|gemma|pythia|layoutlm|trocr|resnet|efficientnet|mobilenet|convnext"
     r"|segformer|stable[ -]diffusion|(?:opus|vit|swin|deit|beit|detr|clip|blip|opt|phi)-)"
 )
 _NAMED = (
@@ -94,8 +96,8 @@ _FROM_CHECKPOINT = re.compile(
     re.IGNORECASE,
 )
 _USING = re.compile(
-    rf"\b(?:trained|fine-?tuned|built)\b[^.\n]{{0,100}}? using (?:an? |the )?{_NAMED}[`*_\"']{{0,3}}(?: model)?"
-    r"(?=[.,;]|$)",
+    rf"\b(?:trained|fine-?tuned?|built)\b[^.\n]{{0,100}}? using (?:an? |the |\w{{2,20}}['’]s )?{_NAMED}"
+    r"[`*_\"']{0,3}(?: model)?(?=[.,;]|$)",
     re.IGNORECASE,
 )
 _USED_IS = re.compile(
@@ -142,9 +144,11 @@ def read_base(page: Page) -> None:
     named: tuple[str, int, int] | None = None
     own = _own_name(page)
     for line in page.lines:
-        if line.kind == "code" or (line.role == "use" and line.kind != "item"):
+        if line.kind == "code":
             continue
         words = page.text[line.start : min(line.end, line.start + _LOOKED_AT)]
+        if line.role == "use" and line.kind != "item" and OUR_TRAINING.search(words) is None:
+            continue
         if _labelled(page, words, line.start, line.end) or _linked(page, words, line.start, own):
             return
         named = named or _by_name(words, line, own)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from registry.draft_base import OUR_TRAINING
 from registry.languages import code_of_name
 from registry.markdown import plain
 
@@ -152,9 +153,10 @@ def _told(page: Page) -> bool:
     linked: dict[str, tuple[int, int]] = {}
     named: dict[str, tuple[int, int]] = {}
     for line in page.lines:
-        if line.kind == "code" or line.role in _SKIPPED:
-            continue
         end = min(line.end, line.start + _LOOKED_AT)
+        ours = line.role == "use" and OUR_TRAINING.search(page.text, line.start, end) is not None
+        if line.kind == "code" or (line.role in _SKIPPED and not ours):
+            continue
         linked.update(_linked(page, line.start, end))
         for pattern in _NAMING:
             for found in pattern.finditer(page.text, line.start, end):

@@ -579,8 +579,11 @@ _SENTENCES: tuple[tuple[str, str, Callable[[str], Any], re.Pattern[str]], ...] =
         ("warm", "warmup_steps", _steps, _said("warm-?up steps")),
         ("seed", "seed", _whole, _said("(?:random |training )seed", bare=True)),
         ("length", "max_length", _positive,
-            _said("(?:max(?:imum)?(?: sequence| token| input)? length|max_length|sequence length)")
+            _said("(?:max(?:imum)?(?: sequence| token| input)? length|max_length|(?:sequence|input) length)")
             + r"(?!\s?(?:s|sec\w{0,5}|words?|char\w{0,8}|new)\b)"),
+        ("length", "max_length", _positive,
+            r"\b(?:chunked|truncated|cut|split|padded) (?:in)?to (?:an? |the )?(?:max\w* )?length of (\d{1,6}) tokens"),
+        ("steps of", "max_steps", _steps, r"\b(?:with|for) (\d{1,9}(?:\.\d)?[kK]?) steps of training"),
         ("for", "max_steps", _positive,
             r"\b(?:trained|fine-?tuned|tuned|training|run)(?: \w{1,30}){0,4} for(?: a total of)? "
             rf"{_V} (?:training |optimization |gradient |update )?(?:steps|iterations)"),

@@ -122,6 +122,7 @@ _FILLERS = frozenset(
 )
 _WORD = re.compile(r"[a-z0-9@+]+")
 _LABEL = re.compile(r"\(\s*([^()]{1,40})\)\s*$")
+_EVAL_OF = re.compile("eval[-_]", re.IGNORECASE)
 _REMARK = re.compile(r"[\d%.\s,–-]{1,40}|(?:higher|lower).{0,40}|in %|↑|↓")
 _CLASS = re.compile(r"\b(?:class|label)\b|positive|negative|neutral")
 _ONE_NAME = re.compile(r"[a-z_]{2,20}")
@@ -186,22 +187,25 @@ def named(words: str) -> Named | None:
 
 def _named(words: str) -> Named | None:
     words = plain(words)
-    label = None
     bracket = _LABEL.search(words)
-    if bracket is not None:
-        inner = bracket[1].strip()
-        rest = words[: bracket.start()]
-        if _named(rest) is not None:
-            outer = _named(f"{rest} {inner}")
-            if outer is not None:
-                return outer
-            low = inner.casefold()
-            if _REMARK.fullmatch(low) is None:
-                if _CLASS.search(low) or _ONE_NAME.fullmatch(low):
-                    label = inner
-                else:
-                    return None
-            words = rest
+    if bracket is None:
+        return _of_words(words)
+    inner, rest = bracket[1].strip(), words[: bracket.start()]
+    if _EVAL_OF.match(inner) and (own := _named(inner)) is not None:  # `Accuracy (eval-f1)`
+        return own
+    without = _named(rest)
+    if without is None:
+        return _of_words(words)
+    if (both := _named(f"{rest} {inner}")) is not None:  # `F1 (macro)`
+        return both
+    low = inner.casefold()
+    if _REMARK.fullmatch(low) is not None:
+        return without
+    return replace(without, label=inner) if _CLASS.search(low) or _ONE_NAME.fullmatch(low) else None
+
+
+def _of_words(words: str) -> Named | None:
+    """The metric that words without a bracket name."""
     tokens = _WORD.findall(words.lower().replace("'", " ").replace("_", " "))
     split = averaging = None
     kept: list[str] = []
@@ -212,14 +216,8 @@ def _named(words: str) -> Named | None:
             averaging = _AVERAGINGS[token]
         else:
             kept.append(token)
-    joined = " ".join(kept)
-    metric = METRICS.get(joined)
-    if metric is None:
-        short = [token for token in kept if token not in _FILLERS]
-        metric = METRICS.get(" ".join(short))
-        if metric is None:
-            return None
-    return Named(metric, split, averaging, label)
+    metric = METRICS.get(" ".join(kept)) or METRICS.get(" ".join(one for one in kept if one not in _FILLERS))
+    return Named(metric, split, averaging) if metric is not None else None
 
 
 def split_of(words: str) -> str | None:
@@ -778,15 +776,20 @@ def _by_row(page: Page, grid: Grid) -> None:
 
 
 def _by_row_and_column(page: Page, grid: Grid, low: list[str]) -> None:
-    """`| | Validation | Test |`, `| | Class A | Micro avg |` above rows of metrics: columns of splits or averagings."""
+    """Rows of metrics below `| | Validation | Test |`, `| | Class A | Micro avg |`, `| | INT8 | FP32 |`.
+
+    Columns of splits and of averagings are this model's, and the one column that the README's title names.
+    """
     rows = [(what, row) for row in grid.rows if row and (what := named(row[0].text)) is not None and not what.label]
-    if len(rows) < len(grid.rows) or _of_others(grid.before):
+    others = sum(bool(row) and _COUNTS.search(row[0].text) is not None for row in grid.rows)
+    if not rows or len(rows) + others < len(grid.rows) or _of_others(grid.before):
         return
-    context = _context(grid)
+    context, title = _context(grid), set(_WORD.findall(_title(page)))
+    ours = [name for name in low[1:] if len(name) > 2 and name in title]
     for at, name in enumerate(low[1:], start=1):
         averaging = _SUMMARIES.get(name.replace("-", " "))
         split = _SPLITS.get(name.removesuffix(" set").removesuffix(" split"))
-        if averaging is None and split is None and name != "overall":
+        if averaging is None and split is None and name != "overall" and ours != [name]:
             continue
         group = page.new_group()
         for what, row in rows:
@@ -795,6 +798,11 @@ def _by_row_and_column(page: Page, grid: Grid, low: list[str]) -> None:
                 own = what.split or split or context
                 settled = replace(what, split=own, averaging=what.averaging or averaging)
                 add(page, settled, read[0], row[at].start, row[at].end, group, headline=own != "train")
+
+
+def _title(page: Page) -> str:
+    """The README's first heading, in lower case."""
+    return next((line.title for line in page.lines if line.kind == "heading"), "")
 
 
 _SPLIT_OF_KEY = re.compile(r"(?<![a-z])(test|dev|valid|eval)(?![a-z])")

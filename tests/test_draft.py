@@ -301,6 +301,13 @@ def test_the_errors_that_sclite_counts_are_rates_of_its_heading():
     assert numbers(read(text, "x.md")) == [("wer", "27.1", "test")]
 
 
+def test_of_columns_of_models_the_one_that_the_title_names_is_this_model_s():
+    rows = "| **Accuracy (eval-f1)** | 0.90 | 0.91 |\n| Model size (MB) | 1 | 4 |"
+    text = f"# INT8 mini\n### Result\n| | INT8 | FP32 |\n|---|---|---|\n{rows}\n"
+    assert numbers(read(text, "x.md")) == [("f1", "0.90", "validation")]
+    assert numbers(read(text.replace("# INT8", "# Quantized"), "x.md")) == []
+
+
 def test_scores_of_a_kind_of_questions_are_no_headline():
     listing = '## Results\n```\n"exact": 78.25,\n"HasAns_exact": 73.61,\n"NoAns_exact": 82.88\n```\n'
     found = [(one.number.text, one.label, one.headline) for one in read(listing, "x.md").results]
