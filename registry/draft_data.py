@@ -51,7 +51,7 @@ _ON_LINK = re.compile(
 )
 # `fine-tuned using the [SQuAD dataset](…)`
 _LINK_OF_DATA = re.compile(
-    r"\b(?:on|using|with|from)\s(?:the\s)?[`*_]{0,3}\[(?:the\s)?([^\[\]\n]{2,80}\s(?:data ?set|corpus))\]"
+    r"\b(?:on|using|with|from|used?)\s(?:the\s)?[`*_]{0,3}\[(?:the\s)?([^\[\]\n]{2,80}\s(?:data ?set|corpus))\]"
     rf"\({_OTHER_URL}\)",
     re.IGNORECASE,
 )
