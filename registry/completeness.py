@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from registry.draft_results import named
 from registry.numbers import PLACEHOLDER
 
 if TYPE_CHECKING:
@@ -27,14 +28,16 @@ class Section:
     Attributes:
         name: Its heading in the template.
         facts: Names of facts that fill it; one that ends in a dot stands for all that begin so.
+        told: Names of facts that fill it where the body states them: a tag of the front matter describes nothing.
         headings: Headings, in lower case, below which words fill it.
         words: What fills it wherever it stands, in lower case.
         triggers: Texts one of which stands in whatever `words` finds; to look for them is quicker.
-        results: Whether a reported result fills it.
+        results: Whether a reported result fills it, or a table of metrics.
     """
 
     name: str
     facts: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     headings: re.Pattern[str] | None = None
     words: re.Pattern[str] | None = None
     triggers: tuple[str, ...] = ("",)
@@ -45,6 +48,7 @@ def _section(
     name: str,
     *,
     facts: tuple[str, ...] = (),
+    told: tuple[str, ...] = (),
     headings: str = "",
     words: str = "",
     triggers: tuple[str, ...] = ("",),
@@ -52,7 +56,7 @@ def _section(
 ) -> Section:
     """A section by the sources of its expressions."""
     heads = re.compile(rf"(?m)^\W{{0,6}}(?:{headings})") if headings else None
-    return Section(name, facts, heads, re.compile(words) if words else None, triggers, results)
+    return Section(name, facts, told, heads, re.compile(words) if words else None, triggers, results)
 
 
 _FAMILY = "(?:bert|electra|gpt|t5|llama|mistral|bloom|bart|vit|wav2vec|whisper)"
@@ -119,12 +123,14 @@ SECTIONS: tuple[Section, ...] = (
     _section(
         "Training Data",
         facts=("rows.train",),
+        told=("datasets",),
         headings=r"(?:training|train|fine-?tuning)(?: and (?:evaluation|validation))?"
         r" (?:data|corpus|corpora)|data(?:sets?)?\b",
-        words=r"\b(?:(?:fine-?tuned|trained) (?:\w{1,20} ){0,6}?(?:on|using|with)"
-        r"|for (?:the )?(?:fine-?tuning|training),? we used?) [^.\n]{0,80}"
-        r"\b(?:data(?:set)?s?|corpus|tweets|reviews)\b|\bfor (?:the )?(?:fine-?tuning|training),? we used? the \[",
-        triggers=("tuned", "trained", "we use"),
+        # Data with a name or a number, not `trained on customer feedback`.
+        words=r"\b(?:fine-?tuned|trained) (?:\w{1,20} ){0,6}?(?:on|using|with) (?:(?:the|an?) )?(?:\w{1,20} ){0,4}?"
+        r"(?:[*`_]{0,3}\[[^\[\]\n]{2,80}\]\([^()\n]{4,200}\)[^.\n]{0,30}\b(?:data(?:set)?s?|corpus)\b"
+        r"|[~\d][\d.,]{0,12}k? [^.\n]{0,60}\b(?:sentences|reviews|tweets|examples|samples|documents|texts|articles)\b)",
+        triggers=("tuned", "trained"),
     ),
     _section(
         "Training Procedure", headings=r"(?:model )?(?:training|fine-?tuning)(?: procedure| process| details)?\W*$"
@@ -193,13 +199,16 @@ def sections(page: Page) -> tuple[str, ...]:
         page: The README, with the facts and the results that were found in it.
     """
     said = {fact.name for fact in page.facts if fact.status != "placeholder"}
+    begin = page.lines[0].start if page.lines else 0
+    told = {fact.name for fact in page.facts if fact.place.start >= begin}
     said |= {name[: name.index(".") + 1] for name in said if "." in name}
     reported = any(not one.placeholder and one.metric != "co2_kg" for one in page.results) or bool(page.tables)
+    reported = reported or any(named(cell.text) for grid in page.grids for cell in grid.header[1:])
     filled, low = _filled_headings(page), page.text.lower()
     return tuple(
         one.name
         for one in SECTIONS
-        if not said.isdisjoint(one.facts)
+        if not (said.isdisjoint(one.facts) and told.isdisjoint(one.told))
         or (one.results and reported)
         or (one.headings is not None and one.headings.search(filled) is not None)
         or (one.words is not None and any(word in low for word in one.triggers) and one.words.search(low))

@@ -66,9 +66,10 @@ def python_settings(code: str) -> list[Setting] | None:
     def offset(line: int, column: int) -> int:
         return begins[line - 1] + len(lines[line - 1][:column].decode())
 
-    constants = _constants(tree)
+    nodes = list(ast.walk(tree))
+    constants = _constants(nodes)
     found = []
-    for name, node, value in _named_values(tree):
+    for name, node, value in _named_values(nodes):
         start = offset(node.lineno, node.col_offset)
         at = offset(value.lineno, value.col_offset)
         end = offset(value.end_lineno or value.lineno, value.end_col_offset or value.col_offset)
@@ -111,40 +112,35 @@ def computed(node: ast.expr, constants: Mapping[str, float], depth: int = 0) -> 
     return result if type(result) in (int, float) and abs(result) <= _LARGEST else None
 
 
-def _constants(tree: ast.AST) -> dict[str, float]:
-    """Numbers by the name that they are given to, where that is done once."""
+def _constants(nodes: list[ast.AST]) -> dict[str, float]:
+    """Numbers by the name that they are given to, where that is done once and the name is used."""
+    used = {node.id for node in nodes if type(node) is ast.Name and type(node.ctx) is ast.Load}
     given: dict[str, list[float | None]] = {}
-    for name, _, value in _named_values(tree, assigned=True):
-        given.setdefault(name, []).append(computed(value, {}))
+    for target, value in _assigned(nodes):
+        if target.id not in used:
+            continue
+        given.setdefault(target.id, []).append(computed(value, {}))
     return {name: values[0] for name, values in given.items() if len(values) == 1 and values[0] is not None}
 
 
-def _named_values(tree: ast.AST, *, assigned: bool = False) -> Iterator[tuple[str, ast.keyword | ast.expr, ast.expr]]:
-    """Names with values that are written out or are arithmetic; an assigned name that others are computed from is none.
+def _assigned(nodes: list[ast.AST]) -> Iterator[tuple[ast.Name, ast.expr]]:
+    for node in nodes:
+        if type(node) is ast.Assign and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            yield node.targets[0], node.value
 
-    Args:
-        tree: The code.
-        assigned: Ask for all assigned names instead, and nothing else.
-    """
-    operands = {
-        part.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.BinOp)
-        for part in (node.left, node.right)
-        if isinstance(part, ast.Name)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            target = node.targets[0]
-            if assigned or (
-                target.id not in operands and isinstance(node.value, _READ) and not isinstance(node.value, ast.Call)
-            ):
-                yield target.id, target, node.value
-        elif assigned:
-            continue
-        elif isinstance(node, ast.keyword) and node.arg and isinstance(node.value, _READ):
-            yield node.arg, node, node.value
-        elif isinstance(node, ast.Dict):
+
+def _named_values(nodes: list[ast.AST]) -> Iterator[tuple[str, ast.keyword | ast.expr, ast.expr]]:
+    """Names with values that are written out or are arithmetic, but for those that others are computed from."""
+    parts = (part for node in nodes if type(node) is ast.BinOp for part in (node.left, node.right))
+    operands = {part.id for part in parts if type(part) is ast.Name}
+    for target, value in _assigned(nodes):
+        if target.id not in operands and isinstance(value, _READ) and not isinstance(value, ast.Call):
+            yield target.id, target, value
+    for node in nodes:
+        if type(node) is ast.keyword:
+            if node.arg and isinstance(node.value, _READ):
+                yield node.arg, node, node.value
+        elif type(node) is ast.Dict:
             for key, value in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant) and isinstance(key.value, str) and isinstance(value, _READ):
                     yield key.value, key, value

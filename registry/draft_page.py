@@ -5,11 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 from registry.document import Fact, Place, Result, Table
 from registry.front_matter import front_matter
 from registry.markdown import Grid, Line, grids, lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_SENTENCES = 12_000
 """Characters of sentences that name a metric or a hyperparameter which are searched for its value; no real model card
@@ -73,6 +77,13 @@ class Page:
         if self._left < 0:
             self.stop = min(self.stop, start)
         return self._left >= 0
+
+    def blocks_of_code(self) -> Iterator[tuple[Line, Line]]:
+        """The first and the last line of every block of code."""
+        code = [line for line in self.lines if line.kind == "code"]
+        for _, block in groupby(code, key=lambda line: line.block):
+            first, *rest = block
+            yield first, rest[-1] if rest else first
 
     def new_group(self) -> int:
         """The number of another group of results."""

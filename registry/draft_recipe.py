@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from registry.draft_code import Setting
     from registry.draft_page import Page
-    from registry.markdown import Line
+    from registry.markdown import Grid, Line
 
 _N = r"(?<![\w.,])\d{1,12}(?:,\d{3}){0,3}(?:\.\d{1,20})?(?:[eE][-+]?\d{1,3})?"
 # Not of a range, a list, a product or a name: `2e-5 to 5e-5`, `8, 16 or 32`, `4 x 8`, `3B`.
@@ -30,6 +30,7 @@ _FIRST = re.compile(rf"{_LEAD}({_N}){_ONE}")
 _FIRST_WORD = re.compile(r"[=:~\s]{0,12}(\w{1,20})\b")
 _PERCENT = re.compile(r"[=:~\s]{0,12}(\d{1,3}(?:\.\d{1,6})?)\s?%")
 _THOUSANDS = re.compile(rf"{_LEAD}{_N}\s?(?:[kKMB]\b|GB|MB)")
+_KILO = re.compile(rf"{_LEAD}(\d{{1,4}}(?:\.\d{{1,3}})?)\s?[kK]\b")
 _POWER = re.compile(r"\*\*\s?(?=[-+]?\d)")
 _NO_LETTER = re.compile(r"[\W_]")
 _ONE_WORD = {
@@ -100,10 +101,17 @@ def _epochs(value: str) -> float | int | None:
 
 
 def _steps(value: str) -> float | int | None:
+    """Steps, also in thousands: `10k`."""
+    if (found := _KILO.match(value)) is not None:
+        return round(float(found[1]) * 1000)
     read = number(value)
     if read is None or "%" in value[:20]:
         return None
     return int(read) if read == int(read) else read
+
+
+def _some_steps(value: str) -> float | int | None:
+    return _steps(value) or None
 
 
 def _real(value: str) -> float | None:
@@ -148,8 +156,9 @@ _SCHEDULERS = (
     ("inverse_sqrt", re.compile(r"inverse[\s_](?:sqrt|square root)", re.I)),
     ("constant_with_warmup", re.compile(r"constant[\s_]*with[\s_]*warm-?up", re.I)),
     ("polynomial", re.compile(r"polynomial", re.I)),
-    ("cosine", re.compile(r"\bcosine", re.I)),
-    ("linear", re.compile(r"\blinear", re.I)),
+    ("cosine", re.compile(r"\bcosine|WarmupCosine", re.I)),
+    ("constant_with_warmup", re.compile(r"WarmupConstant", re.I)),
+    ("linear", re.compile(r"\blinear|WarmupLinear", re.I)),
     ("constant", re.compile(r"\bconstant", re.I)),
 )
 
@@ -203,16 +212,21 @@ def _true(value: str) -> bool | None:
 
 
 def _hours(value: str) -> float | None:
+    """Hours that are called so: `3 h`, `1:07:41`, `2 days`; of a bare number it is not said what it counts."""
     if _PER.search(value[:120]) or _TIME_RANGE.match(value):
         return None
     value = plain_characters(value[:200])
     found = sorted(set(hours_in(value)))
     if found and _TWO_PARTS.search(value):
         return None
-    if not found and _BARE.fullmatch(value):
-        read = number(value)
-        return float(read) if read is not None else None
     return found[0] if len(found) == 1 else None
+
+
+def _number_of_hours(value: str) -> float | None:
+    """What stands behind `Hours used`, also without a unit."""
+    if _BARE.fullmatch(plain_characters(value[:200])):
+        return _real(value)
+    return _hours(value)
 
 
 def _kilowatt_hours(value: str) -> float | None:
@@ -238,7 +252,7 @@ def _seconds(value: str) -> float | None:
 
 ACCELERATOR = re.compile(
     r"(?:NVIDIA[®\s-]{1,3})?(?:(?:Tesla|GeForce|Quadro|Titan)[\s-]?)?"
-    r"(?<![A-Za-z0-9])(?:[AVHBL]\d{2,3}[Ss]?(?![A-Za-z\d_])|[TPK]\d{1,3}(?![A-Za-z\d_])|L4(?!\w)|A10G|GH200"
+    r"(?:(?<![A-Za-z0-9])|(?<=\d[xX]))(?:[AVHBL]\d{2,3}[Ss]?(?![A-Za-z\d_])|[TPK]\d{1,3}(?![A-Za-z\d_])|L4(?!\w)|A10G|GH200"
         r"|RTX[\s-]?(?:A?\d{4})(?:[\s-]?(?:Ti|Ada|SUPER))?|GTX[\s-]?\d{4}(?:[\s-]?Ti)?|"
     r"Titan[\s-]?(?:RTX|Xp?|V)|MI\d{3}X?|TPU[\s-]?v\d[\w-]{0,6}|Data Center GPU Max \d{4}|Gaudi\s?\d?"
         r"|M[1-4](?: (?:Pro|Max|Ultra))?(?!\w)|DGX[- ]\w+)"
@@ -253,7 +267,7 @@ _MAKER = re.compile(r"nvidia|tesla|geforce|\W")
 _HOURS_OF = re.compile(r"\s?(?:GPU[\s-])?hours")
 _PRODUCT = re.compile(r"[\dx×*]\s?[x×*]\s?$")
 _COUNT_BEFORE = re.compile(
-    r"(\d{1,5}|\b(?:one|two|three|four|eight|an?|single))\s?(?:[x×*]\s?)?(?:NVIDIA\s)?$"
+    r"(\d{1,5}|\b(?:one|two|three|four|eight|an?|single))\s?(?:[x×*张块卡]\s?)?(?:NVIDIA\s)?$"
     r"|\b(\d{1,5})\s?[x×*]\s?(?:GPUs?\s)?(?:NVIDIA\s)?$",
     re.IGNORECASE,
 )
@@ -290,37 +304,41 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
             "initial lr; learning rate lr"),
         ("num_epochs", _epochs, "epochs; num epochs; number of epochs; num train epochs; training epochs; "
             "total epochs; "
-         "train epochs; nepochs; n epochs; num training epochs; number of training epochs; no of epochs; "
+         "train epochs; nepochs; n epochs; max epochs; max epoch; num training epochs; "
+         "number of training epochs; no of epochs; "
              "epochs trained; epoch"),
-        ("max_steps", _positive, "training steps; max steps; total steps; train steps; number of training "
+        ("max_steps", _some_steps, "training steps; max steps; total steps; train steps; number of training "
             "steps; num train steps; "
          "total training steps; total optimization steps; number of steps; train iters; max train steps"),
         ("train_batch_size", _positive, "train batch size; batch size; per device train batch size; per gpu "
             "train batch size; "
          "training batch size; per device batch size; batch size per device; batchsize; train bs; batch; "
-         "batch size per gpu; train batch size per device; per gpu batch size; micro batch size; batch size train"),
+         "batch size per gpu; train batch size per device; per gpu batch size; micro batch size; mini batch size; "
+         "batch size train"),
         ("eval_batch_size", _positive, "eval batch size; per device eval batch size; per gpu eval batch size; "
          "evaluation batch size; validation batch size; batch size eval"),
         ("total_train_batch_size", _positive, "total train batch size; effective batch size; global batch size; "
          "total batch size; effective train batch size; batch size effective; total effective batch size"),
         ("gradient_accumulation_steps", _positive, "gradient accumulation steps; gradient accumulation; "
             "accumulation steps; "
-         "grad accumulation steps; grad accumulation; gradient accumulate steps; gradient accumulation step"),
+         "grad accumulation steps; grad accumulation; grad accum steps; accum grad; "
+         "gradient accumulate steps; gradient accumulation step"),
         ("optimizer", _optimizer, "optimizer; optim; optimiser; optimizer name; optimization algorithm; "
-            "optimizer type; optimization"),
+            "optimizer type; optimizer class; optimization"),
         ("lr_scheduler", _scheduler, "lr scheduler type; lr scheduler; scheduler; learning rate scheduler; "
             "scheduler type; "
          "learning rate scheduler type; learning rate schedule; lr schedule; schedule; learning rate decay; "
              "scheduler name"),
         ("warmup_steps", _steps, "warmup steps; lr scheduler warmup steps; num warmup steps; number of warmup "
             "steps; warm up steps"),
+        ("warmup_steps", _positive, "warmup"),
         ("warmup_ratio", _share, "warmup ratio; lr scheduler warmup ratio; warm up ratio; warmup proportion"),
         ("weight_decay", _real, "weight decay; weight decay rate; l2 weight decay"),
         ("seed", _whole, "seed; random seed; training seed; manual seed; data seed"),
         ("adam_epsilon", _real, "adam epsilon; epsilon; eps; adam eps"),
         ("mixed_precision", _precision, "training precision; training regime; mixed precision; precision; "
             "mixed precision training; "
-         "compute precision; training dtype; train precision"),
+         "compute precision; training dtype; train dtype; train precision"),
         ("mixed_precision", _flag("fp16"), "fp16; use fp16"), ("mixed_precision", _flag("bf16"), "bf16; use bf16"),
         ("max_length", _positive, "max length; max seq length; max sequence length; maximum sequence length; "
             "sequence length; "
@@ -343,9 +361,10 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
             "number of devices"),
         ("hardware.provider", _named, "cloud provider; provider"),
         ("hardware.region", _named, "compute region"),
-        ("training_time_hours", _hours, "hours used; training time; training duration; run duration; train "
+        ("training_time_hours", _number_of_hours, "hours used; training hours; training time hours; hours"),
+        ("training_time_hours", _hours, "training time; training duration; run duration; train "
             "time; total training time; "
-         "time; training hours; duration; durée de l entraînement; durée de l entrainement; time taken; "
+         "time; duration; durée de l entraînement; durée de l entrainement; time taken; "
          "wall clock time"),
         ("training_time_hours", _seconds, "train runtime; training time in seconds; training time s"),
         ("energy_kwh", _kilowatt_hours_only, "energy; energy consumption; energy consumed; energy used; electricity; "
@@ -396,6 +415,7 @@ WEAK = frozenset(
     }
 )
 """Names that mean something else elsewhere: they count in a section on training, or beside a learning rate."""
+_MOMENTS = {f"{name}{which + 1}": which for name in ("adam beta", "adam beta ", "beta", "beta ") for which in (0, 1)}
 _STRONG = ("learning_rate", "num_epochs", "adapter.alpha", "adapter.r")
 
 # `**Learning Rate**: 3e-5`, `learning_rate = 2e-5`, `"lr": 2e-5,`, `per_gpu_train_batch_size 4 \`.
@@ -435,13 +455,19 @@ def read_pair(page: Page, words: str, value: str, start: int, end: int, *, weak:
         hardware(page, value, offset, start, end)
         if is_placeholder(value):
             page.say("hardware.accelerator", None, start, end, "placeholder")
-        return True
-    if key not in NAMES:
+    elif key in _MOMENTS:
+        _moment(page, _MOMENTS[key], value, start, end)
+    elif key not in NAMES:
         return False
-    if key in WEAK and not weak:
-        return True
+    elif weak or key not in WEAK:
+        return _read_named(page, key, value, start, end, offset)
+    return True
+
+
+def _read_named(page: Page, key: str, value: str, start: int, end: int, offset: int) -> bool:
+    """Add what stands behind a name of `NAMES`; false where its value is none."""
     fact, reader = NAMES[key]
-    value = plain(value)
+    value = plain(value) if not value.startswith("<class ") else value
     if is_placeholder(value):
         page.say(fact, None, start, end, "placeholder")
         return True
@@ -504,6 +530,19 @@ def _moments(page: Page, value: str, start: int, end: int) -> None:
             page.say("lr_scheduler", "polynomial", start, end)
 
 
+def _moment(page: Page, which: int, value: str, start: int, end: int) -> None:
+    """One of Adam's two betas, which are given apart: `adam_beta1: 0.9`; both are said where the second stands."""
+    read = number(plain(value))
+    if read is None or not 0 <= read < 1:
+        return
+    above = page.facts[-1] if page.facts else None
+    if which == 1 and above is not None and above.name == "adam_betas" and above.value[1] is None:
+        page.facts.pop()
+        page.say("adam_betas", (above.value[0], float(read)), above.place.start, end)
+    else:
+        page.say("adam_betas", (None, float(read)) if which else (float(read), None), start, end)
+
+
 _W = r"(one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|fifty)"
 _V = rf"[*`_]{{0,3}}(?:({_N}){_ONE}|{_W}\b)"
 _VERBS = r"(?: was| is| set| used| value| initialized| equal| limited){0,4}"
@@ -540,11 +579,17 @@ _SENTENCES: tuple[tuple[str, str, Callable[[str], Any], re.Pattern[str]], ...] =
         ("warm", "warmup_steps", _steps, _said("warm-?up steps")),
         ("seed", "seed", _whole, _said("(?:random |training )seed", bare=True)),
         ("length", "max_length", _positive,
-            _said("(?:max(?:imum)?(?: sequence| token| input)? length|max_length|sequence length)")
+            _said("(?:max(?:imum)?(?: sequence| token| input)? length|max_length|(?:sequence|input) length)")
             + r"(?!\s?(?:s|sec\w{0,5}|words?|char\w{0,8}|new)\b)"),
+        ("length", "max_length", _positive,
+            r"\b(?:chunked|truncated|cut|split|padded) (?:in)?to (?:an? |the )?(?:max\w* )?length of (\d{1,6}) tokens"),
+        ("steps of", "max_steps", _steps, r"\b(?:with|for) (\d{1,9}(?:\.\d)?[kK]?) steps of training"),
         ("for", "max_steps", _positive,
             r"\b(?:trained|fine-?tuned|tuned|training|run)(?: \w{1,30}){0,4} for(?: a total of)? "
             rf"{_V} (?:training |optimization |gradient |update )?(?:steps|iterations)"),
+        ("for", "max_steps", _steps,
+            r"\b(?:trained|fine-?tuned|tuned|training|run)(?: \w{1,30}){0,4} for(?: a total of)? "
+            r"(\d{1,4}(?:\.\d{1,3})?[kK]) (?:training |optimization |gradient |update )?(?:steps|iterations)"),
         ("energy", "energy_kwh", _kilowatt_hours,
             rf"\b(?:energy|electricity)\b[^.\n\d]{{0,40}}?[:=\s~≈]\s{{0,3}}[*`_]{{0,3}}({_N}\s?[kM]?Wh)\b"),
         ("consum", "energy_kwh", _kilowatt_hours,
@@ -559,20 +604,20 @@ _NOT_OURS = re.compile(
     r"|recommend|try |e\.g\.|for example|if you|"
     r"early stopping|patience|baseline|each of|per epoch|every|after epoch|grid|search|range|either|between (?=[\d*`])"
     r"|best epoch|previous|original model|"
-    r"stage|phase|first \d+ epochs|then for|followed by|teacher|respectively)",
+    r"stage|phase|calibrat|first \d+ epochs|then for|followed by|teacher|respectively)",
     re.IGNORECASE,
 )
 _ASIDE = (
     "train", "can", "may", "should", "recommend", "try", "e.g", "example", "if you", "early", "patience", "baseline",
     "each", "per epoch", "every", "after", "grid", "search", "range", "either", "between", "best", "previous",
-    "original", "stage", "phase", "first", "then", "followed", "teacher", "respectively",
+    "original", "stage", "phase", "calibrat", "first", "then", "followed", "teacher", "respectively",
 )  # fmt: skip
 """Words one of which stands in whatever `_NOT_OURS` finds; to look for them is quicker."""
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
 _AFTER = re.compile(r"\b(?:after|at|by|from|epoch)\s{0,3}$", re.IGNORECASE)
 _TRAINED = re.compile(r"\b(?:train(?:ed|ing)?|fine-?tun\w+|finetun\w+|ran)\b", re.IGNORECASE)
 _TOOK = re.compile(
-    r"\b(?:took|takes|lasted|finished in|completed in|training (?:time|duration)\s?(?:was|is|of|:)"
+    r"\b(?:took|takes|cost|lasted|finished in|completed in|training (?:time|duration)\s?(?:was|is|of|:)"
     r"|trained (?:\w+ ){0,6}?(?:for|in)|hours used)\W{0,3}(?:about |around |approximately |roughly |over "
     r"|nearly |~\s?)?(\d[\d.:]{0,12}\s?(?:h|hrs?|hours?|min|minutes?|days?)\b(?:(?:,"
     r"| and)? \d{1,2}\s?(?:min|minutes?|m)\b)?)",
@@ -692,6 +737,8 @@ _TOLD: tuple[tuple[str, Callable[[str], Any], re.Pattern[str]], ...] = (
     ("quantization.bits", int, _QUANTIZED),
     ("training_time_hours", _hours, _TOOK),
 )
+# What somebody may do with the model, not what was done: `it can be fine-tuned on a single GPU`.
+_POSSIBLE = re.compile(r"\bfor (?:fine-?tuning|training)\b|tunable|\b(?:fits?|can|able|requires?)\b", re.IGNORECASE)
 _DEVICE = re.compile(r"\bGPUs?\b|TPU|\b[AVH]100|[TPK]\d{1,3}\b|RTX")
 
 
@@ -705,7 +752,7 @@ def _of_training(page: Page, words: str, at: int) -> None:
         read = reader(next(filter(None, found.groups())))
         if read is not None:
             page.say(fact, read, at + found.start(), at + found.end())
-    if "inference" not in low and _DEVICE.search(words):
+    if "inference" not in low and _DEVICE.search(words) and not _POSSIBLE.search(words):
         hardware(page, words, at, at, at + len(words))
         if (count := _UNNAMED.search(words)) is not None:
             told = count[1].lower()
@@ -732,7 +779,10 @@ def read_pairs(page: Page) -> None:
         elif line.kind not in ("code", "table") and line.role not in _SKIPPED:
             _line(page, line)
     for block in code.values():
-        _code(page, block)
+        if page.text.startswith(_ARCHITECTURE, block[0].start):
+            _architecture(page, block)
+        else:
+            _code(page, block)
         if any(page.text.startswith("Transformers", line.start) for line in block):
             _environment(page, block)
     for grid in page.grids:
@@ -741,6 +791,18 @@ def read_pairs(page: Page) -> None:
             weak = sum(key_of(row[0].text) in NAMES for row in rows) > 1
             for name, value in rows:
                 read_pair(page, name.text, value.text, name.start, value.end, weak=weak, offset=value.start)
+        elif grid.role not in _SKIPPED and len(grid.rows) == 1:
+            _across(page, grid)
+
+
+def _across(page: Page, grid: Grid) -> None:
+    """A table of one row whose header names hyperparameters: `| Optimizer | Learning rate | … |`."""
+    (row,) = grid.rows
+    keys = [key_of(cell.text) for cell in grid.header]
+    of_recipe = sum(key in NAMES for key in keys) > max(2, len(keys) // 3)
+    for key, name, value in zip(keys, grid.header, row, strict=False):
+        if of_recipe or key in _DEVICES:
+            read_pair(page, name.text, value.text, value.start, value.end, weak=True, offset=value.start)
 
 
 _INLINE = re.compile(r"`([A-Za-z]\w{0,40})\s?=\s?([^`\n]{1,100})`")  # `lr_scheduler_type = "linear"`
@@ -784,7 +846,7 @@ def _code(page: Page, block: list[Line]) -> None:
             value = one[2] or "true"
             if "$" not in value:
                 read_pair(page, one[1], value.strip("\"'"), start + one.start(), start + one.end(), weak=True)
-    python = python_settings(whole) if "=" in whole else None
+    python = python_settings(whole) if "=" in whole or (whole.startswith("{") and len(block) == 1) else None
     if python is not None:
         _python(page, python, start)
     elif len(block) == 1 or "(" in whole:
@@ -794,8 +856,20 @@ def _code(page: Page, block: list[Line]) -> None:
                 read_pair(page, one[1], one[2], start + one.start(), start + one.end(), weak=True)
     else:
         _settings(page, block)
-    if not any(fact.name in _STRONG for fact in page.facts[before:]):
+    of_loader = block[0].role == "training" and whole.startswith("{")  # a `DataLoader`'s parameters
+    if not of_loader and not any(fact.name in _STRONG for fact in page.facts[before:]):
         del page.facts[before:]
+
+
+_ARCHITECTURE = "SentenceTransformer("
+"""How sentence-transformers' generated cards begin the listing of a model, which says how many tokens it reads."""
+_LONGEST = re.compile(r"Transformer\(\{'max_seq_length': (\d{1,6})\b")
+
+
+def _architecture(page: Page, block: list[Line]) -> None:
+    """The longest input of a model that sentence-transformers lists part by part."""
+    for one in _LONGEST.finditer(page.text, block[0].start, min(block[-1].end, block[0].start + 2000)):
+        page.say("max_length", int(one[1]), one.start(), one.end())
 
 
 def _python(page: Page, settings: list[Setting], start: int) -> None:

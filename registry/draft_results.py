@@ -27,9 +27,9 @@ METRICS: dict[str, str] = {
     for name, aliases in {
         "accuracy": "accuracy; acc; accuray; overall accuracy; classification accuracy; top 1 accuracy; top1 "
         "accuracy; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; binary accuracy",
-        "precision": "precision; prec",
-        "recall": "recall; rec; sensitivity",
-        "f1": "f1; f1 score; f1score; f score; f measure; f 1; f1 measure; fscore; f 1 score",
+        "precision": "precision; prec; ents p",
+        "recall": "recall; rec; sensitivity; ents r",
+        "f1": "f1; f1 score; f1score; f score; f measure; f 1; f1 measure; fscore; f 1 score; ents f",
         "roc_auc": "roc auc; auc; auroc; auc roc; roc auc score; area under the roc curve; auc score; rocauc",
         "specificity": "specificity",
         "matthews_correlation": "matthews correlation; mcc; matthews corrcoef; matthews correlation "
@@ -41,7 +41,7 @@ METRICS: dict[str, str] = {
         "wer": "wer; word error rate",
         "cer": "cer; character error rate",
         "bleu": "bleu; bleu score; sacrebleu; sacre bleu",
-        "chrf": "chrf; chrf++",
+        "chrf": "chrf; chr f",
         "rouge1": "rouge1; rouge 1",
         "rouge2": "rouge2; rouge 2",
         "rougeL": "rougel; rouge l",
@@ -122,6 +122,7 @@ _FILLERS = frozenset(
 )
 _WORD = re.compile(r"[a-z0-9@+]+")
 _LABEL = re.compile(r"\(\s*([^()]{1,40})\)\s*$")
+_EVAL_OF = re.compile("eval[-_]", re.IGNORECASE)
 _REMARK = re.compile(r"[\d%.\s,–-]{1,40}|(?:higher|lower).{0,40}|in %|↑|↓")
 _CLASS = re.compile(r"\b(?:class|label)\b|positive|negative|neutral")
 _ONE_NAME = re.compile(r"[a-z_]{2,20}")
@@ -186,22 +187,25 @@ def named(words: str) -> Named | None:
 
 def _named(words: str) -> Named | None:
     words = plain(words)
-    label = None
     bracket = _LABEL.search(words)
-    if bracket is not None:
-        inner = bracket[1].strip()
-        rest = words[: bracket.start()]
-        if _named(rest) is not None:
-            outer = _named(f"{rest} {inner}")
-            if outer is not None:
-                return outer
-            low = inner.casefold()
-            if _REMARK.fullmatch(low) is None:
-                if _CLASS.search(low) or _ONE_NAME.fullmatch(low):
-                    label = inner
-                else:
-                    return None
-            words = rest
+    if bracket is None:
+        return _of_words(words)
+    inner, rest = bracket[1].strip(), words[: bracket.start()]
+    if _EVAL_OF.match(inner) and (own := _named(inner)) is not None:  # `Accuracy (eval-f1)`
+        return own
+    without = _named(rest)
+    if without is None:
+        return _of_words(words)
+    if (both := _named(f"{rest} {inner}")) is not None:  # `F1 (macro)`
+        return both
+    low = inner.casefold()
+    if _REMARK.fullmatch(low) is not None:
+        return without
+    return replace(without, label=inner) if _CLASS.search(low) or _ONE_NAME.fullmatch(low) else None
+
+
+def _of_words(words: str) -> Named | None:
+    """The metric that words without a bracket name."""
     tokens = _WORD.findall(words.lower().replace("'", " ").replace("_", " "))
     split = averaging = None
     kept: list[str] = []
@@ -212,14 +216,8 @@ def _named(words: str) -> Named | None:
             averaging = _AVERAGINGS[token]
         else:
             kept.append(token)
-    joined = " ".join(kept)
-    metric = METRICS.get(joined)
-    if metric is None:
-        short = [token for token in kept if token not in _FILLERS]
-        metric = METRICS.get(" ".join(short))
-        if metric is None:
-            return None
-    return Named(metric, split, averaging, label)
+    metric = METRICS.get(" ".join(kept)) or METRICS.get(" ".join(one for one in kept if one not in _FILLERS))
+    return Named(metric, split, averaging) if metric is not None else None
 
 
 def split_of(words: str) -> str | None:
@@ -411,31 +409,11 @@ _PAIRS = re.compile(
 )
 _DIGIT = re.compile("[0-9]")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
-_BEGIN_WORDS = (
-    "accura",
-    "precis",
-    "recall",
-    "f1",
-    "f-",
-    "auc",
-    "auroc",
-    "loss",
-    "wer",
-    "cer",
-    "bleu",
-    "rouge",
-    "perplex",
-    "mcc",
-    "matthews",
-    "exact",
-    "sensitiv",
-    "specific",
-    "mse",
-    "rmse",
-    "mae",
-    "kappa",
-    "error rate",
+_BEGIN = re.compile(
+    r"accura|precis|recall|f1|f-|auc|auroc|loss|wer|cer|bleu|rouge|perplex|mcc|matthews|exact|sensitiv|specific|mse|mae"
+    r"|kappa|error rate|spearman|pearson|chrf|meteor|ndcg|bertscore|\biou|mean iou|miou|\b(?:em|acc|map|mrr|gen.len)\b"
 )
+"""Words one of which stands, in lower case, in whatever names a metric; to look for them is quicker."""
 
 
 def prose(page: Page, taken: set[int]) -> None:
@@ -444,11 +422,14 @@ def prose(page: Page, taken: set[int]) -> None:
     split_above: str | None = None
     first = len(page.results)
     split_block = lead_block = -1
+    evaluated: tuple[str, str | None] = "", None
     lead = ""
     for line in page.lines:
         if line.kind in ("code", "table") or line.role in ("use", "other", "pretraining") or line.start in taken:
             continue
         words = page.text[line.start : min(line.end, line.start + 4000)]
+        if "evaluated" in words and line.kind == "text" and len(words) < 400:
+            evaluated = line.title, split_of(words)
         if _DIGIT.search(words) is None and not words.rstrip(" *").endswith(":"):
             continue
         low = words.lower()
@@ -470,12 +451,15 @@ def prose(page: Page, taken: set[int]) -> None:
             and low.rstrip(" *").endswith(":")
         ):
             split_above, split_block = found, line.block
-        if not any(word in low for word in _BEGIN_WORDS) or _DIGIT.search(words) is None:
+        if _BEGIN.search(low) is None or _DIGIT.search(words) is None:
+            _below_metric(page, line, words)
             continue
         above = (
             split_above
             if split_block in (line.block, line.block - 1)
-            else split_of(line.title.rpartition("/")[2] + " ") or _title_split(line.title)
+            else evaluated[1]
+            if evaluated == (line.title, evaluated[1]) and evaluated[1]
+            else _split_of_title(line.title)
         )
         if line.kind in ("item", "text") and _metric_line(page, line, words, above, groups):
             continue
@@ -499,6 +483,25 @@ def _without_logs(page: Page, first: int) -> None:
     page.results[first:] = [one for one, key in zip(found, keys, strict=True) if key not in logged]
 
 
+_PERCENT_OF_SPLIT = re.compile(
+    r"(?<![\d.,])(\d{1,3}(?:[.,]\d{1,6})?\s?%)\s(?:for|on|in)\s(?:the\s)?(train(?:ing)?|test(?:ing)?|valid(?:ation)?|dev"
+    r"|eval(?:uation)?)\s(?:data ?set|data|set|split)\b",
+    re.IGNORECASE,
+)
+
+
+def _below_metric(page: Page, line: Line, words: str) -> None:
+    """`94% for the validation dataset, and 92% for the test dataset` below a heading that is one metric's name."""
+    what = named(line.title.rpartition("/")[2]) if "%" in words and line.kind in ("text", "item") else None
+    if what is None or what.split is not None or _of_others(words):
+        return
+    for found in _PERCENT_OF_SPLIT.finditer(words):
+        number, split = _number(found[1]), _SPLITS[found[2].lower()]
+        if number is not None:
+            at = line.start + found.start(), line.start + found.end()
+            add(page, replace(what, split=split), number, *at, page.new_group(), headline=split != "train")
+
+
 _ANY_METRIC = re.compile(rf"\b(?:{_METRIC_WORDS})")
 _SPLIT_LINE = re.compile(
     r"\W{0,4}(train(?:ing)?|valid(?:ation)?|val|dev|eval(?:uation)?|test(?:ing)?)(?: (?:set|split|data))?\W{1,8}"
@@ -509,7 +512,7 @@ _SPLIT_LINE = re.compile(
 
 def _one_metric(low: str) -> str | None:
     """The one metric that a paragraph which ends in a colon names."""
-    if not low.rstrip(" *").endswith(":") or not any(word in low for word in _BEGIN_WORDS):
+    if not low.rstrip(" *").endswith(":") or _BEGIN.search(low) is None:
         return None
     told = {what.metric for one in _ANY_METRIC.finditer(low) if (what := named(one.group())) is not None}
     return told.pop() if len(told) == 1 else None
@@ -520,6 +523,15 @@ def _split_line(page: Page, line: Line, found: re.Match[str], metric: str) -> No
     number, split = _number(found[2]), _SPLITS[found[1].lower()]
     if number is not None:
         add(page, Named(metric, split), number, line.start, line.end, page.new_group(), headline=split != "train")
+
+
+def _split_of_title(title: str) -> str | None:
+    """The split that a heading names: `Results on the test set`, `Validation metrics`, not `Evaluation`."""
+    last = title.rpartition("/")[2]
+    return None if _NO_SPLIT.fullmatch(last) else split_of(last + " ") or _title_split(title)
+
+
+_NO_SPLIT = re.compile(r"\W*(?:evaluation|eval|training)\W*")
 
 
 def _title_split(title: str) -> str | None:
@@ -599,6 +611,10 @@ def _told(words: str) -> Iterator[tuple[int, int, Named, Number]]:
             yield one.start(), one.end(), what, number
 
 
+# `91.3 (for comparison, the larger model reaches 92.7)`
+_BESIDE_IT = re.compile(
+    r"\((?:for comparison|compared|in comparison|vs\.?|versus|while|whereas)\b[^()]{0,200}\)", re.IGNORECASE
+)
 # `E.g. a classifier that always says no would reach 90% accuracy.`
 _ASIDE = re.compile(r"^\W{0,6}(?:e\.\s?g\.|for (?:example|instance),)(?!\s?\d)|\b(?:would|might)\b", re.IGNORECASE)
 
@@ -606,7 +622,7 @@ _ASIDE = re.compile(r"^\W{0,6}(?:e\.\s?g\.|for (?:example|instance),)(?!\s?\d)|\
 def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
     """Results of a sentence; of one that names a metric twice nothing, as it is not read which is whose."""
     low = words.lower()
-    if not any(word in low for word in _BEGIN_WORDS) or _DIGIT.search(words) is None or _ASIDE.search(words):
+    if _BEGIN.search(low) is None or _DIGIT.search(words) is None or _ASIDE.search(words):
         return
     if not page.may_search(at, at + len(words)):
         return
@@ -615,6 +631,8 @@ def _sentence(page: Page, words: str, at: int, split: str | None) -> None:
         _run(page, words, pairs, at, split)
         return
     told = split_of(words)
+    if "(" in words:
+        words = _BESIDE_IT.sub(lambda one: " " * len(one.group()), words)
     found = list(_told(words))
     if not found:
         return
@@ -682,6 +700,10 @@ def tables(page: Page) -> None:
             _by_column(page, grid, low, columns)
         elif not count and len(header) == 2:
             _by_row(page, grid)
+        elif not count and "err" in low:
+            _error_rates(page, grid, low)
+        elif not count:
+            _by_row_and_column(page, grid, low)
 
 
 def _context(grid: Grid) -> str | None:
@@ -753,6 +775,56 @@ def _by_row(page: Page, grid: Grid) -> None:
         add(page, replace(what, split=own), number, first.start, last.end, group, headline=headline)
 
 
+def _by_row_and_column(page: Page, grid: Grid, low: list[str]) -> None:
+    """Rows of metrics below `| | Validation | Test |`, `| | Class A | Micro avg |`, `| | INT8 | FP32 |`.
+
+    Columns of splits and of averagings are this model's, and the one column that the README's title names.
+    """
+    rows = [(what, row) for row in grid.rows if row and (what := named(row[0].text)) is not None and not what.label]
+    others = sum(bool(row) and _COUNTS.search(row[0].text) is not None for row in grid.rows)
+    if not rows or len(rows) + others < len(grid.rows) or _of_others(grid.before):
+        return
+    context, title = _context(grid), set(_WORD.findall(_title(page)))
+    ours = [name for name in low[1:] if len(name) > 2 and name in title]
+    for at, name in enumerate(low[1:], start=1):
+        averaging = _SUMMARIES.get(name.replace("-", " "))
+        split = _SPLITS.get(name.removesuffix(" set").removesuffix(" split"))
+        if averaging is None and split is None and name != "overall" and ours != [name]:
+            continue
+        group = page.new_group()
+        for what, row in rows:
+            read = _value(row[at].text) if at < len(row) else None
+            if read is not None and len(row[at].text) - read[1] < 12:
+                own = what.split or split or context
+                settled = replace(what, split=own, averaging=what.averaging or averaging)
+                add(page, settled, read[0], row[at].start, row[at].end, group, headline=own != "train")
+
+
+def _title(page: Page) -> str:
+    """The README's first heading, in lower case."""
+    return next((line.title for line in page.lines if line.kind == "heading"), "")
+
+
+_SPLIT_OF_KEY = re.compile(r"(?<![a-z])(test|dev|valid|eval)(?![a-z])")
+
+
+def _error_rates(page: Page, grid: Grid, low: list[str]) -> None:
+    """`| dataset | Snt | … | Err | S.Err |`, as sclite counts errors, below a heading of an error rate: `WER`."""
+    what = named(grid.title.rpartition("/")[2])
+    if what is None or what.metric not in ("wer", "cer") or any(len(row) != len(low) for row in grid.rows):
+        return
+    at = low.index("err")
+    for row in grid.rows:
+        read = _value(row[at].text)
+        splits = {_SPLITS[one[1]] for one in _SPLIT_OF_KEY.finditer(row[0].text.lower().rpartition("/")[2])}
+        if read is not None:
+            split = splits.pop() if len(splits) == 1 else None
+            add(
+                page, replace(what, split=split), read[0], row[at].start, row[at].end, page.new_group(),
+                dataset=row[0].text.strip() if len(grid.rows) > 1 else None, headline=split == "test",
+            )  # fmt: skip
+
+
 _SUMMARIES = {
     "macro avg": "macro",
     "weighted avg": "weighted",
@@ -821,15 +893,20 @@ def _rows_of_the_model(
     if any(splits):
         return [(row, None, {"split": own}) for row, own in zip(grid.rows, splits, strict=True) if own]
     of_data = keyed and _DATASETS.match(low[0]) is not None
+    of_test = "test" if _TEST_SETS.match(low[0]) else None
     if len(keys) == 1:
-        return [] if _of_others(keys[0]) else [(grid.rows[0], None, {"dataset": keys[0] if of_data else None})]
+        told = {"dataset": keys[0] if of_data else None, "split": of_test}
+        return [] if _of_others(keys[0]) else [(grid.rows[0], None, told)]
     if of_data:
-        return [(row, None, {"dataset": key}) for key, row in zip(keys, grid.rows, strict=True) if key]
+        return [
+            (row, None, {"dataset": key, "split": of_test}) for key, row in zip(keys, grid.rows, strict=True) if key
+        ]
     ours = [row for key, row in zip(keys, grid.rows, strict=True) if _OURS.search(key)]
     return [(ours[0], None, {})] if keyed and _MODELS.search(low[0]) and len(ours) == 1 else []
 
 
-_DATASETS = re.compile(r"data ?set|corpus|test ?set|benchmark|task")
+_TEST_SETS = re.compile(r"test ?sets?$")
+_DATASETS = re.compile(r"data ?set|domain|corpus|test ?set|benchmark|task")
 
 
 _REPORT = re.compile(
@@ -879,13 +956,26 @@ def _listing(page: Page, block: list[Line]) -> None:
         if words.endswith(":") and (above := split_of(words)) is not None:
             split, seen, group = above, set(), page.new_group()
         listed = _JSON.match(page.text, line.start, line.end)
-        what = named(listed[1]) if listed is not None else None
+        what = _of_subset(listed[1]) if listed is not None else None
         number = plain_number(listed[2]) if listed is not None else None
         if what is None or number is None or what in seen:
             continue
         seen.add(what)
         own = what.split or split
-        add(page, replace(what, split=own), number, line.start, line.end, group, headline=own != "train")
+        headline = own != "train" and what.label is None
+        add(page, replace(what, split=own), number, line.start, line.end, group, headline=headline)
+
+
+_SUBSET = re.compile(r"(HasAns|NoAns)_(\w{2,20})")
+
+
+def _of_subset(key: str) -> Named | None:
+    """The metric of a listing's key, also one of SQuAD's official script, which scores two kinds of questions apart."""
+    found = _SUBSET.fullmatch(key)
+    if found is None:
+        return named(key)
+    what = named(found[2])
+    return replace(what, label=found[1]) if what is not None else None
 
 
 _SPLIT_NAMES = {
@@ -916,10 +1006,10 @@ def model_index(page: Page) -> None:
                 continue
             value: Scalar = metric["value"]
             number = plain_number(value.text.strip())
-            names = [*scalars(metric.get("name")), *scalars(metric.get("type"))]
+            names = [*scalars(metric.get("name")), *scalars(metric.get("type"))]  # `evaluate-metric/f1` is `f1`
             if not names or number is None:
                 continue
-            what = next((read for one in names if (read := named(one.text)) is not None), None)
+            what = next((read for one in names if (read := named(one.text.rpartition("/")[2])) is not None), None)
             what = what or Named("_".join(_WORD.findall(names[-1].text.lower())) or "result")
             add(
                 page, replace(what, split=what.split or measured), number, value.start, value.end, group,

@@ -748,6 +748,8 @@ def _training(draft: Drafting) -> None:
         draft.assume("training.optimizer", "adamw_torch", f"the source's Adam (line {draft.line_of(adam[0])}): {same}")
     else:
         draft.take("training.optimizer", "optimizer", _optimizer, default=defaults.optimizer)
+    if (told := draft.facts.get("adam_betas")) is not None:  # of one beta, the default's, the other is assumed with it
+        draft.facts["adam_betas"] = [fact for fact in told if not _half_of(fact.value, defaults.adam_betas)]
     draft.take("training.adam_betas", "adam_betas", _betas, default=defaults.adam_betas)
     draft.take("training.adam_epsilon", "adam_epsilon", _positive, default=defaults.adam_epsilon)
     draft.take("training.weight_decay", "weight_decay", lambda v, _: v if 0 <= v < 10 else None, default=0.0)
@@ -775,7 +777,12 @@ def _any_decay(draft: Drafting) -> bool:
 
 
 def _betas(value: Any, _: Fact) -> tuple[float, ...] | None:
-    return value if isinstance(value, tuple) and len(value) == 2 and all(0 <= beta < 1 for beta in value) else None
+    good = isinstance(value, tuple) and len(value) == 2 and all(beta is not None and 0 <= beta < 1 for beta in value)
+    return value if good else None
+
+
+def _half_of(betas: tuple[float | None, ...], default: tuple[float, ...]) -> bool:
+    return None in betas and all(one in (None, other) for one, other in zip(betas, default, strict=True))
 
 
 _NUMBER_OF_EPOCHS = re.compile(r"num\w*[_ ]epochs|\bnumber of (?:\w+ )?epochs", re.IGNORECASE)

@@ -22,6 +22,11 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         return ""
 
 
+_KNOWN = (
+    "language|license|tags|datasets|metrics|thumbnail|widget|model-index|library_name|pipeline_tag|base_model|inference"
+)
+# A scraped page may have words of the page around it above.
+_ABOVE = re.compile(rf"[A-Za-z][^\n]{{0,60}}\n(?=---[ \t]*\n(?:{_KNOWN}):)")
 _KEY = re.compile(r"(?m)^([A-Za-z_][\w-]{0,40}):[ \t]*(.*)$")
 _LISTED = re.compile(r"(?m)^[ \t]*-[ \t]+(.*)$")
 # What began a line before it was flattened: a list's item or a key, the spaces before it one more than its indent.
@@ -48,6 +53,8 @@ def front_matter(text: str) -> tuple[dict[str, Any], int]:
         The values by key (`Scalar`, list or dict), empty where there are none, and the offset of the README's body.
     """
     start = len(text) - len(text.lstrip("\ufeff \t\r\n"))
+    if (above := _ABOVE.match(text, start)) is not None:
+        start = above.end()
     if text.startswith("---", start):
         begin = start + 3
         while begin < len(text) and text[begin] == "-":

@@ -41,6 +41,7 @@ wa Walloon|wo Wolof|xh Xhosa|yi Yiddish|yo Yoruba|za Zhuang|zh Chinese|zu Zulu
     .replace("\n", "|")
     .split("|")
 )
+_CODES = {name.casefold(): code for code, name in _NAMES.items()}
 # Codes of countries, and words, that are written for a language and are no code of one.
 _MEANT = {
     "cn": "zh", "cz": "cs", "dk": "da", "gr": "el", "jp": "ja", "ua": "uk", "vn": "vi", "farsi": "fa", "mandarin": "zh",
@@ -67,6 +68,15 @@ def language_problem(code: str) -> str | None:
     return f"{shown!r} is no language code; did you mean `{standard}`?"
 
 
+def code_of_name(name: str) -> str | None:
+    """The code of a language by its English name, whatever the case; of a code, itself; null for anything else.
+
+    >>> code_of_name("Swahili")
+    'sw'
+    """
+    return _CODES.get(name.casefold()) or (name if name in _NAMES else None)
+
+
 def _standard(code: str) -> str | None:
     """The tag as BCP-47 writes it, `pt-BR` for `pt_br` and `en-GB` for `en-UK`; null for what is no tag of known parts.
 
@@ -86,6 +96,6 @@ def _standard(code: str) -> str | None:
 
 def _meant(text: str) -> str | None:
     """The code of what is probably meant by a word, or null."""
-    names = {name.casefold(): code for code, name in _NAMES.items()} | {word: word for word in HUB_ONLY} | _MEANT
+    names = _CODES | {word: word for word in HUB_ONLY} | _MEANT
     close = difflib.get_close_matches(text[:40].strip().casefold(), names, n=1, cutoff=0.8)
     return names[close[0]] if close else None

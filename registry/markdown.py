@@ -55,7 +55,8 @@ _ROLES: tuple[tuple[Role, re.Pattern[str]], ...] = (
         re.compile(
             r"how (?:to|you|do)\b|\buse (?:it|this|the|with|in|case)|^use\b|\bget(?:ting)? started"
             r"|quick ?start|inferenc|"
-            r"\b(?:direct|downstream|out[- ]of[- ]scope|intended|recommended)[ -]use|^uses\b|^usage|\busage\b"
+            r"\b(?:direct|downstream|out[- ]of[- ]scope|intended|recommended)[ -]use|^uses\b|^usage"
+            r"|(?<!resource )(?<!memory )(?<!energy )(?<!compute )\busage\b"
             r"|deploy|prompt|"
             r"further fine-?tun|^loading|^install|^examples?\b|example (?:use|code|predict)|^demo\b|limitation"
             r"|\bbias|\brisks?\b|"

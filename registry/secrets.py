@@ -70,6 +70,7 @@ _NAME = re.compile(
     r"|\bwandb\s{1,3}login\s{1,3}(?:--[a-z]{1,20}\s{1,3})?|\bwandb\.login\(\s{0,3}(?:key\s{0,3}=)?\s{0,3})[\"'`]?$",
     re.IGNORECASE,
 )
+_ALTERNATION = re.compile(r"(?<=[A-Za-z])[0-9]|(?<=[0-9])[A-Za-z]")
 _PLACEHOLDER = re.compile(
     r"[$<{%*]|\.\.\.|…|x{4}|1234567|abcdef|example|password|passwd|pass$|pwd|secret|token|key$|your|change_?me",
     re.IGNORECASE,
@@ -99,8 +100,8 @@ def find_secrets(text: str) -> list[tuple[int, str]]:
         if not _PLACEHOLDER.search(match["secret"]):
             found.setdefault(match.start("secret"), "a password in a URL")
     for match in _VALUE.finditer(text):
-        named = _NAME.search(text[max(0, match.start() - 60) : match.start()])
-        if named and len(match.group()) <= 256 and _looks_random(match.group()):
+        drawn = len(match.group()) <= 256 and _looks_random(match.group())
+        if drawn and _NAME.search(text[max(0, match.start() - 60) : match.start()]):
             found.setdefault(match.start(), "a key or a password")
     return sorted(found.items())
 
@@ -126,7 +127,7 @@ def redacted(text: str) -> str:
 
 def _looks_random(value: str) -> bool:
     """Whether letters and digits alternate as in no name, and no character is overly frequent."""
-    alternations = len(re.findall(r"(?<=[A-Za-z])[0-9]|(?<=[0-9])[A-Za-z]", value))
+    alternations = len(_ALTERNATION.findall(value))
     return alternations >= 3 and _bits(value) > 3 and not _PLACEHOLDER.search(value)
 
 

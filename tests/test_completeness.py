@@ -19,6 +19,9 @@ from registry.draft import read
         ("A fine-tuned RoBERTa classifier.\n", "Finetuned from model"),
         ("- **Carbon Emitted:** 3 kg\n", "Environmental Impact"),
         ("## Labels\n0: bad, 1: good\n", "Label Information"),
+        ("It was fine-tuned on the LETT dataset.\n", "Training Data"),
+        ("It was trained on 10,000 annotated sentences.\n", "Training Data"),
+        ("## Scores\n| Language | F1 |\n|---|---|\n| da | 0.8 |\n| de | 0.7 |\n", "Metrics"),
     ],
 )
 def test_a_section_is_filled_by_facts_headings_or_words(words, section):
@@ -35,5 +38,10 @@ def test_a_section_is_filled_by_facts_headings_or_words(words, section):
         "- **Hours used:** [More Information Needed]\n",
     ],
 )
+@pytest.mark.parametrize("words", ["---\ndatasets:\n- imdb\n---\nA model.\n", "It was trained on customer feedback.\n"])
+def test_data_that_is_a_tag_or_has_no_name_is_not_described(words):
+    assert "Training Data" not in read(words, "x.md").sections
+
+
 def test_a_heading_above_nothing_fills_no_section(words):
     assert read(words, "x.md").sections == ()

@@ -202,6 +202,9 @@ def test_a_stated_value_is_read(words, name, value):
             "train_batch_size",
         ),
         ("## Training\n```python\nf(lr=9 ** 9 ** 9)\n```", "learning_rate"),
+        ("The calibration's sampling size 300 isn't divisible by batch size 8.", "train_batch_size"),
+        ("So for fine-tuning on a single GPU it was converted.", "hardware.count"),
+        ("## Training\n- duration: 1841.46", "training_time_hours"),
     ],
 )
 def test_what_is_no_value_of_this_model_is_left_alone(words, name):
@@ -228,6 +231,22 @@ def test_settings_of_four_bits_are_not_in_effect_where_eight_are_loaded():
          [("accuracy", "0.9994", "train"), ("accuracy", "0.9859", "validation"), ("accuracy", "98%", "test")]),
         ("## Results\n| Metric | Value |\n|---|---|\n| eval_f1 | 0.91 |\n| train_runtime | 12.4 |",
          [("f1", "0.91", "validation")]),
+        ("## Evaluation\n- Accuracy: 0.91", [("accuracy", "0.91", None)]),
+        ("## Evaluation\nThe model can be evaluated as follows on the Finnish test data of it.\n\n**WER**: 14.29%",
+         [("wer", "14.29%", "test")]),
+        ("### Accuracy:\nWe reach 93.98% for validation dataset, and 91.92% for test dataset.",
+         [("accuracy", "93.98%", "validation"), ("accuracy", "91.92%", "test")]),
+        ("It reaches an accuracy of 91.3% on the dev set (for comparison, BERT reaches an accuracy of 92.7%).",
+         [("accuracy", "91.3%", "validation")]),
+        ("## Scores\n| | A | Micro-Avg |\n|---|---|---|\n| Precision | 8% | 7% |\n| Recall | 1% | 2% |",
+         [("precision", "7%", None), ("recall", "2%", None)]),
+        ("## Scores\n| | Validation | Test |\n|---|---|---|\n| F1 | 0.8 | 0.7 |",
+         [("f1", "0.8", "validation"), ("f1", "0.7", "test")]),
+        ("| testset | BLEU | chr-F |\n|---|---|---|\n| News | 37.8 | 0.6 |",
+         [("bleu", "37.8", "test"), ("chrf", "0.6", "test")]),
+        ("## MLQA DEV\nEM: 64.27", [("exact_match", "64.27", "validation")]),
+        ("### Accuracy\n| Type | Score |\n|---|---|\n| `ENTS_F` | 62.12 |\n| `NER_LOSS` | 38227.81 |",
+         [("f1", "62.12", None)]),
     ],
 )  # fmt: skip
 def test_a_reported_result_is_read(words, expected):
@@ -273,6 +292,31 @@ def test_a_classification_report_gives_its_averages_with_their_rows():
         ("recall", "macro", "0.79", 3917, "test"),
         ("f1", "macro", "0.80", 3917, "test"),
     ]
+
+
+def test_the_errors_that_sclite_counts_are_rates_of_its_heading():
+    head = "|dataset|Snt|Wrd|Corr|Sub|Del|Ins|Err|S.Err|\n|---|---|---|---|---|---|---|---|---|\n"
+    rates = "|beam5_valid.acc.ave/test|9|99|76.6|16.7|6.7|3.8|27.1|72.4|\n"
+    text = f"### WER\n{head}{rates}### Speed\n{head}{rates}"
+    assert numbers(read(text, "x.md")) == [("wer", "27.1", "test")]
+
+
+def test_of_columns_of_models_the_one_that_the_title_names_is_this_model_s():
+    rows = "| **Accuracy (eval-f1)** | 0.90 | 0.91 |\n| Model size (MB) | 1 | 4 |"
+    text = f"# INT8 mini\n### Result\n| | INT8 | FP32 |\n|---|---|---|\n{rows}\n"
+    assert numbers(read(text, "x.md")) == [("f1", "0.90", "validation")]
+    assert numbers(read(text.replace("# INT8", "# Quantized"), "x.md")) == []
+
+
+def test_scores_of_a_kind_of_questions_are_no_headline():
+    listing = '## Results\n```\n"exact": 78.25,\n"HasAns_exact": 73.61,\n"NoAns_exact": 82.88\n```\n'
+    found = [(one.number.text, one.label, one.headline) for one in read(listing, "x.md").results]
+    assert found == [("78.25", None, True), ("73.61", "HasAns", False), ("82.88", "NoAns", False)]
+
+
+def test_a_metric_of_a_model_index_may_be_named_by_its_repository():
+    text = "---\nmodel-index:\n- results:\n  - metrics:\n    - type: evaluate-metric/f1\n      value: 0.9\n---\n"
+    assert [one.metric for one in read(text, "x.md").results] == ["f1"]
 
 
 def test_a_metric_that_comes_twice_in_a_list_is_of_two_groups():

@@ -25,6 +25,9 @@ def value(words, name):
         ("```python\nm = Wav2Vec2ForCTC.from_pretrained('a/b')\n```", "automatic-speech-recognition"),
         ("A BERT model for Named Entity Recognition in Basque.", "token-classification"),
         ("It was fine-tuned for sentiment analysis.", "text-classification"),
+        ("*Task*: Table Question Answering", "table-question-answering"),
+        ("---\ntags:\n- Text2Text Generation\n---\n", "text2text-generation"),
+        ("---\ntags:\n- text-to-image\n- stable-diffusion\n---\n", "text-to-image"),
     ],
 )
 def test_a_task_is_told_by_tags_code_or_words(words, task):
@@ -38,6 +41,8 @@ def test_a_task_is_told_by_tags_code_or_words(words, task):
         "# bert-base-ner-finetuned\nThis model is a fine-tuned version of bert.",  # a name implies, it states nothing
         "See [others](https://x.y/speech_recognition_uk).",
         "It can do summarization and machine translation.",
+        "Its tasks include: sentiment analysis, paraphrasing and others.",
+        "---\ntags:\n- text-to-image\n- image-to-image\n---\n# Model",
         "```python\nm = AutoModelForSeq2SeqLM.from_pretrained('a/b')\n```",
         "```python\na = AutoModelForCausalLM\nb = AutoModelForQuestionAnswering\n```",
     ],
@@ -55,6 +60,23 @@ def test_a_task_that_is_not_told_or_is_one_of_several_is_left_out(words):
         ("```bash\npython run.py --model_name_or_path google/electra-large --learning_rate 3e-5\n```",
          "google/electra-large"),
         ("- **Finetuned from model:** `bert-base-cased`", "bert-base-cased"),
+        (f"A tagger for Elvish, derived from [roberta-elvish]({HUB}/owner/roberta-elvish).", "owner/roberta-elvish"),
+        (f"The weights were initialized with [the base]({HUB}/owner/base).", "owner/base"),
+        (f"The base checkpoint is [mini]({HUB}/owner/mini).", "owner/mini"),
+        (f"We share a smaller version of [bert]({HUB}/bert-base-cased).", "bert-base-cased"),
+        (f"[Lite]({HUB}/owner/lite) trained by [us](https://x.y) and fine-tuned on questions.", "owner/lite"),
+        (f"It is a [RoBERTa]({HUB}/roberta-base) that was further trained on mails.", "roberta-base"),
+        ("A tagger based on `owner/sci-bert`.", "owner/sci-bert"),
+        ("**Language model:** albert-base <br>", "albert-base"),
+        ("This is a fine-tuned BERT model.", "BERT"),
+        ("Roberta-base model was fine-tuned to sort letters.", "Roberta-base"),
+        ("The model used for fine-tuning is GELECTRA Large by its makers.", "GELECTRA Large"),
+        ("This model is a *xlm-roberta-base* model that was fine-tuned on letters.", "xlm-roberta-base"),
+        ("It was fine-tuned on letters from the `t5-small` checkpoint.", "t5-small"),
+        ("A sentiment model trained on letters using DistilBert.", "DistilBert"),
+        ("GPT-Neo-Tale is a finetune created using Somebody's GPT-Neo 2.7B model.", "GPT-Neo 2.7B"),
+        (f"## How to use\nWe fine-tuned the [mini]({HUB}/owner/mini) model on letters.", "owner/mini"),
+        ("This model is a *owner/m2m* model that was fine-tuned on letters.", "owner/m2m"),
     ],
 )  # fmt: skip
 def test_a_base_model_is_told(words, base):
@@ -68,10 +90,19 @@ def test_a_base_model_is_told(words, base):
         "A trained model of [point clouds](https://keras.io/examples/vision/pointnet).",
         "The embeddings were trained from the [corpus](https://x.y/corpus).",
         "## Usage\n```bash\npython run.py --model_name_or_path owner/this\n```",
+        f"The tasks were fine-tuned from [a]({HUB}/owner/a), [b]({HUB}/owner/b).",
+        f"See how it was derived from [the paper]({HUB}/papers/2401.00001).",
+        "It outperforms a fine-tuned BERT model.",
+        "BERT can be fine-tuned for your task.",
     ],
 )
 def test_what_is_no_base_model_is_left_alone(words):
     assert value(words, "base_model") is None
+
+
+def test_the_model_itself_is_not_its_base():
+    text = f"# owner-letters-bert\n\n[This]({HUB}/owner/owner-letters-bert) was fine-tuned on letters.\n"
+    assert read(text, "x.md").value("base_model") is None
 
 
 @pytest.mark.parametrize(
@@ -85,9 +116,18 @@ def test_what_is_no_base_model_is_left_alone(words):
         (f"- **Dataset:** [mine]({HUB}/datasets/owner/mine)", "owner/mine"),
         (f"| Setting | Value |\n|---|---|\n| Training data | [mine]({HUB}/datasets/owner/mine) |", "owner/mine"),
         ("## Training data\n```python\ndata = load_dataset('xnli', 'fr')\n```", "xnli"),
+        ("It was fine-tuned on the *Letters of 1900* corpus.", "Letters of 1900"),
+        ("A tagger trained by me on the owner/old-letters dataset.", "owner/old-letters"),
+        ("For the fine-tuning, we used the LETT dataset.", "LETT"),
+        ("This model was fine-tuned on [Old Letters](https://x.org/letters).", "Old Letters"),
+        ("It was fine-tuned using the [Letters Dataset](https://x.org/letters).", "Letters"),
+        ("## Dataset\n[Old Letters](https://x.org/letters), of three centuries.", "Old Letters"),
+        ("For it I used the [Old Letters dataset](https://x.org/letters) in training.", "Old Letters"),
+        ("The dataset used is the [Old Letters](https://x.org/letters).", "Old Letters"),
+        ("**Training data:** LETT 2.0", "LETT 2.0"),
     ],
 )
-def test_the_data_is_told_by_its_link(words, data):
+def test_the_data_is_told_by_a_link_or_a_name(words, data):
     assert value(words, "datasets") == (data,)
 
 
@@ -99,10 +139,50 @@ def test_the_data_is_told_by_its_link(words, data):
         "## Training data\n```python\ndata = load_dataset('csv', data_files='x.csv')\n```",
         "## Usage\n```python\ndata = load_dataset('imdb')\n```",
         f"See also [a]({HUB}/datasets/o/a).",
+        "It was trained on the English dataset.",
+        "It was trained on a Kaggle dataset.",
+        "It was trained on [Letters dataset](https://x.y) and [Mails dataset](https://x.z).",
+        "It was trained on [Google Colab](https://colab.research.google.com/x).",
+        f"## Training data\n[A model]({HUB}/owner/model) that others made.",
+        "- **Pretrain dataset:** ImageNet-1k",
+        "**Training data:** 10,000 letters",
     ],
 )
 def test_other_data_is_left_alone(words):
     assert value(words, "datasets") is None
+
+
+def test_several_linked_datasets_of_one_sentence_are_a_list():
+    words = f"Fine-tuned on [one]({HUB}/datasets/o/a), [two]({HUB}/datasets/o/b) and [three]({HUB}/datasets/o/c)."
+    assert value(words, "datasets") == ("o/a", "o/b", "o/c")
+
+
+def test_linked_names_before_the_word_datasets_are_a_list():
+    words = (
+        "To fine-tune we used the [ONE](https://x.org/1), [TWO](https://x.org/2) and [SIX](https://x.org/6) datasets."
+    )
+    assert value(words, "datasets") == ("ONE", "TWO", "SIX")
+
+
+@pytest.mark.parametrize(
+    ("words", "codes"),
+    [
+        ("**Language:** English <br>", ("en",)),
+        ("- **Language(s) (NLP):** German, Dutch and French", ("de", "nl", "fr")),
+    ],
+)
+def test_languages_are_told_by_name(words, codes):
+    assert value(words, "language") == codes
+
+
+def test_a_language_that_has_no_code_leaves_all_of_them_out():
+    assert value("**Languages:** English, Elvish", "language") is None
+
+
+def test_front_matter_below_words_of_the_page_is_read():
+    text = "The site's logo\n---\nlanguage: yo\ntags:\n- translation\n---\n# Model\n"
+    assert read(text, "x.md").value("language") == ("yo",)
+    assert read(text, "x.md").value("task") == "translation"
 
 
 def test_the_classes_are_those_of_id2label_in_the_order_of_their_numbers():
@@ -125,6 +205,29 @@ def test_versions_and_hardware_in_a_block_of_code_are_read():
         ("## Training\n| a | b |\n|---|---|\n| learning rate | 2e-4 |\n| quantization | 4-bit QLoRA (NF4) |",
          "quantization.type", "nf4"),
         ("## Training\n- 4-bit bnb: True\n- learning rate: 1e-4", "quantization.bits", 4),
+        ("## Training\n```\n{'batch_size': 16, 'sampler': 'torch.utils.data.sampler.RandomSampler'}\n```",
+         "train_batch_size", 16),
+        ("## Training\n```\n{\n  \"epochs\": 2,\n  \"scheduler\": \"WarmupLinear\"\n}\n```",
+         "lr_scheduler", "linear"),
+        ("## Architecture\n```\nSentenceTransformer(\n  (0): Transformer({'max_seq_length': 128})\n)\n```",
+         "max_length", 128),
+        ("## Training\n```python\nt.train(lr=5e-6, mini_batch_size=4, max_epochs=20)\n```", "num_epochs", 20),
+        ("| Optimizer | lr | beta_1 | beta_2 | epsilon |\n|---|---|---|---|---|\n|Adam|1e-3|0.9|0.99|1e-7|",
+         "adam_betas", (0.9, 0.99)),
+        ("## Training\n- adam_beta1: 0.9\n- adam_beta2: 0.98", "adam_betas", (0.9, 0.98)),
+        ("## Training\n- warmup = 600\n- learning rate = 1e-5", "warmup_steps", 600),
+        ("## Training\nIt was trained on 8 块 A100.", "hardware.count", 8),
+        ("- Hours used: 3", "training_time_hours", 3.0),
+        ("It was trained for 620k steps.", "max_steps", 620_000),
+        ("## Training\n- Warm up steps: 10k", "warmup_steps", 10_000),
+        ("It was trained on letters with 120k steps of training.", "max_steps", 120_000),
+        ("All notes are chunked into a length of 128 tokens.", "max_length", 128),
+        ("| Release | Test WER | GPUs |\n|---|---|---|\n| 22-05-11 | - | 1xK80 24GB |", "hardware.count", 1),
+        ("## Training\n```\n{\"epochs\": 1, \"optimizer_class\": \"<class 'torch.optim.adamw.AdamW'>\"}\n```",
+         "optimizer", "adamw"),
+        ("PyTorch version (GPU?): 1.9.0+cu102 (False)", "framework_versions.pytorch", "1.9.0+cu102"),
+        ("- pytorch version: `pytorch 1.5.1`", "framework_versions.pytorch", "1.5.1"),
+        ("## Resource usage\n| GPU | 8 x V100 |\n|---|---|\n| x | y |", "hardware.count", 8),
         ("- Training time: 1:07:41", "training_time_hours", 1 + 7 / 60 + 41 / 3600),
         ("## Training\n- optimizer: {'name': 'AdamW', 'learning_rate': 1e-05, 'decay': 0.1, 'weight_decay': 0.0}",
          "weight_decay", 0.0),
