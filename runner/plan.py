@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry.errors import InputError, MissingError, Problem
 from registry.hardware import ACCELERATORS
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from registry.card import Card
     from registry.loading import Loaded
+    from runner import memory
     from runner.record import Snapshot
 
 
@@ -65,13 +66,7 @@ def make_plan(
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     work = flops.training_flops(model, training.epochs * rows.train * length, length)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    parts = memory.Parts(
-        weights=alone,
-        adapter=memory.held(model.parameters()) - alone,
-        gradients=sum(parameter.nbytes for parameter in trained),
-        state=memory.state_bytes(training.optimizer, trained, memory.embeddings(model)),
-        unpacked=memory.unpacked(model),
-    )
+    parts = _parts(card, model, alone)
 
     largest = max(parameter.nbytes for parameter in trained)
 
@@ -117,13 +112,41 @@ def make_plan(
     )
 
 
+def held(card: Card) -> int:
+    """Bytes that a run of a card with an architecture holds all along: weights, gradients and optimizer state."""
+    parts = _parts(card, *models.planned(card, None, None))
+    return parts.weights + parts.adapter + parts.gradients + parts.state
+
+
+def _parts(card: Card, model: Any, alone: int) -> memory.Parts:
+    """The memory that a planned model takes by part; of the base alone, its weights take `alone` bytes."""
+    from runner import memory
+
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return memory.Parts(
+        weights=alone,
+        adapter=memory.held(model.parameters()) - alone,
+        gradients=sum(parameter.nbytes for parameter in trained),
+        state=memory.state_bytes(card.training.optimizer, trained, memory.embeddings(model)),
+        unpacked=memory.unpacked(model),
+    )
+
+
 def require_memory(loaded: Loaded, plan: Plan, machine: Machine) -> None:
     """Refuse what cannot fit, before anything is fetched: what is held all along is a lower bound.
 
     Raises:
         MissingError: The device has less memory.
     """
-    needed = plan.weight_bytes + plan.adapter_bytes + plan.gradient_bytes + plan.optimizer_bytes
+    require_room(loaded, plan.weight_bytes + plan.adapter_bytes + plan.gradient_bytes + plan.optimizer_bytes, machine)
+
+
+def require_room(loaded: Loaded, needed: int, machine: Machine) -> None:
+    """Refuse a card that holds more bytes all along than the machine's device has.
+
+    Raises:
+        MissingError: The device has less memory.
+    """
     if needed > machine.memory_bytes:
         message = f"weights, gradients and optimizer state take {needed / 2**30:.1f} GiB, {machine.name} has "
         message += f"{machine.memory_bytes / 2**30:.1f} GiB; run it on a larger device"
