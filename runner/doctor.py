@@ -131,15 +131,19 @@ def _packages() -> Iterator[Package]:
         wanted = Requirement(text)
         if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
             continue
-        try:
-            version = metadata.version(wanted.name)
-        except metadata.PackageNotFoundError:
-            version = None
+        version = _version(wanted.name)
         will_do = version is not None and wanted.specifier.contains(version, prereleases=True)
         known = tested.get(_normal(wanted.name))
         yield Package(
             name=wanted.name, installed=version, needed=str(wanted.specifier), tested=known, will_do=will_do
         )  # fmt: skip
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _tested() -> dict[str, str]:
@@ -226,9 +230,9 @@ def _disk(name: str, folder: Path) -> Line:
     """Room where a folder is, or would be made."""
     there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     if not os.access(there, os.W_OK):
-        where = "--runs DIR" if name == "runs" else "HF_HOME"
-        told, remedy = f"{folder}: cannot be written", f"name another folder by {where}, or make it writable"
-        return Line(name=name, told=told, remedy=remedy, broken=name == "runs")
+        option = "--runs DIR" if name == "runs" else "HF_HOME"
+        way_out = f"name another folder by {option}, or make it writable"
+        return Line(name=name, told=f"{folder}: cannot be written", remedy=way_out, broken=name == "runs")
     free = shutil.disk_usage(there).free
     remedy = "make room, or name a folder on another disk" if free < ROOM else None
     held = f", {_held(folder)} in the cache" if name == "models" else ""

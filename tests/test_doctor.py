@@ -133,9 +133,7 @@ def test_who_is_logged_in_and_what_the_token_may_do_is_told_and_never_the_token(
     assert "hf_abc" not in answer.out + answer.err
 
 
-def test_the_rights_of_a_fine_grained_token_are_told(
-    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_rights_of_a_fine_grained_token_are_told(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scoped = [{"entity": {"type": "user", "name": "ada"}, "permissions": ["repo.content.read", "repo.write"]}]
     hub.accounts["secret"] = Account("ada", "fineGrained", rights={"scoped": scoped, "global": ["discussion.write"]})
     monkeypatch.setenv("HF_TOKEN", "secret")
@@ -188,7 +186,7 @@ def test_a_hub_that_does_not_answer_is_waited_for_shortly(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
-        take_for_the_hub(monkeypatch, "http://127.0.0.1:{}".format(silent.getsockname()[1]))
+        take_for_the_hub(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}")
         monkeypatch.setattr(fetching, "HUB_SECONDS", 0.2)
         found, report, _ = examined(tmp_path)
     assert "cannot be reached" in found["hub"]["told"]

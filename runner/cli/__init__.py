@@ -28,6 +28,13 @@ for verb in VERBS:
 _SPINS = "2000"
 
 
+def _colours() -> bool | None:
+    """Whether colours are written, by https://no-color.org and https://force-color.org; else where a terminal is."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
 def main() -> None:
     """Run the command; the only place where errors become exit codes."""
     # A cluster that wants its machine back ends a run as Ctrl-C does; what is done is kept.
@@ -36,7 +43,7 @@ def main() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)  # read when torch is loaded, which no verb has done yet
     try:
         # Returns the code of a `typer.Exit`, and 130 after Ctrl-C.
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, color=_colours())
     except typer.TyperException as error:
         # Without a verb the message is the whole help.
         # What typer takes over from pydantic keeps pydantic's own words.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from registry.errors import InputError, Problem
+from runner.cli import completing
 from runner.kernels import Name
 
 if TYPE_CHECKING:
@@ -20,10 +21,16 @@ if TYPE_CHECKING:
     from runner.reproducing import Ready
 
 CardArgument = Annotated[
-    str, typer.Argument(metavar="CARD", help="A card's id, a path, or a glob.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="CARD", help="A card's id, a path, or a glob.", show_default=False, autocompletion=completing.cards
+    ),
 ]
 CardsArgument = Annotated[
-    list[str], typer.Argument(metavar="CARD…", help="Cards: ids, paths or globs.", show_default=False)
+    list[str],
+    typer.Argument(
+        metavar="CARD…", help="Cards: ids, paths or globs.", show_default=False, autocompletion=completing.cards
+    ),
 ]
 RunArgument = Annotated[
     str,
@@ -31,12 +38,17 @@ RunArgument = Annotated[
         metavar="RUN",
         help="<card>, <card>/<run id> or <card>/<run id>/seed<k>; the newest that fits.",
         show_default=False,
+        autocompletion=completing.runs,
     ),
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="PATH=VALUE", help="Override a field, for example training.seed=1.", show_default=False
+        "--set",
+        metavar="PATH=VALUE",
+        help="Override a field, for example training.seed=1.",
+        show_default=False,
+        autocompletion=completing.fields,
     ),
 ]
 SeedsOption = Annotated[

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from registry.errors import InputError, Problem, did_you_mean
+from runner.cli import completing
 from runner.cli.app import app
-from runner.cli.arguments import JsonOption, RunsOption, load, one_file
+from runner.cli.arguments import JsonOption, QuietOption, RunsOption, load, one_file, set_quiet
 from runner.cli.output import print_audit, print_json
 from runner.cli.static import Format, audit_documents
 
@@ -47,6 +48,7 @@ def audit(
             metavar="RUN | CARD | README…",
             help="A run; with --weights, a card; with --static, cards, READMEs, hub:owner/name, or -.",
             show_default=False,
+            autocompletion=completing.runs_and_cards,
         ),
     ],
     static: Annotated[
@@ -58,10 +60,15 @@ def audit(
     fail_on: Annotated[
         str | None,
         typer.Option(
-            "--fail-on", metavar="VERDICT,…", help="Exit with 1 at one of these verdicts.", show_default=False
+            "--fail-on",
+            metavar="VERDICT,…",
+            help="Exit with 1 at one of these verdicts.",
+            show_default=False,
+            autocompletion=completing.fail_on,
         ),
     ] = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
     runs: RunsOption = Path("runs"),
     weights: WeightsOption = None,
     predictions: PredictionsOption = None,
@@ -74,6 +81,7 @@ def audit(
     from runner.checks import VERDICTS
     from runner.judging import BADNESS
 
+    set_quiet(quiet)
     shown: Format = "json" if as_json else format_
     if static:
         code = audit_documents(names, shown, _verdicts(fail_on, VERDICTS))
