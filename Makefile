@@ -48,7 +48,7 @@ clean:  ## Remove the virtual environment; runs stay
 
 .venv/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[run]'
 	touch $@
 
 .venv/.installed-test: .venv/.installed

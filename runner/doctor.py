@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from registry.errors import ReplicardError
 from runner import fetching
 from runner.fetching import Hub
-from runner.machine import detect, versions
+from runner.machine import INSTALL, detect, versions
 from runner.record import Item
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 ROOM = 10 * 2**30
 """Bytes below which the disk is called nearly full: a base with its checkpoints."""
-
-INSTALL = "pip install -c constraints.txt ."
 
 _PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==(\S+)$", re.MULTILINE)
 
@@ -113,6 +111,8 @@ def examine(runs: Path) -> Report:
     packages = tuple(_packages())
     hub = fetching.ask_hub()
     here = [*_versions(packages), _hub(hub)]
+    if any(package.installed is None for package in packages):
+        return Report(lines=tuple(here), packages=packages, hub=hub, cards=())
     try:
         machine = detect()
     except (ImportError, OSError) as error:
@@ -129,7 +129,7 @@ def _packages() -> Iterator[Package]:
     tested = _tested()
     for text in metadata.requires("replicard") or ():
         wanted = Requirement(text)
-        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+        if wanted.marker is not None and not any(wanted.marker.evaluate({"extra": extra}) for extra in ("", "run")):
             continue
         version = _version(wanted.name)
         will_do = version is not None and wanted.specifier.contains(version, prereleases=True)
@@ -171,10 +171,13 @@ def _versions(packages: tuple[Package, ...]) -> Iterator[Line]:
     if other:
         told = ", ".join(f"{one.name} {one.tested}" for one in other)
         yield Line(name="tested with", told=told, remedy=f"only if something fails: {INSTALL}")
-    for one in packages:
-        if not one.will_do:
-            told = "not installed" if one.installed is None else f"{one.installed}, {one.needed} is needed"
-            yield Line(name=one.name, told=told, remedy=INSTALL, broken=True)
+    missing = [one.name for one in packages if one.installed is None]
+    if missing:
+        yield Line(name="missing", told=", ".join(missing), remedy=INSTALL, broken=True)
+    old = [one for one in packages if one.installed is not None and not one.will_do]
+    if old:
+        told = "; ".join(f"{one.name} {one.installed}, {one.needed} is needed" for one in old)
+        yield Line(name="too old", told=told, remedy=INSTALL, broken=True)
 
 
 def _hub(hub: Hub) -> Line:

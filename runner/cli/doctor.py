@@ -24,7 +24,8 @@ def doctor(as_json: JsonOption = False, runs: RunsOption = Path("runs")) -> None
     else:
         table(["", "Here", "To do"], [[line.name, line.told, line.remedy or ""] for line in found.lines])
         rows = [[one.card, one.run, one.rehearse, "; ".join(one.missing)] for one in found.cards]
-        table(["Card", "Run", "Rehearse", "Missing here"], rows)
+        if rows:
+            table(["Card", "Run", "Rehearse", "Missing here"], rows)
     if found.broken:
         what = ", ".join(line.name for line in found.lines if line.broken)
-        raise MissingError(f"nothing can be run here: {what}; see `replicard doctor` for what to do")
+        raise MissingError(f"nothing can be run here: {what}; see above for what to do")
