@@ -14,7 +14,7 @@ import numpy as np
 from transformers import DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
-from runner import kernels, plugins
+from runner import kernels, plugins, tracking
 from runner.metrics import Sample
 from runner.record import Item
 from runner.runs import flush, write
@@ -94,26 +94,29 @@ def make_trainer(
         metric_for_best_model=f"eval_{metric}" if best else None,
         greater_is_better=metric == "accuracy" if best else None,
         logging_steps=max(1, plan.steps // LOGGED),
-        report_to="none",
+        report_to=tracking.chosen() if train is not None else [],
+        run_name="/".join(folder.parent.parts[-3:]),
+        project="replicard",
         disable_tqdm=True,
         label_names=["labels"],
     )
     # On a machine with several GPUs one process would split every batch over them and so multiply the batch size.
     arguments._n_gpu = min(arguments.n_gpu, 1)
     tokens = card.data.tokens
-    trainer = Trainer(
-        model=model,
-        args=arguments,
-        train_dataset=train,
-        eval_dataset=scored,
-        processing_class=tokenizer,
-        data_collator=DataCollatorWithPadding(
-            tokenizer,
-            padding=tokens.padding,
-            max_length=tokens.max_length if tokens.padding == "max_length" else None,
-        ),
-        compute_metrics=_epoch_metrics(card),
-    )
+    with tracking.into(folder.parent):
+        trainer = Trainer(
+            model=model,
+            args=arguments,
+            train_dataset=train,
+            eval_dataset=scored,
+            processing_class=tokenizer,
+            data_collator=DataCollatorWithPadding(
+                tokenizer,
+                padding=tokens.padding,
+                max_length=tokens.max_length if tokens.padding == "max_length" else None,
+            ),
+            compute_metrics=_epoch_metrics(card),
+        )
     trainer.remove_callback(PrinterCallback)
     return trainer
 

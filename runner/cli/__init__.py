@@ -43,7 +43,7 @@ def main() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)  # read when torch is loaded, which no verb has done yet
     try:
         # Returns the code of a `typer.Exit`, and 130 after Ctrl-C.
-        code = app(standalone_mode=False, color=_colours())
+        code = app(prog_name="replicard", standalone_mode=False, color=_colours())
     except typer.TyperException as error:
         # Without a verb the message is the whole help.
         # What typer takes over from pydantic keeps pydantic's own words.

@@ -12,6 +12,7 @@ import typer
 from registry.errors import InputError, Problem
 from runner.cli import completing
 from runner.kernels import Name
+from runner.tracking import REPORTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,6 +71,18 @@ FreshOption = Annotated[bool, typer.Option("--fresh", help="Do it again even if 
 PublicOption = Annotated[bool, typer.Option("--public", help="For everybody to read; private without it.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, results only.")]
+
+
+TrackOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="NAME",
+        help=f"Report the training to {', '.join(REPORTERS)}; no part of the run.",
+        show_default=False,
+        autocompletion=lambda incomplete: [name for name in REPORTERS if name.startswith(incomplete)],
+    ),
+]
 
 
 def load(file: Path, overrides: Sequence[str] | None = None) -> Loaded:

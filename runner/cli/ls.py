@@ -80,7 +80,7 @@ def ls(
     have_run = {folder.name for folder in runs.iterdir()} if runs.is_dir() else set()
     rows = []
     for entry in found:
-        newest = _verdict(runs / entry.id) if entry.id in have_run else NOT_RUN
+        newest = newest_verdict(runs / entry.id) if entry.id in have_run else NOT_RUN
         row = {**vars(entry), "file": short(Path(entry.file)), "verdict": newest}
         if matches(row, wanted):
             rows.append(row)
@@ -123,7 +123,7 @@ def _known(verdicts: list[str]) -> list[str]:
     return verdicts
 
 
-def _verdict(folder: Path) -> str:
+def newest_verdict(folder: Path) -> str:
     """The verdict in the audit of a card's newest complete run, read without what makes a record a model."""
     records = [(file.stat().st_mtime, file) for file in folder.glob("*/seed*/record.json")]
     for _, record in sorted(records, reverse=True):

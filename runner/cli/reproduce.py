@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from registry.errors import InputError, Problem
+from runner import tracking
 from runner.cli.app import app
 from runner.cli.arguments import (
     AcceptOption,
@@ -20,6 +21,7 @@ from runner.cli.arguments import (
     RunsOption,
     SeedsOption,
     SetOption,
+    TrackOption,
     load_all,
     prepared,
     set_quiet,
@@ -39,6 +41,7 @@ def reproduce(
     accept: AcceptOption = False,
     fresh: FreshOption = False,
     kernels: KernelsOption = "fast",
+    track: TrackOption = None,
     publish: Annotated[bool, typer.Option("--publish", help="Publish it then, as `replicard publish` does.")] = False,
     to: Annotated[
         str | None, typer.Option("--to", metavar="NAMESPACE/NAME", help="The repo on the Hub.", show_default=False)
@@ -53,6 +56,8 @@ def reproduce(
     What was begun is resumed; what is done is not done again.
     """
     set_quiet(quiet)
+    if track:
+        tracking.choose(track)
     if publish != (to is not None) or (public and not publish):
         raise InputError(Problem("--publish", "", "goes with --to namespace/name, and --public with both"))
     # Every card is validated before the first is run.

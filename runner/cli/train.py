@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from runner import tracking
 from runner.cli.app import app
 from runner.cli.arguments import (
     AcceptOption,
@@ -16,6 +17,7 @@ from runner.cli.arguments import (
     RunsOption,
     SeedsOption,
     SetOption,
+    TrackOption,
     load,
     one_file,
     prepared,
@@ -31,6 +33,7 @@ def train(
     accept: AcceptOption = False,
     fresh: FreshOption = False,
     kernels: KernelsOption = "fast",
+    track: TrackOption = None,
     quiet: QuietOption = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
@@ -38,6 +41,8 @@ def train(
     from runner.reproducing import train_and_evaluate
 
     set_quiet(quiet)
+    if track:
+        tracking.choose(track)
     loaded = load(one_file(card), set_)
     for ready in prepared(loaded, seeds, accept, runs, kernels):
         train_and_evaluate(ready, fresh, stop_after_training=True)
