@@ -30,6 +30,7 @@ PAGES = sorted(
 NOT_RUN = {
     # What a line begins with → why it is not run here. It must parse all the same, if it is replicard's.
     "pip install": "tests install into no environment; test_elsewhere.py and `make` do",
+    "python3 -m venv": "the same",
     "make ": "it makes its own environment; .ci/run runs it",
     "replicard reproduce minilm-l6": "needs a base and a dataset of the Hub; test_real.py runs it",
     "replicard lock minilm-l6": "asks the Hub for them",

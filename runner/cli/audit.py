@@ -12,7 +12,7 @@ from runner.cli import completing
 from runner.cli.app import app
 from runner.cli.arguments import JsonOption, QuietOption, RunsOption, load, one_file, set_quiet
 from runner.cli.output import print_audit, print_json
-from runner.cli.static import Format, audit_documents
+from runner.cli.static import READMES, Format, audit_documents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +91,8 @@ def audit(
     wanted = _verdicts(fail_on, (*BADNESS, *VERDICTS))
     if len(names) > 1:
         raise InputError(f"name one run, not {len(names)}; `--static` takes several cards")
+    if weights is None and (names[0].startswith("hub:") or names[0].endswith(READMES)):
+        raise InputError(Problem(names[0], "", f"is no run; `replicard audit --static {names[0]}` checks a README"))
     if shown not in ("text", "json"):
         raise InputError(Problem(f"--format {shown}", "", "an audit of runs is text or json; add --static"))
     if weights is not None:

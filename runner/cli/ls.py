@@ -90,7 +90,7 @@ def ls(
     elif rows:
         _print_table(rows)
     else:
-        typer.echo("no card fits these filters" if found else "no cards here", err=True)
+        typer.echo("no card fits these filters; `replicard ls` lists all" if found else "no cards here", err=True)
     problems += clashes(files)
     if problems:
         raise InputError(problems)
