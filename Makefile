@@ -6,7 +6,9 @@ JOBS ?= 2
 # Namespaces of their own for network and processes: Ray's daemons listen on every interface, and outlive who starts them.
 ALONE := unshare $(if $(filter-out 0,$(shell id -u)),--map-root-user) --net --pid --fork --kill-child --mount-proc
 
-.PHONY: help reproduce test ray check lint types imports format corpus docs constraints clean
+SEEDS := jamander-project-blockbuster llm-project-distilbert a790227-distilbert yash3056-llama-3.2-1b-imdb gq-llama-2-7b-imdb
+
+.PHONY: help reproduce test ray check lint types imports format corpus docs table recording pages constraints clean
 
 help:  ## List what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -39,10 +41,23 @@ format: .venv/.installed-test  ## Format the code
 corpus: .venv/.installed  ## Write the embedded corpora anew
 	$(BIN)/python cards/data/generate.py
 
-docs: .venv/.installed  ## Write docs/card.md, docs/checks.md and cards/schema.json anew from the code
+docs: .venv/.installed  ## Write the generated pages of docs/ and cards/schema.json anew from the code
 	$(BIN)/replicard schema --output cards/schema.json
 	$(BIN)/replicard schema --format markdown --output docs/card.md
 	$(BIN)/python -m runner.checks_reference docs/checks.md
+	$(BIN)/python -m runner.reference cli docs/cli.md
+	$(BIN)/python -m runner.reference api docs/api.md
+	$(BIN)/python -m runner.reference decisions docs/decisions/index.md
+
+table: .venv/.installed  ## Rehearse the seed cards, and write their table in README.md anew
+	$(BIN)/replicard rehearse $(SEEDS) --quiet > /dev/null
+	$(BIN)/python bench/seed_table.py README.md
+
+recording: .venv/.installed  ## Record the terminal pictures of README.md anew
+	$(BIN)/python bench/recording.py docs/images
+
+pages: .venv/.installed-test  ## Build docs/ into build/pages; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 constraints: .venv/.installed-test  ## Write constraints.txt from what is installed
 	{ sed -n '/^#/p' constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+.*//' | LC_ALL=C sort -f; } > constraints.new
@@ -53,7 +68,7 @@ clean:  ## Remove the virtual environment; runs stay
 
 .venv/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[run]'
 	touch $@
 
 .venv/.installed-test: .venv/.installed

@@ -32,6 +32,10 @@ _REVOKE = "take it out and revoke it; replicard logs in with `hf auth login`"
 _INTERPOLATION = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}")
 
 
+NOT_OF_THE_RUN = ("evaluation.margin", "training.total_batch_size")
+"""Fields in a run's sections that judge or describe it, and so cannot be overridden."""
+
+
 @dataclass(frozen=True)
 class Override:
     """A value that the command line changed.
@@ -278,10 +282,7 @@ def _override(raw: dict[str, Any], assignment: str) -> Override:
         for _, kind in find_secrets(found):
             raise InputError(Problem("--set", "", f"holds what looks like {kind}; {_REVOKE}"))
     keys = path.split(".")
-    if (keys[0] in Card.model_fields and keys[0] not in RUN_SECTIONS) or path in (
-        "evaluation.margin",
-        "training.total_batch_size",
-    ):
+    if (keys[0] in Card.model_fields and keys[0] not in RUN_SECTIONS) or path in NOT_OF_THE_RUN:
         message = "judges or describes the run and is no part of it; edit the card instead"
         raise InputError(Problem(where, path, message))
     at, root = raw, path

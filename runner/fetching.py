@@ -7,13 +7,14 @@ import glob
 import logging
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
-from registry.errors import InputError, MissingError, Problem, foreign
+from registry.errors import InputError, MissingError, Problem, ReplicardError, foreign
 from registry.locking import COMMIT, SIGNS, fingerprint, inputs, lock_file, make_pin
+from registry.secrets import redacted
 from runner import progress
 from runner.machine import require_no_checkout
-from runner.record import Snapshot
+from runner.record import Item, Snapshot
 from runner.runs import file_sha256
 
 if TYPE_CHECKING:
@@ -25,9 +26,109 @@ if TYPE_CHECKING:
 _SMALL = ["*.json", "*.txt", "*.model"]
 _WEIGHTS = ["*.safetensors"]
 _PICKLED = ["pytorch_model*.bin"]
+HUB_SECONDS = 5.0
+"""How long the Hub may take to say that it is there."""
+
 PREDICTIONS = "predictions.parquet"
 """What lies beside weights whose author published what they predict."""
 _ROWS = ["*.parquet", "*.json", "*.jsonl", "*.csv", "*.arrow"]
+
+
+class Hub(Item):
+    """What the Hub says of itself and of who is asking.
+
+    Attributes:
+        endpoint: Its address.
+        state: `ok`, or why it is not: it is not to be asked, does not answer, knows no token or refuses it.
+        told: The same in words, with what the token may do; never the token.
+    """
+
+    endpoint: str
+    state: Literal["ok", "offline", "unreachable", "no token", "refused"]
+    told: str
+
+    @property
+    def answers(self) -> bool:
+        """Whether it can be asked for what a run needs."""
+        return self.state not in ("offline", "unreachable")
+
+
+def ask_hub() -> Hub:
+    """Ask the Hub once, with a short patience, who is asking; nothing where the user has said not to."""
+    from huggingface_hub import constants, get_session, get_token
+    from huggingface_hub.utils._headers import build_hf_headers
+
+    endpoint = redacted(str(constants.ENDPOINT))  # of a mirror, it may hold a password
+    if offline():
+        return Hub(endpoint=endpoint, state="offline", told="HF_HUB_OFFLINE is set: not asked, the cache is used")
+    try:
+        headers = build_hf_headers(token=get_token() or False)
+        answer = get_session().get(f"{constants.ENDPOINT}/api/whoami-v2", headers=headers, timeout=HUB_SECONDS)
+    except Exception as error:  # the client's network library is not ours to name
+        told = f"cannot be reached ({type(error).__name__})"
+        return Hub(endpoint=endpoint, state="unreachable", told=told)
+    if "Authorization" not in {name.title() for name in headers}:
+        return Hub(endpoint=endpoint, state="no token", told="answers; no token")
+    if answer.status_code == 401:
+        return Hub(endpoint=endpoint, state="refused", told="answers, and refuses the token (401)")
+    if answer.status_code != 200:
+        return Hub(endpoint=endpoint, state="unreachable", told=f"answers {answer.status_code}; try again later")
+    account = answer.json()
+    return Hub(endpoint=endpoint, state="ok", told=f"logged in as {account['name']}; {_scope(account)}")
+
+
+def _scope(account: Mapping[str, Any]) -> str:
+    """What a token may do, by the Hub's answer to `whoami`."""
+    token = (account.get("auth") or {}).get("accessToken") or {}
+    rights = token.get("fineGrained")
+    if not rights:
+        return f"the token may {token.get('role', 'do what the Hub does not say')}"
+    scoped = [
+        f"{', '.join(one.get('permissions') or ['nothing'])} on {(one.get('entity') or {}).get('name', '?')}"
+        for one in rights.get("scoped") or ()
+    ]
+    everywhere = [f"{', '.join(rights['global'])} everywhere"] if rights.get("global") else []
+    return "the token is fine-grained: " + ("; ".join([*scoped, *everywhere]) or "it may nothing")
+
+
+def lacking(loaded: Loaded, role: Role, hub: Hub) -> str | None:
+    """What keeps a run from having one of the card's inputs here, without fetching it; null for nothing.
+
+    Args:
+        loaded: The card.
+        role: Which input.
+        hub: What the Hub said when it was asked.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    wanted = inputs(loaded.card)[role]
+    if wanted.folder(loaded.file) is not None:
+        return None
+    if wanted.is_path:
+        return f"no folder {wanted.name!r}"
+    patterns = {"dataset": _ROWS, "base": [*_WEIGHTS, *_PICKLED]}.get(role, _SMALL)
+    with contextlib.suppress(LocalEntryNotFoundError, HFValidationError):
+        kind = _kind(role)
+        found = Path(snapshot_download(wanted.name, repo_type=kind, revision=wanted.revision, local_files_only=True))
+        if _chosen(_names(found), kind, patterns):
+            return None
+    if not hub.answers:
+        why = "the Hub is not asked" if hub.state == "offline" else "the Hub does not answer"
+        return f"{wanted.name} is not here, {why}"
+    return _forbidden(wanted.name, _kind(role))
+
+
+def _forbidden(name: str, kind: str) -> str | None:
+    """Why the Hub does not let the user read a repo; null where it does."""
+    from huggingface_hub import HfApi
+
+    try:
+        with _told(name, kind, None, Problem("", "", ""), asked=True):
+            HfApi().auth_check(name, repo_type=kind)
+    except ReplicardError as error:
+        return error.problems[0].message
+    return None
 
 
 def fetch_base(loaded: Loaded, pin: Pin | None = None) -> Snapshot | None:

@@ -18,6 +18,9 @@ from runner.record import Machine
 COUNTRY = "REPLICARD_COUNTRY"
 """Environment variable: the country whose electricity the machine uses, by its code or its English name."""
 
+INSTALL = "in the checkout that replicard was installed from: pip install -c constraints.txt '.[run]'"
+"""How what runs cards is installed; without the extra, replicard only reads, checks and drafts."""
+
 PACKAGES = (
     "torch", "transformers", "accelerate", "peft", "bitsandbytes", "datasets", "tokenizers", "huggingface-hub",
     "safetensors", "scikit-learn", "scipy", "numpy", "replicard",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry.errors import InputError, MissingError, Problem
 from registry.hardware import ACCELERATORS
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from registry.card import Card
     from registry.loading import Loaded
+    from runner import memory
     from runner.record import Snapshot
 
 
@@ -69,13 +70,7 @@ def make_plan(
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     work = flops.training_flops(model, training.epochs * rows.train * length, length)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    parts = memory.Parts(
-        weights=alone,
-        adapter=memory.held(model.parameters()) - alone,
-        gradients=sum(parameter.nbytes for parameter in trained),
-        state=memory.state_bytes(training.optimizer, trained, memory.embeddings(model)),
-        unpacked=memory.unpacked(model),
-    )
+    parts = _parts(card, model, alone)
 
     largest = max(parameter.nbytes for parameter in trained)
 
@@ -131,6 +126,26 @@ def _one_of(machine: Machine, processes: int) -> Machine:
     return machine.model_copy(update={"count": 1, "memory_bytes": machine.memory_bytes // processes})
 
 
+def held(card: Card) -> int:
+    """Bytes that a run of a card with an architecture holds all along: weights, gradients and optimizer state."""
+    parts = _parts(card, *models.planned(card, None, None))
+    return parts.weights + parts.adapter + parts.gradients + parts.state
+
+
+def _parts(card: Card, model: Any, alone: int) -> memory.Parts:
+    """The memory that a planned model takes by part; of the base alone, its weights take `alone` bytes."""
+    from runner import memory
+
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return memory.Parts(
+        weights=alone,
+        adapter=memory.held(model.parameters()) - alone,
+        gradients=sum(parameter.nbytes for parameter in trained),
+        state=memory.state_bytes(card.training.optimizer, trained, memory.embeddings(model)),
+        unpacked=memory.unpacked(model),
+    )
+
+
 def require_memory(loaded: Loaded, plan: Plan, machine: Machine) -> None:
     """Refuse what cannot fit, before anything is fetched: what is held all along is a lower bound.
 
@@ -138,11 +153,20 @@ def require_memory(loaded: Loaded, plan: Plan, machine: Machine) -> None:
         MissingError: The device has less memory.
     """
     needed = plan.weight_bytes + plan.adapter_bytes + plan.gradient_bytes + plan.optimizer_bytes
-    have = _one_of(machine, plan.processes).memory_bytes
+    require_room(loaded, needed, machine, plan.processes)
+
+
+def require_room(loaded: Loaded, needed: int, machine: Machine, processes: int = 1) -> None:
+    """Refuse a card of which each process holds more bytes all along than it has on the machine.
+
+    Raises:
+        MissingError: The device has less memory.
+    """
+    have = _one_of(machine, processes).memory_bytes
     if needed > have:
         message = f"weights, gradients and optimizer state take {needed / 2**30:.1f} GiB, {machine.name} has "
         message += f"{have / 2**30:.1f} GiB"
-        message += f" for each of {plan.processes} processes" if plan.processes > 1 and machine.device == "cpu" else ""
+        message += f" for each of {processes} processes" if processes > 1 and machine.device == "cpu" else ""
         message += "; run it on a larger device"
         raise MissingError(Problem(loaded.where("base"), "base", message))
 

@@ -1,10 +1,11 @@
-"""Progress on standard error: a live bar on a terminal, one line a stage elsewhere, nothing when quiet."""
+"""Progress on standard error: a live bar on a terminal, elsewhere a line now and then; nothing when quiet."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import logging
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 console = Console(stderr=True, highlight=False)
 _told_to: list[Listener] = []
+
+EVERY = 60.0
+"""Seconds between the lines of a long stage where no bar is shown."""
+
+_NO_BARS = ("CI", "JPY_PARENT_PID")
+"""Environment variables of what keeps output as a log though it looks like a terminal: CI, and a notebook's `!`."""
 
 
 @contextlib.contextmanager
@@ -71,8 +78,8 @@ def _shown(name: str, total: int | None) -> Iterator[Advance]:
     if console.quiet:
         yield lambda done, note: None
         return
-    if not console.is_terminal:
-        yield lambda done, note: None
+    if not is_live():
+        yield _lines(name, total, started)
         console.print(f"{name}: {time.monotonic() - started:.1f} s", soft_wrap=True)
         return
     columns = (
@@ -119,11 +126,32 @@ def _seldom(tell: Callable[..., None]) -> Advance:
     return advance
 
 
+def is_live() -> bool:
+    """Whether somebody looks who sees a line redrawn; that colours are forced on a pipe makes it no terminal."""
+    redraws = console.is_terminal and console.file.isatty() and not console.is_dumb_terminal
+    return redraws and not any(os.environ.get(name) for name in _NO_BARS)
+
+
+def _lines(name: str, total: int | None, started: float) -> Advance:
+    """Say how far a stage is once in `EVERY` seconds."""
+    told = started
+
+    def advance(done: int, note: str) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= EVERY:
+            told = now
+            far = f"{done:,} of {total:,}" if total else f"{done:,}"
+            console.print(f"{name}: {far}, {now - started:.0f} s" + (f", {note}" if note else ""), soft_wrap=True)
+
+    return advance
+
+
 def show_transfers() -> None:
     """Let the Hub's client show its own bars for large files where somebody looks, and nowhere else."""
     from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
-    if console.is_terminal and not console.quiet:
+    if is_live() and not console.quiet:
         enable_progress_bars()
     else:
         disable_progress_bars()

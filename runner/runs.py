@@ -18,6 +18,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from registry.card import RUN_SECTIONS
 from registry.errors import InputError, Problem, did_you_mean, json_text
+from registry.finding import all_cards
 from runner.leases import holding
 from runner.record import Record, Snapshot
 
@@ -310,5 +311,12 @@ def find_run(root: Path, name: str) -> Run:
     elif have:
         message = f"no run {given!r} in {root}; {did_you_mean(parts[0], have)}"
     else:
-        message = f"no runs in {root} yet; `replicard reproduce {parts[0]}` makes one"
+        message = f"no runs in {root} yet; {_remedy(parts[0])}"
     raise InputError(message)
+
+
+def _remedy(card: str) -> str:
+    """How to come by a run of what was meant for a card."""
+    if card in all_cards():
+        return f"`replicard reproduce {card}` makes one"
+    return f"`replicard reproduce CARD` makes one; no card is called {card!r}, `replicard ls` lists them"

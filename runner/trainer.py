@@ -21,7 +21,7 @@ from transformers import DataCollatorWithPadding, EvalPrediction, Trainer, Train
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import EvalLoopOutput
 
-from runner import kernels, plugins, ranks
+from runner import kernels, plugins, ranks, tracking
 from runner.metrics import Sample
 from runner.record import Item
 from runner.runs import flush, write
@@ -106,7 +106,9 @@ def make_trainer(
         metric_for_best_model=f"eval_{metric}" if best else None,
         greater_is_better=metric == "accuracy" if best else None,
         logging_steps=max(1, plan.steps // LOGGED),
-        report_to="none",
+        report_to=tracking.chosen() if train is not None else [],
+        run_name="/".join(folder.parent.parts[-3:]),
+        project="replicard",
         disable_tqdm=True,
         label_names=["labels"],
         **_divided(card, plan),
@@ -117,19 +119,20 @@ def make_trainer(
         raise RuntimeError(f"accelerate knows of {arguments.world_size} processes, planned are {plan.processes}")
     tokens = card.data.tokens
     plain = plan.processes == 1 and plan.device_batch in (None, training.batch_size)
-    trainer = (Trainer if plain else SpreadTrainer)(
-        model=model,
-        args=arguments,
-        train_dataset=train,
-        eval_dataset=scored,
-        processing_class=tokenizer,
-        data_collator=DataCollatorWithPadding(
-            tokenizer,
-            padding=tokens.padding,
-            max_length=tokens.max_length if tokens.padding == "max_length" else None,
-        ),
-        compute_metrics=_epoch_metrics(card),
-    )
+    with tracking.into(folder.parent):
+        trainer = (Trainer if plain else SpreadTrainer)(
+            model=model,
+            args=arguments,
+            train_dataset=train,
+            eval_dataset=scored,
+            processing_class=tokenizer,
+            data_collator=DataCollatorWithPadding(
+                tokenizer,
+                padding=tokens.padding,
+                max_length=tokens.max_length if tokens.padding == "max_length" else None,
+            ),
+            compute_metrics=_epoch_metrics(card),
+        )
     trainer.remove_callback(PrinterCallback)
     if not plain:
         trainer.spread, trainer.declared_batch = plan, training.batch_size

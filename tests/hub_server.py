@@ -49,6 +49,7 @@ ROUTES = [
         ("POST", "cancel", rf"{JOB}/cancel"),
         ("POST", "validate", r"/api/validate-yaml"),
         ("GET", "info", rf"/api/{KIND}/{ID}(?:/revision/{REVISION})?"),
+        ("GET", "may_read", rf"/api/{KIND}/{ID}/auth-check"),
         ("GET", "tree", rf"/api/{KIND}/{ID}/tree/{REVISION}(?:/(?P<path>.+))?"),
         ("POST", "paths", rf"/api/{KIND}/{ID}/paths-info/{REVISION}"),
         ("GET", "refs", rf"/api/{KIND}/{ID}/refs"),
@@ -124,6 +125,8 @@ class Account(NamedTuple):
     name: str
     role: str = "write"
     orgs: tuple[str, ...] = ()
+    rights: Mapping[str, Any] | None = None
+    """What a fine-grained token may do."""
 
 
 class Reply(NamedTuple):
@@ -345,7 +348,8 @@ class Handler(BaseHTTPRequestHandler):
         if account is None:
             raise Refusal(401, "", "Invalid credentials in Authorization header")
         orgs = [{"name": name} for name in account.orgs]
-        return self.json({"name": account.name, "orgs": orgs, "auth": {"accessToken": {"role": account.role}}})
+        token = {"role": account.role} | ({"fineGrained": account.rights} if account.rights else {})
+        return self.json({"name": account.name, "orgs": orgs, "auth": {"accessToken": token}})
 
     def exchange(self) -> Reply:
         wanted = json.loads(self.body)
@@ -464,11 +468,18 @@ class Handler(BaseHTTPRequestHandler):
     def head(self) -> Reply:
         return self.get()
 
-    def get(self) -> Reply:
+    def must_be_granted(self) -> None:
         # What a repo holds can be seen by everybody; its files are what is gated.
         account = self.account()
         if self.repo.gated and (account is None or account.name not in self.repo.granted):
             raise Refusal(403, "GatedRepo", f"Access to model {self.id} is restricted")
+
+    def may_read(self) -> Reply:
+        self.must_be_granted()
+        return Reply(200)
+
+    def get(self) -> Reply:
+        self.must_be_granted()
         commit = self.at()
         path = unquote(self.found["path"])
         content = self.repo.commits[commit].get(path)

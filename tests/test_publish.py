@@ -199,11 +199,10 @@ def test_a_readme_that_was_rendered_anew_is_sent_alone_and_the_tag_follows(
 def test_somebody_at_a_terminal_sees_how_far_a_large_file_is(
     hub: Hub, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rich.console import Console
-
     from runner import progress
 
-    monkeypatch.setattr(progress, "console", Console(stderr=True, force_terminal=True))
+    monkeypatch.setattr(progress, "is_live", lambda: True)
+    monkeypatch.setattr(progress.console, "quiet", False)
     monkeypatch.setattr(pushing, "SMALL", 0)  # only what is not read whole has a bar of its own
     answer = replicard("publish", "tiny", "--to", REPO, "--runs", runs)
     assert answer.code == 0

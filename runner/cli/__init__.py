@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import signal
@@ -29,6 +30,21 @@ for verb in VERBS:
 _SPINS = "2000"
 
 
+def _colours() -> bool | None:
+    """Whether colours are written, by https://no-color.org and https://force-color.org; else where a terminal is."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
+def _hint(error: typer.TyperException) -> str:
+    """What to type after a command line that is wrong."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "replicard"
+    meant = difflib.get_close_matches(" ".join(sys.argv[1:2]), VERBS, n=1) if command == "replicard" else []
+    return f"did you mean `replicard {meant[0]}`?" if meant else f"`{command} --help` lists what there is"
+
+
 def main() -> None:
     """Run the command; the only place where errors become exit codes."""
     # A cluster that wants its machine back ends a run as Ctrl-C does; what is done is kept.
@@ -37,12 +53,12 @@ def main() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)  # read when torch is loaded, which no verb has done yet
     try:
         # Returns the code of a `typer.Exit`, and 130 after Ctrl-C.
-        code = app(standalone_mode=False)
+        code = app(prog_name="replicard", standalone_mode=False, color=_colours())
     except typer.TyperException as error:
         # Without a verb the message is the whole help.
         # What typer takes over from pydantic keeps pydantic's own words.
         message = redacted(error.format_message().strip().replace(": Value error, ", ": "))
-        typer.echo(message if "\n" in message else f"{message.removesuffix('.')}; --help lists what there is", err=True)
+        typer.echo(message if "\n" in message else f"{message.removesuffix('.')}; {_hint(error)}", err=True)
         code = 2
     except SystemExit as error:
         # So typer and rich leave where nobody reads the output any more.

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from registry.errors import InputError, Problem, did_you_mean
+from runner.cli import completing
 from runner.kernels import Name
+from runner.tracking import REPORTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,10 +22,16 @@ if TYPE_CHECKING:
     from runner.reproducing import Ready
 
 CardArgument = Annotated[
-    str, typer.Argument(metavar="CARD", help="A card's id, a path, or a glob.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="CARD", help="A card's id, a path, or a glob.", show_default=False, autocompletion=completing.cards
+    ),
 ]
 CardsArgument = Annotated[
-    list[str], typer.Argument(metavar="CARD…", help="Cards: ids, paths or globs.", show_default=False)
+    list[str],
+    typer.Argument(
+        metavar="CARD…", help="Cards: ids, paths or globs.", show_default=False, autocompletion=completing.cards
+    ),
 ]
 RunArgument = Annotated[
     str,
@@ -31,12 +39,17 @@ RunArgument = Annotated[
         metavar="RUN",
         help="<card>, <card>/<run id> or <card>/<run id>/seed<k>; the newest that fits.",
         show_default=False,
+        autocompletion=completing.runs,
     ),
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="PATH=VALUE", help="Override a field, for example training.seed=1.", show_default=False
+        "--set",
+        metavar="PATH=VALUE",
+        help="Override a field, for example training.seed=1.",
+        show_default=False,
+        autocompletion=completing.fields,
     ),
 ]
 SeedsOption = Annotated[
@@ -76,12 +89,30 @@ DeviceBatchOption = Annotated[
 ]
 FailOnOption = Annotated[
     str | None,
-    typer.Option("--fail-on", metavar="VERDICT,…", help="Exit with 1 at one of these verdicts.", show_default=False),
+    typer.Option(
+        "--fail-on",
+        metavar="VERDICT,…",
+        help="Exit with 1 at one of these verdicts.",
+        show_default=False,
+        autocompletion=completing.fail_on,
+    ),
 ]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Do it again even if it is done.")]
 PublicOption = Annotated[bool, typer.Option("--public", help="For everybody to read; private without it.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, results only.")]
+
+
+TrackOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="NAME",
+        help=f"Report the training to {', '.join(REPORTERS)}; no part of the run.",
+        show_default=False,
+        autocompletion=lambda incomplete: [name for name in REPORTERS if name.startswith(incomplete)],
+    ),
+]
 
 
 def load(file: Path, overrides: Sequence[str] | None = None) -> Loaded:

@@ -9,9 +9,9 @@ import typer
 
 from registry.errors import InputError, Problem
 from runner.cli.app import app
-from runner.cli.arguments import FailOnOption, JsonOption, RunsOption, load, one_file, verdicts
+from runner.cli.arguments import FailOnOption, JsonOption, QuietOption, RunsOption, load, one_file, set_quiet, verdicts
 from runner.cli.output import print_audit, print_json
-from runner.cli.static import Format, audit_documents
+from runner.cli.static import READMES, Format, audit_documents
 
 if TYPE_CHECKING:
     from registry.card import Card
@@ -45,6 +45,7 @@ def audit(
             metavar="RUN | CARD | README…",
             help="A run; with --weights, a card; with --static, cards, READMEs, hub:owner/name, or -.",
             show_default=False,
+            autocompletion=completing.runs_and_cards,
         ),
     ],
     static: Annotated[
@@ -55,6 +56,7 @@ def audit(
     ] = "text",
     fail_on: FailOnOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
     runs: RunsOption = Path("runs"),
     weights: WeightsOption = None,
     predictions: PredictionsOption = None,
@@ -67,6 +69,7 @@ def audit(
     from runner.checks import VERDICTS
     from runner.judging import BADNESS
 
+    set_quiet(quiet)
     shown: Format = "json" if as_json else format_
     if static:
         code = audit_documents(names, shown, verdicts(fail_on, VERDICTS))
@@ -76,6 +79,8 @@ def audit(
     wanted = verdicts(fail_on, (*BADNESS, *VERDICTS))
     if len(names) > 1:
         raise InputError(f"name one run, not {len(names)}; `--static` takes several cards")
+    if weights is None and (names[0].startswith("hub:") or names[0].endswith(READMES)):
+        raise InputError(Problem(names[0], "", f"is no run; `replicard audit --static {names[0]}` checks a README"))
     if shown not in ("text", "json"):
         raise InputError(Problem(f"--format {shown}", "", "an audit of runs is text or json; add --static"))
     if weights is not None:

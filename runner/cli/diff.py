@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from registry.errors import InputError
+from runner.cli import completing
 from runner.cli.app import app
 from runner.cli.arguments import JsonOption, load_to_read, one_file
 from runner.cli.output import print_json, short
@@ -22,8 +22,14 @@ _COLOURS = {"+": "green", "-": "red", " ": "yellow"}
 
 @app.command()
 def diff(
-    a: Annotated[str, typer.Argument(metavar="A", help="A card's id or path.", show_default=False)],
-    b: Annotated[str | None, typer.Argument(metavar="[B]", help="Another card.", show_default=False)] = None,
+    a: Annotated[
+        str,
+        typer.Argument(metavar="A", help="A card's id or path.", show_default=False, autocompletion=completing.cards),
+    ],
+    b: Annotated[
+        str | None,
+        typer.Argument(metavar="[B]", help="Another card.", show_default=False, autocompletion=completing.cards),
+    ] = None,
     rev: Annotated[
         str | None, typer.Option("--rev", metavar="REV", help="Without B: the git revision of A. [HEAD]")
     ] = None,
@@ -73,7 +79,7 @@ def diff(
 
 def _print(line: str) -> None:
     """A change, coloured on a terminal."""
-    typer.secho(line, fg=None if "NO_COLOR" in os.environ else _COLOURS[line[0]])
+    typer.secho(line, fg=_COLOURS[line[0]])
 
 
 def _folders_apart(card: Card, one: Path, other: Path) -> list[str]:

@@ -13,6 +13,7 @@ import typer
 from registry.errors import MissingError, Problem, ReplicardError
 from registry.secrets import redacted
 from runner.cli.output import print_problems
+from runner.machine import INSTALL
 
 # What libraries say that keep no number: of C, of Rust, and of torch's writer of checkpoints, which knows no reason.
 _NO_ROOM = ("No space left", "os error 28", "PytorchStreamWriter failed writing", ". unexpected pos ")
@@ -25,6 +26,8 @@ def fail(error: Exception) -> int:
     """Say what went wrong in one line or, where much is wrong, in one line each; returns the exit code."""
     if isinstance(error, ReplicardError):
         return print_problems(error)
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith(("registry", "runner")):
+        return print_problems(MissingError(f"{error.name} is not installed, and this needs it; {INSTALL}"))
     disk = _disk_problem(error)
     if disk is not None:
         where = str(getattr(error, "filename", None) or "")

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from registry.errors import InputError, Problem
+from runner.cli import completing
 from runner.cli.app import app
 from runner.cli.arguments import SetOption, load, one_file
 from runner.cli.output import short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from registry.card import Card
     from registry.loading import Loaded
@@ -84,15 +85,17 @@ _ANYTHING = {"base.model": "namespace/base", "data.dataset": "namespace/rows", "
 """Stands in for what is not answered yet while the other answers are checked."""
 
 
-def _flag(name: str, text: str, metavar: str = "") -> Any:
-    return typer.Option(name, metavar=metavar or None, help=text, show_default=False)
+def _flag(name: str, text: str, metavar: str = "", complete: Callable[[str], list[str]] | None = None) -> Any:
+    return typer.Option(name, metavar=metavar or None, help=text, show_default=False, autocompletion=complete)
 
 
 @app.command()
 def init(
     id_: Annotated[str | None, typer.Argument(metavar="[ID]", help="Name of the new card.", show_default=False)] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="[cards/ID.yaml]")] = None,
-    like: Annotated[str | None, _flag("--like", "Copy this card; the other flags change it.", "CARD")] = None,
+    like: Annotated[
+        str | None, _flag("--like", "Copy this card; the other flags change it.", "CARD", completing.cards)
+    ] = None,
     base: Annotated[str | None, _flag("--base", "Base model: a Hub id or a folder.")] = None,
     dataset: Annotated[str | None, _flag("--dataset", "Dataset: a Hub id or a folder.")] = None,
     labels: Annotated[

@@ -8,7 +8,7 @@ import typer
 
 from registry.errors import InputError, Problem
 from runner.cli.app import app
-from runner.cli.arguments import CardsArgument, JsonOption, load_all
+from runner.cli.arguments import CardsArgument, JsonOption, QuietOption, load_all, set_quiet
 from runner.cli.failures import fail
 from runner.cli.output import print_json, print_problems, short
 
@@ -27,12 +27,14 @@ def lock(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be locked; write nothing.")] = False,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Pin what cards name: commits, and hashes of local files.
 
     They are written to `<card>.lock`, beside the card. A run of a locked card uses the same base, tokenizer and dataset
     on every machine and every day. No weights are downloaded.
     """
+    set_quiet(quiet)
     if check and dry_run:
         raise InputError("--check writes nothing; leave out --dry-run")
     loaded = load_all(cards, None)

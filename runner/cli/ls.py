@@ -12,12 +12,13 @@ import typer
 
 from registry.errors import InputError, Problem, did_you_mean, one_line
 from registry.listing import FULL, Entry
+from runner.cli import completing
 from runner.cli.app import app
 from runner.cli.arguments import JsonOption, RunsOption, listed
 from runner.cli.output import cell, print_json, short, width
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 NOT_RUN = "not run"
 _NOTHING_REPORTED, _NOT_AUDITED, _UNREADABLE = "nothing reported", "not audited", "unreadable"
@@ -31,8 +32,18 @@ _NARROW = 3
 """No column of a table is cut to less."""
 
 
-def _filter(flag: str, what: str) -> Any:
-    return typer.Option(flag, metavar="TEXT", help=f"Only cards {what}.", show_default=False)
+def _filter(flag: str, what: str, complete: Callable[[str], list[str]] | None = None) -> Any:
+    return typer.Option(
+        flag, metavar="TEXT", help=f"Only cards {what}.", show_default=False, autocompletion=complete
+    )  # fmt: skip
+
+
+_SORT = typer.Option(
+    "--sort",
+    metavar="FIELD",
+    help=f"Sort by one of: {', '.join(FIELDS)}.",
+    autocompletion=lambda incomplete: [field for field in FIELDS if field.startswith(incomplete)],
+)
 
 
 @app.command()
@@ -41,9 +52,11 @@ def ls(
     task: Annotated[list[str] | None, _filter("--task", "of this task")] = None,
     dataset: Annotated[list[str] | None, _filter("--dataset", "on this dataset")] = None,
     adapter: Annotated[list[str] | None, _filter("--adapter", "with this adapter (`full` or `none` for none)")] = None,
-    verdict: Annotated[list[str] | None, _filter("--verdict", "with this verdict (`not run` or `–` for none)")] = None,
+    verdict: Annotated[
+        list[str] | None, _filter("--verdict", "with this verdict (`not run` or `–` for none)", completing.verdicts)
+    ] = None,
     tag: Annotated[list[str] | None, _filter("--tag", "with this tag")] = None,
-    sort: Annotated[str, typer.Option("--sort", metavar="FIELD", help=f"Sort by one of: {', '.join(FIELDS)}.")] = "id",
+    sort: Annotated[str, _SORT] = "id",
     reverse: Annotated[bool, typer.Option("--reverse", help="Sort from last to first.")] = False,
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,
@@ -67,7 +80,7 @@ def ls(
     have_run = {folder.name for folder in runs.iterdir()} if runs.is_dir() else set()
     rows = []
     for entry in found:
-        newest = _verdict(runs / entry.id) if entry.id in have_run else NOT_RUN
+        newest = newest_verdict(runs / entry.id) if entry.id in have_run else NOT_RUN
         row = {**vars(entry), "file": short(Path(entry.file)), "verdict": newest}
         if matches(row, wanted):
             rows.append(row)
@@ -77,7 +90,7 @@ def ls(
     elif rows:
         _print_table(rows)
     else:
-        typer.echo("no card fits these filters" if found else "no cards here", err=True)
+        typer.echo("no card fits these filters; `replicard ls` lists all" if found else "no cards here", err=True)
     problems += clashes(files)
     if problems:
         raise InputError(problems)
@@ -110,7 +123,7 @@ def _known(verdicts: list[str]) -> list[str]:
     return verdicts
 
 
-def _verdict(folder: Path) -> str:
+def newest_verdict(folder: Path) -> str:
     """The verdict in the audit of a card's newest complete run, read without what makes a record a model."""
     records = [(file.stat().st_mtime, file) for file in folder.glob("*/seed*/record.json")]
     for _, record in sorted(records, reverse=True):

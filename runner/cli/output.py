@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unicodedata import combining, east_asian_width
@@ -30,9 +31,8 @@ def table(header: list[str], rows: list[list[str]]) -> None:
         table.add_column(Text(one_line(name)), overflow="fold")
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=160)
+    # Colours may be forced on a pipe (FORCE_COLOR), which has no width for all that.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     console.print(table)
 
 

@@ -11,6 +11,7 @@ import typer
 
 from registry.errors import InputError, Problem, did_you_mean
 from registry.secrets import redacted
+from runner import tracking
 from runner.cli.app import app
 from runner.cli.arguments import (
     AcceptOption,
@@ -26,6 +27,7 @@ from runner.cli.arguments import (
     RunsOption,
     SeedsOption,
     SetOption,
+    TrackOption,
     files_of,
     load,
     load_all,
@@ -118,6 +120,7 @@ def reproduce(
     github_summary: Annotated[
         bool, typer.Option("--github-summary", help="Append a table to $GITHUB_STEP_SUMMARY.")
     ] = False,
+    track: TrackOption = None,
     publish: Annotated[bool, typer.Option("--publish", help="Publish it then, as `replicard publish` does.")] = False,
     to: Annotated[
         str | None, typer.Option("--to", metavar="NAMESPACE/NAME", help="The repo on the Hub.", show_default=False)
@@ -133,6 +136,8 @@ def reproduce(
     What was begun is resumed; what is done is not done again.
     """
     set_quiet(quiet)
+    if track:
+        tracking.choose(track)
     if publish != (to is not None) or (public and not publish):
         raise InputError(Problem("--publish", "", "goes with --to namespace/name, and --public with both"))
     if on is None and (dry_run or any(option is not None for option in (jobs, gpus, timeout))):

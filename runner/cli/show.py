@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from registry.errors import InputError, Problem, did_you_mean, one_line
+from runner.cli import completing
 from runner.cli.app import app
 from runner.cli.arguments import CardArgument, JsonOption, SetOption, load_to_read, one_file
 from runner.cli.output import cell, print_json, short, width
@@ -36,13 +37,20 @@ def show(
     section: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SECTION]", help="Only this section or field: training, data.tokens.", show_default=False
+            metavar="[SECTION]",
+            help="Only this section or field: training, data.tokens.",
+            show_default=False,
+            autocompletion=completing.sections_of_a_card,
         ),
     ] = None,
     status: Annotated[
         list[str] | None,
         typer.Option(
-            "--status", metavar="STATUS", help=f"Only values that are {', '.join(STATUSES)}.", show_default=False
+            "--status",
+            metavar="STATUS",
+            help=f"Only values that are {', '.join(STATUSES)}.",
+            show_default=False,
+            autocompletion=lambda incomplete: [one for one in STATUSES if one.startswith(incomplete)],
         ),
     ] = None,
     set_: SetOption = None,

@@ -52,10 +52,14 @@ def build(
 def serve(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="A site that was built; without it all cards are built.", show_default=False),
+        typer.Argument(
+            metavar="[DIR]", help="A site that was built; without it all cards are built.", show_default=False
+        ),
     ] = None,
     runs: RunsOption = Path("runs"),
-    host: Annotated[str, typer.Option("--host", help="Address to listen at; by default only this machine.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen at; by default only this machine.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
 ) -> None:
     """Serve a site on this machine, for a look."""
@@ -67,7 +71,9 @@ def serve(
             folder = Path(temporary) / "site"
             write_site(_files(None), folder, runs, os.cpu_count() or 1)
         elif not (folder / "index.html").is_file():
-            raise InputError(Problem(str(folder), "", f"holds no site; `replicard site build --out {folder}` makes one"))
+            raise InputError(
+                Problem(str(folder), "", f"holds no site; `replicard site build --out {folder}` makes one")
+            )
         try:
             serving = server(folder, host, port)
         except OSError as error:

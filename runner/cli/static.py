@@ -60,7 +60,7 @@ def audit_documents(names: Sequence[str], format_: Format, wanted: Set[str]) -> 
     if format_ == "json":
         print_json([one.model_dump(mode="json") for one in reports])
     if format_ == "text" and (several or len(reports) > 1):
-        typer.echo(f"{len(reports):,} documents: {summary(reports)}")
+        typer.echo(f"{len(reports):,} document{'s' * (len(reports) != 1)}: {summary(reports)}")
     return code or int(bad)
 
 

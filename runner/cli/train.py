@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from runner import tracking
 from runner.cli.app import app
 from runner.cli.arguments import (
     AcceptOption,
@@ -18,6 +19,7 @@ from runner.cli.arguments import (
     RunsOption,
     SeedsOption,
     SetOption,
+    TrackOption,
     load,
     one_file,
     prepared,
@@ -35,6 +37,7 @@ def train(
     kernels: KernelsOption = "fast",
     processes: ProcessesOption = None,
     device_batch: DeviceBatchOption = None,
+    track: TrackOption = None,
     quiet: QuietOption = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
@@ -42,6 +45,8 @@ def train(
     from runner.reproducing import train_and_evaluate
 
     set_quiet(quiet)
+    if track:
+        tracking.choose(track)
     loaded = load(one_file(card), set_)
     for ready in prepared(loaded, seeds, accept, runs, kernels, processes, device_batch):
         train_and_evaluate(ready, fresh, stop_after_training=True)

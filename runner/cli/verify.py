@@ -10,7 +10,7 @@ import typer
 
 from registry.errors import InputError, Problem
 from runner.cli.app import app
-from runner.cli.arguments import JsonOption
+from runner.cli.arguments import JsonOption, QuietOption, set_quiet
 from runner.cli.output import print_json
 
 
@@ -25,6 +25,7 @@ def verify(
         ),
     ],
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Check published files by their `provenance.json`.
 
@@ -33,6 +34,7 @@ def verify(
     from runner.provenance import NAME, differences
     from runner.pushing import fetch, split_revision
 
+    set_quiet(quiet)
     with tempfile.TemporaryDirectory(prefix="replicard-") as cache:
         if what.startswith("hub:"):
             folder = fetch(*split_revision(what.removeprefix("hub:")), Path(cache))

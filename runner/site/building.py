@@ -23,7 +23,7 @@ from runner.site import pages
 from runner.site.gathering import gather
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from runner.site.gathering import Known
 
@@ -199,5 +199,3 @@ def _replace(fresh: Path, out: Path) -> None:
         old.replace(out)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-

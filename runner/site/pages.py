@@ -77,7 +77,9 @@ RUN_VERDICTS: Mapping[str, Verdict] = {
     "higher": Verdict("warn", "↑", "higher than reported: more than the seeds explain, and more than the margin"),
     "inconclusive": Verdict("note", "~", "too few seeds to say"),
     "not comparable": Verdict("note", "≠", "another experiment, or a number that nothing can be compared with"),
-    "consistent": Verdict("info", "≈", "the spread over seeds explains the difference; equality within the margin is not shown"),
+    "consistent": Verdict(
+        "info", "≈", "the spread over seeds explains the difference; equality within the margin is not shown"
+    ),
     "reproduced": Verdict("good", "✓", "within the margin that was fixed before the run, with 95% confidence"),
     "exact": Verdict("good", "=", "the published weights give the number as it is written"),
     "not run": Verdict("plain", "–", "nothing was run that measures it"),
@@ -139,7 +141,9 @@ def said(text: str) -> Markup:
     parts = line(text).split("`")
     if len(parts) % 2 == 0:  # one of them is a part of a quotation
         return escape(line(text))
-    return Markup("").join(Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts)
+    )
 
 
 def million(count: int | None) -> str:
@@ -299,7 +303,9 @@ def card_page(known: Known, plots: Sequence[str]) -> str:
         "record": shown,
         "audit": known.audit,
         "others": known.runs[1:],
-        "command": command(card, ran.records, shown) if shown is not None and ran is not None else f"replicard reproduce {card.id}",
+        "command": command(card, ran.records, shown)
+        if shown is not None and ran is not None
+        else f"replicard reproduce {card.id}",
         "charts": drawn,
         "plots": [(name, next((one["title"] for one in drawn if one["plot"] == name), _title(name))) for name in plots],
         "labels": LABELS,
@@ -368,7 +374,9 @@ def _source_rows(known: Known) -> list[Any]:
     """The source with its claims marked, and each finding beside the words it is about."""
     if not known.source or known.card.source is None:
         return []
-    marks = [_mark(known.source, index, result) for index, result in enumerate(known.results) if result.place.start >= 0]
+    marks = [
+        _mark(known.source, index, result) for index, result in enumerate(known.results) if result.place.start >= 0
+    ]
     starts = [0, *(found.end() for found in re.finditer("\n", known.source))]
     here = re.compile(re.escape(known.card.source.readme) + r":(\d+):(\d+)")
     notes = []
@@ -396,7 +404,9 @@ def _sections(known: Known) -> list[tuple[str, list[dict[str, Any]]]]:
         section, _, rest = value["path"].partition(".")
         section, bracket, _ = section.partition("[")
         if section not in ("reported", "epoch_table"):
-            found.setdefault(section, []).append({**value, "name": rest or section, "text": line(as_text(value["value"]))})
+            found.setdefault(section, []).append(
+                {**value, "name": rest or section, "text": line(as_text(value["value"]))}
+            )
     return list(found.items())
 
 

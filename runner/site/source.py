@@ -169,7 +169,9 @@ def _shown(text: str) -> str:
 
 def _within(shown: list[Row]) -> list[Row]:
     """The rows that there is room for: all of a short text; of a long one its beginning, and what is marked."""
-    sizes = [_ROW + sum(len(escape(part.text).encode()) + _ROW * bool(part.claims) for part in row.segments) for row in shown]
+    sizes = [
+        _ROW + sum(len(escape(part.text).encode()) + _ROW * bool(part.claims) for part in row.segments) for row in shown
+    ]
     if sum(sizes) <= MOST:
         return shown
     marked = [index for index, row in enumerate(shown) if row.notes or any(part.claims for part in row.segments)]
