@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.errors import InputError, MissingError, ReplicardError
+from registry.errors import InputError, MissingError, Problem, ReplicardError
 from runner import progress, stopping
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class RankError(ReplicardError):
     """A rank that failed as a command would have: with its lines and its exit code."""
 
     def __init__(self, lines: list[str], exit_code: int):
-        super().__init__("\n".join(lines))
+        super().__init__(Problem("", "", line) for line in lines)
         self.exit_code = exit_code
 
 
@@ -66,8 +66,8 @@ def launch(task: object, processes: int) -> None:
         processes: How many ranks.
 
     Raises:
-        RankError: A rank refused or failed.
-        MissingError: A rank was killed.
+        RankError: A rank refused, failed or crashed.
+        MissingError: A rank was killed from outside.
         KeyboardInterrupt: They were asked to stop.
     """
     with (
@@ -183,11 +183,12 @@ def _fail(folder: Path, processes: int) -> None:
     by_signal = sorted((code == -signal.SIGTERM, rank, -code) for rank, code in codes.items() if code < 0)
     if by_signal and not (by_signal[0][0] and told):
         _, rank, number = by_signal[0]
-        name = signal.Signals(number).name
-        why = {signal.SIGKILL: ", as happens when memory runs out", signal.SIGTERM: ""}
-        words = why.get(number) if number in why else _last_words(_log_of(folder, rank))
-        kind = KilledError if number == signal.SIGKILL else MissingError
-        raise kind(f"rank {rank} of {processes} was ended by {name}{words}; {RESUMES}")
+        what = f"rank {rank} of {processes} was ended by {signal.Signals(number).name}"
+        if number == signal.SIGKILL:
+            raise KilledError(f"{what}, as happens when memory runs out; {RESUMES}")
+        if number == signal.SIGTERM:
+            raise MissingError(f"{what}; {RESUMES}")
+        raise RankError([f"{what}{_last_words(_log_of(folder, rank))}; {RESUMES}"], 4)
     if told:
         rank, lines, code = (told[0][name] for name in ("rank", "lines", "code"))
         if code != InputError.exit_code:
