@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 LOSSES = 3
 """So often a task is lost, at most, before it is given up."""
 
-_PAUSE = 0.5
-"""Seconds between two looks at the engine."""
+_PAUSE = 0.2
+"""Seconds between two looks at the engine where the last one told nothing new."""
 
 KILLED, _BY_SIGNAL = 137, 128
 """Exit codes of what signal 9, and of what any signal has ended."""
@@ -188,9 +188,10 @@ class FanOut:
                     self._end_all()
                     break
                 self._hand_over()
-                self._look()
+                news = self._look()
                 self.told(self.rows)
-                time.sleep(_PAUSE)
+                if not news:
+                    time.sleep(_PAUSE)
 
     def _settle(self, row: Row) -> None:
         """Note what is done before anything is started."""
@@ -210,8 +211,9 @@ class FanOut:
     def _hand_over(self) -> None:
         """Give tasks to the engine, as many as it takes, but for those that somebody else is at work on."""
         room = min(most for most in (self.most, self.executor.places, len(self.rows)) if most is not None)
+        room -= sum(row.handle is not None for row in self.rows)
         for _ in range(len(self._waiting)):
-            if sum(row.handle is not None for row in self.rows) >= room:
+            if room <= 0:
                 return
             row = self._waiting.popleft()
             try:
@@ -220,7 +222,9 @@ class FanOut:
                 row.state = "elsewhere"
             except ReplicardError as error:
                 self._conclude(row, error.exit_code, str(error.problems[0]))
-            if row.outcome is None and row.handle is None:
+            if row.handle is not None:
+                room -= 1
+            elif row.outcome is None:
                 self._waiting.append(row)
 
     def _begin(self, row: Row) -> None:
@@ -257,8 +261,9 @@ class FanOut:
         row.handle = self.executor.submit(task.model_copy(update={"options": options, "attempt": number}), row.log)
         row.state, row.told = "waiting", ""
 
-    def _look(self) -> None:
-        """See how the tasks stand that the engine has."""
+    def _look(self) -> bool:
+        """See how the tasks stand that the engine has; returns whether one of them has ended."""
+        ended = False
         flying = {row.handle: row for row in self.rows if row.handle is not None}
         for handle, status in self.executor.poll(list(flying)).items():
             row = flying[handle]
@@ -267,7 +272,9 @@ class FanOut:
                 leases = look(row.member.run.folder) if status.state == "running" else []
                 row.progress = leases[-1].holder.progress if leases and leases[-1].holder else None
             else:
+                ended = True
                 self._after(row, handle, status)
+        return ended
 
     def _after(self, row: Row, handle: str, status: Status) -> None:
         """Conclude from the end of an attempt, or have the task tried again.
