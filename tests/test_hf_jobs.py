@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
-from command import replicard, write_card
-from engines import TOKEN, a_task, ended, jobs_hub, submit
-from hub_server import Hub, Repo
+from command import REPO as CHECKOUT
+from command import process, replicard, write_card
+from engines import TOKEN, a_task, documented, ended, jobs_hub, submit
+from hub_server import Account, Hub, Repo
 
 from registry.errors import InputError, MissingError
 from runner import asking, machine
@@ -127,6 +129,24 @@ def test_a_job_says_whose_it_is(made: tuple[Hub, Task, Run]) -> None:
     assert (labels["name"], labels["card"], labels["seed"], labels["attempt"]) == ("tiny-seed1", "tiny", "1", "1")
     assert here.id in labels["task"]
     assert job.wanted["timeoutSeconds"] == 600 + hf_jobs.MARGIN
+
+
+@pytest.mark.slow
+def test_the_documented_command_goes_on_with_its_jobs_after_it_was_killed(hub: Hub, tmp_path: Path) -> None:
+    hub.accounts[TOKEN] = Account("tester", orgs=("my-team",))
+    environment = {"HF_ENDPOINT": hub.endpoint, "HF_HUB_DISABLE_XET": "1", "PYTHONPATH": str(CHECKOUT)}
+    command = [sys.executable, "-m", "runner.cli", *documented("hf-jobs")]
+    first = process(command, tmp_path, **environment)
+    while len(hub.jobs.all) < 2:
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.05)
+    first.kill()
+    first.communicate()
+    again = process(command, tmp_path, **environment)
+    _, err = again.communicate(timeout=400)
+    assert again.returncode == 0, err
+    assert [job.stage for job in hub.jobs.all.values()] == ["COMPLETED"] * 2
+    assert len(list(tmp_path.glob("runs/tiny-full/*/seed*/record.json"))) == 2
 
 
 # How a job ends
