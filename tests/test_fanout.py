@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import pytest
-from command import replicard, write_card
+from command import process, records, replicard, write_card
 from records import record_of
 
 from registry.errors import InputError, MissingError, Problem
@@ -19,8 +21,10 @@ from runner import fanout, plugins
 from runner.executors import HELD, OUT_OF_MEMORY, Settings, Status, Task
 from runner.executors.local import Pool
 from runner.fanout import FanOut, Member, Row, key_of
+from runner.leases import look
 from runner.plugins import load_card
-from runner.runs import Run, exclusive, write_model
+from runner.record import Snapshot
+from runner.runs import Run, exclusive, file_sha256, write_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -97,14 +101,9 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -
 
 def complete(card: Card, root: Path, seed: int) -> None:
     """A complete record, as a run leaves it."""
-    record = record_of(card, seed, 0.8, None, record_dataset())
+    dataset = Snapshot(name="reviews", revision="sha256:" + "1" * 64, files={})
+    record = record_of(card, seed, 0.8, None, dataset)
     write_model(Run(root, card.id, "abcdefabcdef", seed).record, record)
-
-
-def record_dataset() -> Any:
-    from runner.record import Snapshot
-
-    return Snapshot(name="reviews", revision="sha256:" + "1" * 64, files={})
 
 
 def member(card: Card, root: Path, seed: int, batches: tuple[int, ...] = (32, 16, 8)) -> Member:
@@ -401,3 +400,157 @@ def test_the_engines_are_listed_by_their_names() -> None:
 def test_an_engine_of_no_name_is_refused_with_a_hint(tmp_path: Path) -> None:
     answer = replicard("reproduce", write_card(tmp_path), "--on", "lokal")
     assert (answer.code, answer.line) == (2, "--on lokal  no such engine; did you mean `local`?")
+
+
+# Real trainings
+
+
+def started_by(*arguments: object, **environment: str) -> Any:
+    return process([sys.executable, "-m", "runner.cli", "reproduce", *arguments], **environment)
+
+
+def wait_until(there: Callable[[], bool], seconds: float = 240) -> None:
+    ends = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < ends, "it never came"
+        time.sleep(0.02)
+
+
+def holders(runs: Path) -> dict[int, int]:
+    """Process ids of what trains, by seed."""
+    found = {}
+    for folder in runs.glob("**/seed*/"):
+        for lease in look(folder):
+            if lease.holder is not None and lease.holder.lives:
+                found[int(folder.name.removeprefix("seed"))] = lease.holder.pid
+    return found
+
+
+def trainings(runs: Path) -> Counter[str]:
+    """How often a training came to its end, by seed: each writes how long it took into its log."""
+    found: Counter[str] = Counter()
+    for log in runs.glob("*/*/logs/*.log"):
+        found[log.name.partition("-")[0]] += log.read_text().count("train: ")
+    return found
+
+
+def results(runs: Path) -> dict[int, Any]:
+    """What the runs came to, but for the times that it took."""
+    return {
+        record["seed"]: (record["training"]["files"], record["training"]["log"], record["evaluation"]["scores"])
+        for record in records(runs)
+    }
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a card and its runs with seeds 1 to 3, one after the other in this process."""
+    folder = tmp_path_factory.mktemp("serial")
+    # Steps of one row: long enough to be met at work.
+    card = write_card(folder, "{epochs: 2, learning_rate: 1e-2, batch_size: 32", "{epochs: 2, batch_size: 4")
+    assert replicard("reproduce", card, "--seeds", "1..3", "--runs", folder / "runs", "-q").code == 0
+    return folder
+
+
+@pytest.mark.slow
+def test_after_the_driver_was_killed_two_at_once_finish_the_set_and_every_task_is_done_once(
+    serial: Path, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    command = [serial / "tiny.yaml", "--seeds", "1..3", "--on", "local", "-j", "2", "--runs", runs]
+    with started_by(*command) as driver:
+        wait_until(lambda: len(holders(runs)) == 2)
+        survivors = holders(runs)
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+    assert holders(runs).keys() == survivors.keys()
+    with started_by(*command) as one, started_by(*command) as other:
+        _, said = one.communicate(timeout=300)
+        _, also = other.communicate(timeout=300)
+    assert (one.returncode, other.returncode) == (0, 0), said + also
+    assert results(runs) == results(serial / "runs")
+    assert trainings(runs) == {"seed1": 1, "seed2": 1, "seed3": 1}
+    (audit,) = runs.glob("tiny/*/audit.json")
+    assert json.loads(audit.read_bytes())["seeds"] == [1, 2, 3]
+    before = {file: file_sha256(file) for file in runs.rglob("seed*/record.json")}
+    again = replicard("reproduce", *command)
+    assert again.code == 0
+    assert "3 tasks: 0 to do, 3 done" in again.err
+    assert {file: file_sha256(file) for file in before} == before
+
+
+SMALL_MEMORY = """
+import builtins, sys
+real = builtins.__import__
+
+def importing(name, *more, **named):
+    found = real(name, *more, **named)
+    trainer = getattr(sys.modules.get("transformers.trainer"), "Trainer", None)
+    if trainer is not None and not hasattr(trainer, "small"):
+        step, trainer.small = trainer.training_step, True
+
+        def training_step(self, model, inputs, *more, **named):
+            import torch
+
+            if len(inputs["labels"]) > 8:
+                raise torch.OutOfMemoryError("HIP: a device of the tests has room for 8 rows")
+            return step(self, model, inputs, *more, **named)
+
+        trainer.training_step = training_step
+    return found
+
+builtins.__import__ = importing
+"""
+
+
+@pytest.mark.slow
+def test_what_is_killed_or_runs_out_of_memory_is_tried_again_and_what_is_wrong_is_not(
+    serial: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SMALL_MEMORY)
+    large = write_card(tmp_path / "b", "batch_size: 32", "batch_size: 32", name="large")
+    wrong = write_card(tmp_path / "c", "dataset: reviews", "dataset: reviews\n  text: review", name="wrong")
+    invalid = write_card(tmp_path / "d", "{epochs: 2", "{epoch: 2", name="invalid")
+    runs, report, page = tmp_path / "runs", tmp_path / "junit.xml", tmp_path / "page.md"
+    with started_by(
+        serial / "tiny.yaml", large, wrong, invalid, "--seeds", "2", "--on", "local", "-j", "2", "--runs", runs,
+        "--junit", report, "--github-summary", "--kernels", "reference",
+        PYTHONPATH=f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}", GITHUB_STEP_SUMMARY=str(page),
+    ) as driver:  # fmt: skip
+        wait_until(lambda: bool(list(runs.glob("tiny/*/seed2/checkpoints/*/complete"))))
+        os.kill(holders(runs / "tiny")[2], signal.SIGKILL)
+        _, said = driver.communicate(timeout=300)
+    assert driver.returncode == 2, said
+    made = {record["card_id"]: record for record in records(runs)}
+    assert made.keys() == {"tiny", "large"}
+    assert made["tiny"]["training"]["resumed_from"] is not None
+    assert made["tiny"]["plan"]["device_batch"] == 4
+    assert (made["large"]["plan"]["device_batch"], made["large"]["plan"]["effective_batch"]) == (8, 32)
+    assert len(list(runs.glob("tiny/*/logs/*.log"))) == 2
+    assert len(list(runs.glob("large/*/logs/*.log"))) == 3
+    assert list(runs.glob("wrong/*/logs/*.log")) == []
+    assert "data.text: reviews has no column 'review' in train" in said
+    assert "invalid.yaml" in said
+
+    root = ElementTree.parse(report).getroot()
+    errors = {suite.get("name"): suite.get("errors") for suite in root.iter("testsuite")}
+    assert errors == {"invalid": "1", "tiny": "0", "large": "0", "wrong": "1"}
+    assert "- **wrong/" in page.read_text()
+
+
+@pytest.mark.slow
+def test_ctrl_c_lets_tasks_write_a_checkpoint_and_the_same_command_goes_on_from_it(
+    serial: Path, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    command = [serial / "tiny.yaml", "--seeds", "1,3", "--on", "local", "--runs", runs]
+    with started_by(*command) as driver:
+        wait_until(lambda: len(list(runs.glob("tiny/*/seed*/checkpoints/*/complete"))) >= 1)
+        driver.send_signal(signal.SIGINT)
+        _, said = driver.communicate(timeout=120)
+    assert driver.returncode == 130, said
+    assert said.splitlines()[-1].startswith("interrupted; the same command goes on")
+    assert holders(runs) == {}
+    assert replicard("reproduce", *command, "-q").code == 0
+    assert results(runs) == {seed: found for seed, found in results(serial / "runs").items() if seed in (1, 3)}
+    assert any(record["training"]["resumed_from"] for record in records(runs))

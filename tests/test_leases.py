@@ -167,12 +167,7 @@ while time.monotonic() < ends:
         time.sleep(0.001)
 print(had)
 """
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", contend, tmp_path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(4)
-    ]
+    started = [process([sys.executable, "-c", contend, tmp_path]) for _ in range(4)]
     for one in started:
         out, err = one.communicate(timeout=60)
         assert (one.returncode, err) == (0, "")

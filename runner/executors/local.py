@@ -58,7 +58,7 @@ class Pool:
     def __init__(self, settings: Settings) -> None:
         machine = detect()
         self.at_once = settings.at_once
-        self.cores = joblib.cpu_count()
+        self.cores = int(joblib.cpu_count())
         self.memory = _memory()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         count = machine.count if machine.device == "cuda" else 0
