@@ -180,13 +180,25 @@ def _connected(address: str | None) -> Any:
     here = {"include_dashboard": False, "object_store_memory": _OBJECT_STORE} if address == "local" else {}
     asked_to_stop = signal.getsignal(signal.SIGTERM)
     try:
+        _require_listening(address)
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **here)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         message = f"no Ray cluster there: {_line(error)}; `ray start --head` starts one (docs/clusters.md)"
         raise MissingError(Problem(f"--ray-address {address}", "", message)) from None
     finally:
         signal.signal(signal.SIGTERM, asked_to_stop)  # Ray takes it, and would leave at once
     return ray
+
+
+def _require_listening(address: str) -> None:
+    """Find out in seconds that nobody is there, for which Ray takes minutes.
+
+    Raises:
+        OSError: Nobody is.
+    """
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _run(task_json: str, log: str) -> str:
