@@ -188,6 +188,19 @@ def test_a_job_that_was_killed_for_memory_says_so_by_its_code() -> None:
     assert hf_jobs._outcome("ERROR", "Job failed with exit code: 137", []).code == 137
 
 
+def test_a_job_whose_image_holds_no_replicard_is_not_lost_but_wrong() -> None:
+    said = ["/usr/bin/python: No module named runner"]
+    status = hf_jobs._outcome("ERROR", "Job failed with exit code: 1", said)
+    assert (status.state, status.code, status.message) == ("done", 1, said[0])
+
+
+def test_a_job_that_has_ended_can_be_cancelled_once_more(hub: Hub, card: Path) -> None:
+    jobs, handle = submitted(a_task(card))
+    hub.jobs.stop()
+    jobs.cancel(handle)
+    assert ended(jobs, handle).state == "lost"
+
+
 def test_the_end_of_a_driver_ends_its_jobs(hub: Hub, card: Path) -> None:
     submitted(a_task(card))[0].close()
     assert [job.stage for job in hub.jobs.all.values()] == ["CANCELED"]
@@ -330,6 +343,12 @@ def test_a_public_repo_is_refused(hub: Hub, card: Path) -> None:
 def test_what_is_no_repo_is_refused(name: str, hub: Hub, card: Path) -> None:
     with pytest.raises(InputError, match="write namespace/name"):
         started(results=name).preflight([a_task(card)])
+
+
+def test_a_token_in_what_a_job_installs_is_refused(hub: Hub) -> None:
+    with pytest.raises(InputError, match="--job-install  holds a token") as refused:
+        started(install=f"git+https://x:{TOKEN}@example.com/r")
+    assert TOKEN not in str(refused.value)
 
 
 def test_it_must_be_said_where_runs_come_home(hub: Hub) -> None:
