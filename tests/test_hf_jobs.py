@@ -359,8 +359,12 @@ def test_it_must_be_said_where_runs_come_home(hub: Hub) -> None:
 def test_it_must_be_said_what_a_job_installs_where_pip_did_not_install_this_code(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "requirement", lambda: None)
+    monkeypatch.setattr(machine, "_direct_url", dict)
     with pytest.raises(InputError, match="--job-install  is missing"):
         started(image=None)
-    monkeypatch.setattr(machine, "requirement", lambda: "replicard @ git+https://example.com/r@0123")
-    assert started(image=None).install == "replicard @ git+https://example.com/r@0123"
+
+
+def test_a_job_installs_the_commit_that_pip_installed_here(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    origin = {"url": "https://example.com/r", "vcs_info": {"vcs": "git", "commit_id": "0123"}}  # as in PEP 610
+    monkeypatch.setattr(machine, "_direct_url", lambda: origin)
+    assert started(image=None).install == "replicard[run] @ git+https://example.com/r@0123"

@@ -336,7 +336,7 @@ def _software(settings: Settings) -> tuple[str, str | None]:
     install = settings.install or machine.requirement()
     if install is None:
         message = "is missing, as pip did not install this replicard from a git repo: name one and its commit"
-        message += ", `replicard @ git+https://…@…`, or an image that holds it with --job-image"
+        message += ", `replicard[run] @ git+https://…@…`, or an image that holds it with --job-image"
         raise InputError(Problem("--job-install", "", message))
     return f"python:{sys.version_info.major}.{sys.version_info.minor}", install
 
