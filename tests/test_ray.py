@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -150,6 +151,18 @@ def test_no_file_holds_the_driver_s_token(survived: dict[str, Any], cluster: Clu
     assert TOKEN not in survived["out"] + survived["err"]
 
 
+def test_an_interrupted_set_ends_with_checkpoints(cluster: Cluster, card: Path, tmp_path: Path) -> None:
+    options = ("--set", "training.epochs=1000", "--on", "ray", "--ray-address", cluster.address)
+    asked = driver(card, tmp_path / "runs", *options, seeds=1)
+    until(lambda: any("tokenize:" in log.read_text() for log in tmp_path.glob("runs/tiny/*/logs/*.log")), asked)
+    (task,) = [one for node in cluster.nodes for one in at_work(node)]
+    asked.send_signal(signal.SIGINT)
+    _, err = asked.communicate(timeout=120)
+    assert asked.returncode == 130, err
+    assert list(tmp_path.glob("runs/tiny/*/seed0/checkpoints/checkpoint-*"))
+    assert not task.is_running() or task.status() == psutil.STATUS_ZOMBIE
+
+
 def test_a_task_that_fits_no_node_is_refused(cluster: Cluster, card: Path, tmp_path: Path) -> None:
     refused = driver(card, tmp_path / "runs", "--on", "ray", "--ray-address", cluster.address, "--gpus", "1")
     _, err = refused.communicate(timeout=120)
@@ -199,7 +212,7 @@ def test_the_documented_command_starts_a_cluster_here_and_tells_no_token(tmp_pat
     told = [path for path in looked if TOKEN.encode() in path.read_bytes()]
     shutil.rmtree(tmp)
     assert done.returncode == 0, err
-    assert any(path.name == "raylet.out" for path in looked)
+    assert {"raylet.out", "auth_token"} <= {path.name for path in looked}  # nobody is let in without Ray's own token
     assert not told
     assert TOKEN not in out + err
     assert len(list(tmp_path.glob("runs/tiny-full/*/seed*/record.json"))) == 2
