@@ -122,7 +122,7 @@ def requirement() -> str | None:
     """What pip would install this code from once more, at its commit; null where it did not have it from a git repo."""
     origin = _direct_url()
     vcs = origin.get("vcs_info", {})
-    return f"replicard @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}" if vcs else None
+    return f"replicard[run] @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}" if vcs else None
 
 
 def _direct_url() -> dict[str, Any]:

@@ -30,6 +30,13 @@ PYTHONPATH={CHECKOUT} exec {shlex.quote(sys.executable)} "$@"
 """The `python` of a job's image: this one with this code, but that what pip is to install is only written down."""
 
 
+def documented(engine: str) -> list[str]:
+    """The arguments of the first command of the documentation for an engine."""
+    lines = (CHECKOUT / "docs/clusters.md").read_text(encoding="utf-8").splitlines()
+    line = next(line for line in lines if line.startswith("replicard ") and f"--on {engine}" in line)
+    return shlex.split(line)[1:]
+
+
 def jobs_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """An empty Hub that this process takes for the real one."""
     from huggingface_hub import constants

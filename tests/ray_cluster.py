@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 RAY = [sys.executable, "-m", "ray.scripts.scripts"]
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1  # <linux/sockios.h>, <linux/if.h>
-_PORT = 6390
 
 
 def is_alone() -> bool:
@@ -43,11 +42,10 @@ def raise_loopback() -> None:
 class Cluster:
     """Nodes with one CPU each; the first is the head."""
 
-    address = f"127.0.0.1:{_PORT}"
-
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None, port: int = 6390) -> None:
         assert is_alone()
         raise_loopback()
+        self.port, self.address = port, f"127.0.0.1:{port}"
         # The path of a socket below it must not be longer than 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
         self.environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **(environment or {})}
@@ -66,7 +64,7 @@ class Cluster:
         """Start a node, which does not see what lies in a folder that is hidden from it."""
         number = len(self.nodes) + 1
         where = (
-            ["--head", f"--port={_PORT}", f"--temp-dir={self.folder}", "--include-dashboard=false"]
+            ["--head", f"--port={self.port}", f"--temp-dir={self.folder}", "--include-dashboard=false"]
             if not self.nodes
             else [f"--address={self.address}"]
         )

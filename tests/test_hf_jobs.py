@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
-from command import replicard, write_card
-from engines import TOKEN, a_task, ended, jobs_hub, submit
-from hub_server import Hub, Repo
+from command import REPO as CHECKOUT
+from command import process, replicard, write_card
+from engines import TOKEN, a_task, documented, ended, jobs_hub, submit
+from hub_server import Account, Hub, Repo
 
 from registry.errors import InputError, MissingError
 from runner import asking, machine
@@ -129,6 +131,24 @@ def test_a_job_says_whose_it_is(made: tuple[Hub, Task, Run]) -> None:
     assert job.wanted["timeoutSeconds"] == 600 + hf_jobs.MARGIN
 
 
+@pytest.mark.slow
+def test_the_documented_command_goes_on_with_its_jobs_after_it_was_killed(hub: Hub, tmp_path: Path) -> None:
+    hub.accounts[TOKEN] = Account("tester", orgs=("my-team",))
+    environment = {"HF_ENDPOINT": hub.endpoint, "HF_HUB_DISABLE_XET": "1", "PYTHONPATH": str(CHECKOUT)}
+    command = [sys.executable, "-m", "runner.cli", *documented("hf-jobs")]
+    first = process(command, tmp_path, **environment)
+    while len(hub.jobs.all) < 2:
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.05)
+    first.kill()
+    first.communicate()
+    again = process(command, tmp_path, **environment)
+    _, err = again.communicate(timeout=400)
+    assert again.returncode == 0, err
+    assert [job.stage for job in hub.jobs.all.values()] == ["COMPLETED"] * 2
+    assert len(list(tmp_path.glob("runs/tiny-full/*/seed*/record.json"))) == 2
+
+
 # How a job ends
 
 
@@ -166,6 +186,19 @@ def test_a_job_that_was_deleted_is_lost(hub: Hub, card: Path) -> None:
 
 def test_a_job_that_was_killed_for_memory_says_so_by_its_code() -> None:
     assert hf_jobs._outcome("ERROR", "Job failed with exit code: 137", []).code == 137
+
+
+def test_a_job_whose_image_holds_no_replicard_is_not_lost_but_wrong() -> None:
+    said = ["/usr/bin/python: No module named runner"]
+    status = hf_jobs._outcome("ERROR", "Job failed with exit code: 1", said)
+    assert (status.state, status.code, status.message) == ("done", 1, said[0])
+
+
+def test_a_job_that_has_ended_can_be_cancelled_once_more(hub: Hub, card: Path) -> None:
+    jobs, handle = submitted(a_task(card))
+    hub.jobs.stop()
+    jobs.cancel(handle)
+    assert ended(jobs, handle).state == "lost"
 
 
 def test_the_end_of_a_driver_ends_its_jobs(hub: Hub, card: Path) -> None:
@@ -312,6 +345,12 @@ def test_what_is_no_repo_is_refused(name: str, hub: Hub, card: Path) -> None:
         started(results=name).preflight([a_task(card)])
 
 
+def test_a_token_in_what_a_job_installs_is_refused(hub: Hub) -> None:
+    with pytest.raises(InputError, match="--job-install  holds a token") as refused:
+        started(install=f"git+https://x:{TOKEN}@example.com/r")
+    assert TOKEN not in str(refused.value)
+
+
 def test_it_must_be_said_where_runs_come_home(hub: Hub) -> None:
     with pytest.raises(InputError, match="--results NAMESPACE/NAME  is missing"):
         started(results=None)
@@ -320,8 +359,12 @@ def test_it_must_be_said_where_runs_come_home(hub: Hub) -> None:
 def test_it_must_be_said_what_a_job_installs_where_pip_did_not_install_this_code(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "requirement", lambda: None)
+    monkeypatch.setattr(machine, "_direct_url", dict)
     with pytest.raises(InputError, match="--job-install  is missing"):
         started(image=None)
-    monkeypatch.setattr(machine, "requirement", lambda: "replicard @ git+https://example.com/r@0123")
-    assert started(image=None).install == "replicard @ git+https://example.com/r@0123"
+
+
+def test_a_job_installs_the_commit_that_pip_installed_here(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    origin = {"url": "https://example.com/r", "vcs_info": {"vcs": "git", "commit_id": "0123"}}  # as in PEP 610
+    monkeypatch.setattr(machine, "_direct_url", lambda: origin)
+    assert started(image=None).install == "replicard[run] @ git+https://example.com/r@0123"

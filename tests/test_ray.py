@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import shutil
+import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from command import REPO, process, write_card
+from engines import TOKEN, documented
 from ray_cluster import Cluster, is_alone
 
 if TYPE_CHECKING:
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.ray
 
-TOKEN = "hf_" + "qW3eR5tY7uI9oP1aS3dF5gH7jK9lZ1xC3v"
+
 SEEDS = 3
 
 
@@ -47,9 +51,9 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_card(tmp_path_factory.mktemp("cards"), "epochs: 2,", "epochs: 10,")
 
 
-def driver(card: Path, runs: Path, *more: object, **environment: str) -> subprocess.Popen[str]:
+def driver(card: Path, runs: Path, *more: object, seeds: int = SEEDS, **environment: str) -> subprocess.Popen[str]:
     """The command, with a token that is nobody's business."""
-    command = [sys.executable, "-m", "runner.cli", "reproduce", card, "--seeds", f"0..{SEEDS - 1}", "--runs", runs]
+    command = [sys.executable, "-m", "runner.cli", "reproduce", card, "--seeds", f"0..{seeds - 1}", "--runs", runs]
     given = {"PYTHONPATH": str(REPO), "HF_TOKEN": TOKEN, "HF_HUB_OFFLINE": "1", **environment}
     return process([*command, *more], **given)
 
@@ -147,9 +151,68 @@ def test_no_file_holds_the_driver_s_token(survived: dict[str, Any], cluster: Clu
     assert TOKEN not in survived["out"] + survived["err"]
 
 
+def test_an_interrupted_set_ends_with_checkpoints(cluster: Cluster, card: Path, tmp_path: Path) -> None:
+    options = ("--set", "training.epochs=1000", "--on", "ray", "--ray-address", cluster.address)
+    asked = driver(card, tmp_path / "runs", *options, seeds=1)
+    until(lambda: any("tokenize:" in log.read_text() for log in tmp_path.glob("runs/tiny/*/logs/*.log")), asked)
+    (task,) = [one for node in cluster.nodes for one in at_work(node)]
+    asked.send_signal(signal.SIGINT)
+    _, err = asked.communicate(timeout=120)
+    assert asked.returncode == 130, err
+    assert list(tmp_path.glob("runs/tiny/*/seed0/checkpoints/checkpoint-*"))
+    assert not task.is_running() or task.status() == psutil.STATUS_ZOMBIE
+
+
 def test_a_task_that_fits_no_node_is_refused(cluster: Cluster, card: Path, tmp_path: Path) -> None:
     refused = driver(card, tmp_path / "runs", "--on", "ray", "--ray-address", cluster.address, "--gpus", "1")
     _, err = refused.communicate(timeout=120)
     assert refused.returncode == 3
     assert "needs 1 CPUs, 1 GPUs" in err
     assert "on one node; the cluster has 1 CPUs, 0 GPUs" in err
+
+
+def test_a_node_that_does_not_see_the_runs_is_refused(cluster: Cluster, card: Path, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    blind = cluster.add(hidden=tmp_path / "here")
+    try:
+        refused = driver(card, tmp_path / "here/runs", "--on", "ray", "--ray-address", cluster.address)
+        _, err = refused.communicate(timeout=300)
+    finally:
+        cluster.kill(blind)
+    assert refused.returncode == 3
+    assert f"does not see {tmp_path / 'here/runs'}, where the runs are to lie; --runs names a folder" in err
+
+
+def test_where_no_cluster_is_the_command_says_so(card: Path, tmp_path: Path) -> None:
+    refused = driver(card, tmp_path / "runs", "--on", "ray", "--ray-address", "127.0.0.1:1")
+    _, err = refused.communicate(timeout=300)
+    assert refused.returncode == 3
+    assert "--ray-address 127.0.0.1:1  no Ray cluster there" in err
+
+
+def test_a_task_that_the_memory_monitor_kills_is_tried_with_a_smaller_batch(tmp_path: Path) -> None:
+    card = write_card(
+        tmp_path / "cards", "epochs: 2, learning_rate: 1e-2, batch_size: 32", "epochs: 999, batch_size: 2"
+    )
+    full = {"RAY_memory_usage_threshold": "0.01", "RAY_memory_monitor_refresh_ms": "200"}
+    with Cluster({"PYTHONPATH": str(REPO), **full}, port=6391) as cluster:
+        failed = driver(card, tmp_path / "runs", "--on", "ray", "--ray-address", cluster.address, seeds=1)
+        _, err = failed.communicate(timeout=300)
+    assert failed.returncode == 3
+    assert "killed by Ray's memory monitor; and no smaller batch is left to try" in err
+    assert len(list((tmp_path / "runs").glob("tiny/*/logs/seed0-*.log"))) == 2  # with two rows at once, and with one
+
+
+def test_the_documented_command_starts_a_cluster_here_and_tells_no_token(tmp_path: Path) -> None:
+    tmp = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
+    environment = {"PYTHONPATH": str(REPO), "HF_TOKEN": TOKEN, "HOME": str(tmp), "RAY_TMPDIR": str(tmp)}
+    done = process([sys.executable, "-m", "runner.cli", *documented("ray")], tmp_path, **environment)
+    out, err = done.communicate(timeout=400)
+    looked = [path for folder in (tmp, tmp_path) for path in folder.rglob("*") if path.is_file()]
+    told = [path for path in looked if TOKEN.encode() in path.read_bytes()]
+    shutil.rmtree(tmp)
+    assert done.returncode == 0, err
+    assert {"raylet.out", "auth_token"} <= {path.name for path in looked}  # nobody is let in without Ray's own token
+    assert not told
+    assert TOKEN not in out + err
+    assert len(list(tmp_path.glob("runs/tiny-full/*/seed*/record.json"))) == 2

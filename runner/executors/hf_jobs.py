@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from registry.errors import InputError, MissingError, Problem
 from registry.hardware import ACCELERATORS
 from registry.locking import inputs, lock_file
+from registry.secrets import find_secrets
 from runner import asking, machine, plugins, results
 from runner.executors import Settings, State, Status, Task
 from runner.record import Item
@@ -52,7 +53,7 @@ _LONGEST = 63
 _LAST = 20
 """Lines at the end of a log among which a job says how its task ended."""
 _STATES: Mapping[str, State] = {"SCHEDULING": "waiting", "RUNNING": "running"}
-_BY_SIGNAL = 128
+_OVER = ("COMPLETED", "ERROR", "CANCELED", "DELETED")
 
 
 class _Flavor(Item):
@@ -186,8 +187,17 @@ class Jobs:
 
     def cancel(self, handle: str, at_once: bool = False) -> None:
         """End a job; a job knows no other end than at once."""
-        id = self.jobs[handle].id
-        asking.ask(lambda: self.api.cancel_job(job_id=id, namespace=self.namespace), "cancelling a job of", self.repo)
+        one = self.jobs[handle]
+
+        def call() -> None:
+            try:
+                self.api.cancel_job(job_id=one.id, namespace=self.namespace)
+            except Exception as error:
+                if asking.status(error) not in (400, 404, 409):  # it has ended by itself
+                    raise
+
+        if not one.has_ended:
+            asking.ask(call, "cancelling a job of", self.repo)
 
     def logs(self, handle: str) -> Iterator[str]:
         """The lines of its output so far."""
@@ -195,10 +205,9 @@ class Jobs:
 
     def close(self) -> None:
         """End the jobs that have not ended: nobody waits for them any more, and they cost money."""
-        for handle, one in self.jobs.items():
-            if not one.has_ended:
-                with contextlib.suppress(MissingError):
-                    self.cancel(handle)
+        for handle in self.jobs:
+            with contextlib.suppress(MissingError):
+                self.cancel(handle)
 
     def _run(self, arguments: Sequence[str], labels: dict[str, str], task: Task) -> Any:
         from huggingface_hub import constants, get_token
@@ -247,8 +256,8 @@ class Jobs:
             if stage != "SCHEDULING" and one.reader is None:
                 one.reader = threading.Thread(target=self._read, args=(one,), daemon=True)
                 one.reader.start()
-            if stage in _STATES:
-                one.status = Status(state=_STATES[stage], message=f"{found.flavor} {found.url}")
+            if stage not in _OVER:
+                one.status = Status(state=_STATES.get(stage, "running"), message=f"{found.flavor} {found.url}")
             elif one.reader is None or not one.reader.is_alive():
                 one.status = _outcome(stage, found.status.message or "", one.lines)
 
@@ -318,12 +327,16 @@ def start(settings: Settings) -> Jobs:
 
 def _software(settings: Settings) -> tuple[str, str | None]:
     """The image of a job, and what pip installs in it; null for an image that holds replicard."""
+    for option, given in (("--job-image", settings.image), ("--job-install", settings.install)):
+        if find_secrets(given or ""):
+            message = "holds a token, which all would read who may see the job; an image with replicard needs none"
+            raise InputError(Problem(option, "", message))
     if settings.image is not None:
         return settings.image, settings.install
     install = settings.install or machine.requirement()
     if install is None:
         message = "is missing, as pip did not install this replicard from a git repo: name one and its commit"
-        message += ", `replicard @ git+https://…@…`, or an image that holds it with --job-image"
+        message += ", `replicard[run] @ git+https://…@…`, or an image that holds it with --job-image"
         raise InputError(Problem("--job-install", "", message))
     return f"python:{sys.version_info.major}.{sys.version_info.minor}", install
 
@@ -435,6 +448,6 @@ def _outcome(stage: str, message: str, lines: Sequence[str]) -> Status:
     if stage == "COMPLETED":
         return Status(state="done", code=0)
     code = re.search(r"exit code:? (\d+)", message)
-    if code is not None and int(code[1]) > _BY_SIGNAL:
-        return Status(state="done", code=int(code[1]), message=message)
+    if code is not None:  # nothing that another try would change: no replicard in the image, memory
+        return Status(state="done", code=int(code[1]), message=lines[-1] if lines else message)
     return Status(state="lost", message=f"the job ended as {stage}{f': {message}' if message else ''}")

@@ -13,6 +13,7 @@ import os
 import secrets
 import signal
 import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _PATIENCE = 120.0
 """Seconds that the nodes have to start a worker and look at the folder of runs."""
+_INTERVAL = 2.0
+"""Seconds between two looks at the logs of tasks that wait: they may be thousands, on a file server."""
+_OPEN = ("waiting", "running")
 _OBJECT_STORE = 100 << 20
 """Bytes of Ray's store of objects where a cluster is started here: nothing passes through it but a status."""
 
@@ -50,7 +54,7 @@ class Cluster:
     Attributes:
         ray: The package.
         tasks: References to tasks and their logs, by handle.
-        ended: How those ended that have.
+        known: How they stand, as far as that was seen.
     """
 
     shares_files = True
@@ -59,7 +63,9 @@ class Cluster:
     def __init__(self, settings: Settings) -> None:
         self.ray = _connected(settings.address)
         self.tasks: dict[str, tuple[Any, Path]] = {}
-        self.ended: dict[str, Status] = {}
+        self.known: dict[str, Status] = {}
+        self._run = self.ray.remote(_run)
+        self._looked = 0.0
 
     def preflight(self, tasks: Sequence[Task]) -> None:
         """Refuse what fits no node, and nodes that do not see what the tasks read and write, or have other code."""
@@ -80,17 +86,22 @@ class Cluster:
         """Queue a task; Ray keeps it until a node has room."""
         handle = f"{task.key}#{task.attempt}"
         options = {**_resources(task), "max_retries": 0, "name": handle}
-        reference = self.ray.remote(_run).options(**options).remote(task.model_dump_json(), str(log))
-        self.tasks[handle] = (reference, log)
+        reference = self._run.options(**options).remote(task.model_dump_json(), str(log))
+        self.tasks[handle], self.known[handle] = (reference, log), Status(state="waiting")
         return handle
 
     def poll(self, handles: Sequence[str]) -> Mapping[str, Status]:
         """How tasks stand."""
-        open_ = {self.tasks[handle][0]: handle for handle in handles if handle not in self.ended}
+        open_ = {self.tasks[handle][0]: handle for handle in handles if self.known[handle].state in _OPEN}
         if open_:
             ended, _ = self.ray.wait(list(open_), num_returns=len(open_), timeout=0)
-            self.ended.update((open_[reference], self._outcome(reference)) for reference in ended)
-        return {handle: self.ended.get(handle) or self._under_way(handle) for handle in handles}
+            self.known.update((open_[reference], self._outcome(reference)) for reference in ended)
+        if time.monotonic() - self._looked >= _INTERVAL:
+            for handle in handles:
+                if self.known[handle].state == "waiting":
+                    self.known[handle] = _under_way(self.tasks[handle][1])
+            self._looked = time.monotonic()
+        return {handle: self.known[handle] for handle in handles}
 
     def fetch(self, task: Task) -> None:
         """Nothing to do: it is here."""
@@ -107,13 +118,6 @@ class Cluster:
     def close(self) -> None:
         """Leave the cluster, which ends our tasks; one that was started here is stopped."""
         self.ray.shutdown()
-
-    def _under_way(self, handle: str) -> Status:
-        log = self.tasks[handle][1]
-        if log.stat().st_size == 0:
-            return Status(state="waiting")
-        with log.open(encoding="utf-8", errors="replace") as lines:
-            return Status(state="running", message=lines.readline().strip())
 
     def _outcome(self, reference: Any) -> Status:
         """How a task ended by what Ray gives for it."""
@@ -180,13 +184,33 @@ def _connected(address: str | None) -> Any:
     here = {"include_dashboard": False, "object_store_memory": _OBJECT_STORE} if address == "local" else {}
     asked_to_stop = signal.getsignal(signal.SIGTERM)
     try:
+        _require_listening(address)
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **here)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         message = f"no Ray cluster there: {_line(error)}; `ray start --head` starts one (docs/clusters.md)"
         raise MissingError(Problem(f"--ray-address {address}", "", message)) from None
     finally:
         signal.signal(signal.SIGTERM, asked_to_stop)  # Ray takes it, and would leave at once
     return ray
+
+
+def _under_way(log: Path) -> Status:
+    """How a task stands that has not ended: it runs, once its log says where."""
+    if log.stat().st_size == 0:
+        return Status(state="waiting")
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        return Status(state="running", message=lines.readline().strip())
+
+
+def _require_listening(address: str) -> None:
+    """Find out in seconds that nobody is there, for which Ray takes minutes.
+
+    Raises:
+        OSError: Nobody is.
+    """
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _run(task_json: str, log: str) -> str:
