@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from registry.draft_results import named
+from registry.draft_metrics import named
 from registry.numbers import PLACEHOLDER
 
 if TYPE_CHECKING:

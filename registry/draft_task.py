@@ -124,8 +124,9 @@ def _of_meta(page: Page) -> None:
     indexed = [one for result in index_of(page.meta) for one in _types(result)]
     tags = [one for one in scalars(page.meta.get("tags")) if task_of(one.text) is not None]
     for named in ([own] if own is not None else [], indexed, tags):
-        if len({task_of(one.text) or one.text for one in named}) == 1:
-            one = named[0]
+        known = [one for one in named if task_of(one.text) is not None] or named
+        if len({task_of(one.text) or one.text for one in known}) == 1:
+            one = known[0]
             page.say("task", task_of(one.text) or one.text.strip(), one.start, one.end)
             return
 

@@ -33,9 +33,10 @@ from registry.card import (
 )
 from registry.contradiction import contradiction, placeholder_of
 from registry.datasets import known
+from registry.document import Fact
 from registry.draft_page import page_of
 from registry.evidence import SECTIONS, TODO
-from registry.front_matter import front_matter, scalars
+from registry.front_matter import front_matter, index_of, scalars
 from registry.hardware import ACCELERATORS
 from registry.languages import language_problem
 from registry.licenses import license_problem
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from registry.datasets import Dataset
-    from registry.document import Document, Fact, Place, Result, Row, Table
+    from registry.document import Document, Place, Result, Row, Table
     from registry.preparation import Kind
 
 LONGEST_QUOTE = 160
@@ -122,6 +123,7 @@ _SECTIONS: Mapping[str, Any] = {
     "base": Base, "data": Data, "data.take": Take, "data.split": HoldOut, "data.tokens": Tokens, "training": Training,
     "hardware": Hardware, "software": Software, "evaluation": Evaluation,
 }  # fmt: skip
+_CONFIG = re.compile(r"[A-Za-z][\w.-]{0,60}")
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[\w.-]{1,96})?")
 _TYPES = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
 
@@ -564,6 +566,8 @@ def _data(draft: Drafting) -> None:
         named = f"the source names {', '.join(map(comment, names[:6]))}" if names else "the source names no dataset"
         one = next((name for name in names if _ID.fullmatch(name)), TODO)
         draft.decide("data.dataset", one, f"{named}; write the Hub's id, or a folder, of the rows it was trained on")
+    if "data.config" not in draft.values and (config := _config(draft)) is not None:
+        draft.state("data.config", config.value, config)
     whose = f"a column of {data.repo}" if data is not None else "the usual name; the source names no columns"
     draft.assume("data.text", data.text if data is not None else "text", whose)
     if data is not None and data.text_pair is not None:
@@ -578,6 +582,22 @@ def _data(draft: Drafting) -> None:
     draft.take("data.tokens.max_length", "max_length", _whole, default=default or 512, reason=reason)
     draft.take("data.tokens.truncation", "data.tokens.truncation", default=True)
     draft.take("data.tokens.padding", "data.tokens.padding", default="longest")
+
+
+def _config(draft: Drafting) -> Fact | None:
+    """The one part of the dataset that the front matter's results are of: `args: qnli`."""
+    parts = (result.get("dataset") for result in index_of(draft.page.meta))
+    told = {
+        one.text: one
+        for part in parts if isinstance(part, dict)
+        for one in (*scalars(part.get("config")), *scalars(part.get("args")))
+        if one.text != "default" and _CONFIG.fullmatch(one.text)
+    }  # fmt: skip
+    if len(told) != 1:
+        return None
+    ((name, one),) = told.items()
+    words = draft.document.text[one.start : one.end]
+    return Fact("data.config", name, words, draft.document.at(one.start, one.end))
 
 
 def _task_of(name: str) -> bool:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from registry.datasets import DATASETS
 from registry.document import Document, Fact
+from registry.draft_metrics import METRICS
 from registry.draft_page import Page, page_of
-from registry.draft_results import METRICS
 from registry.front_matter import scalars
 from registry.markdown import plain
 from registry.vocabulary import SHARES

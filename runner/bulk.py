@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from registry.document import FACTS
 from registry.draft import read
-from registry.draft_results import METRICS
+from registry.draft_metrics import METRICS
 from registry.errors import InputError, Problem
 from runner.facts import facts
 from runner.record import Item

@@ -38,10 +38,10 @@ def test_a_section_is_filled_by_facts_headings_or_words(words, section):
         "- **Hours used:** [More Information Needed]\n",
     ],
 )
+def test_a_heading_above_nothing_fills_no_section(words):
+    assert read(words, "x.md").sections == ()
+
+
 @pytest.mark.parametrize("words", ["---\ndatasets:\n- imdb\n---\nA model.\n", "It was trained on customer feedback.\n"])
 def test_data_that_is_a_tag_or_has_no_name_is_not_described(words):
     assert "Training Data" not in read(words, "x.md").sections
-
-
-def test_a_heading_above_nothing_fills_no_section(words):
-    assert read(words, "x.md").sections == ()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.draft import read
-from registry.draft_results import named, plain_number
+from registry.draft_metrics import named, plain_number
 from registry.front_matter import front_matter
 from registry.numbers import read_number
 from runner.drafting import document_of

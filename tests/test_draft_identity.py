@@ -28,6 +28,11 @@ def value(words, name):
         ("*Task*: Table Question Answering", "table-question-answering"),
         ("---\ntags:\n- Text2Text Generation\n---\n", "text2text-generation"),
         ("---\ntags:\n- text-to-image\n- stable-diffusion\n---\n", "text-to-image"),
+        (
+            "---\nmodel-index:\n- results:\n  - task:\n      type: text-classification\n"
+            "  - task:\n      type: natural-language-inference\n---\n",
+            "text-classification",
+        ),
     ],
 )
 def test_a_task_is_told_by_tags_code_or_words(words, task):

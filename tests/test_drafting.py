@@ -164,6 +164,13 @@ def test_what_no_default_can_stand_in_for_is_open(left_out: str, path: str) -> N
     assert path not in drafted(PLAIN).draft.undecided
 
 
+def test_the_part_of_a_dataset_is_that_of_the_front_matter_s_results() -> None:
+    part = "---\ndatasets:\n- letters\nmodel-index:\n- results:\n  - task: {type: text-classification}\n    dataset:\n"
+    part += "      name: letters\n      type: letters\n      args: formal\n---\n"
+    assert "config: formal" in drafted(f"{part}# Model\n").draft.text
+    assert "config:" not in drafted(f"{part.replace('formal', 'default')}# Model\n").draft.text
+
+
 def test_classes_of_an_unknown_dataset_are_open_unless_the_source_numbers_them() -> None:
     text = PLAIN.replace("stanfordnlp/imdb", "somebody/rows")
     assert "task.labels" in drafted(text).draft.undecided
