@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -12,6 +13,8 @@ import typer
 from registry.errors import InputError, MissingError, Problem, one_line
 from runner.cli.app import app
 from runner.cli.arguments import RunsOption, files_of
+
+CORES = os.cpu_count() or 1
 
 site = typer.Typer(help="Show cards, runs and audits as web pages.", no_args_is_help=True)
 app.add_typer(site, name="site")
@@ -32,20 +35,25 @@ def build(
     ],
     cards: CardsToShow = None,
     runs: RunsOption = Path("runs"),
-    workers: WorkersOption = os.cpu_count() or 1,
+    workers: WorkersOption = CORES,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written; write nothing.")] = False,
 ) -> None:
     """Write a static site: a page for each card, a list of them, a page that compares.
 
     It needs no server: open index.html, or put the folder on any static host. It is a static Space of the Hub, too.
     The folder is replaced as a whole, and only when all of the site is there.
     """
-    from runner.site.building import build as write_site
+    from runner.website.building import build as write_site
+    from runner.website.building import require_room
 
-    built = write_site(_files(cards), out, runs, workers)
+    files = _files(cards)
+    require_room(files, out)
+    with tempfile.TemporaryDirectory(prefix="replicard-site-") as temporary:
+        built = write_site(files, Path(temporary) / "site" if dry_run else out, runs, workers)
     for warning in built.warnings:
         typer.echo(one_line(f"warning: {warning}"), err=True)
     typer.echo(f"{out}  {built.cards:,} cards, {built.files:,} files, {built.bytes / 1e6:,.1f} MB")
-    typer.echo(f"open   {out / 'index.html'}")
+    typer.echo("nothing was written" if dry_run else f"open   {out / 'index.html'}")
 
 
 @site.command()
@@ -63,13 +71,13 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
 ) -> None:
     """Serve a site on this machine, for a look."""
-    from runner.site.building import build as write_site
-    from runner.site.serving import server
+    from runner.website.building import build as write_site
+    from runner.website.serving import server
 
     with tempfile.TemporaryDirectory(prefix="replicard-site-") as temporary:
         if folder is None:
             folder = Path(temporary) / "site"
-            write_site(_files(None), folder, runs, os.cpu_count() or 1)
+            write_site(_files(None), folder, runs, CORES)
         elif not (folder / "index.html").is_file():
             raise InputError(
                 Problem(str(folder), "", f"holds no site; `replicard site build --out {folder}` makes one")
@@ -81,7 +89,8 @@ def serve(
             raise MissingError(Problem(f"{host}:{port}", "", message)) from None
         with serving:
             typer.echo(f"http://{host}:{serving.server_address[1]}/  Ctrl-C ends it")
-            serving.serve_forever()
+            with contextlib.suppress(KeyboardInterrupt):
+                serving.serve_forever()
 
 
 def _files(cards: list[str] | None) -> list[Path]:
