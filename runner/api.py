@@ -72,6 +72,7 @@ def reproduce(
     runs: str | Path = "runs",
     accept_deviations: bool = False,
     kernels: str = "fast",
+    track: Sequence[str] = (),
     fresh: bool = False,
     quiet: bool = False,
 ) -> Reproduction:
@@ -84,6 +85,7 @@ def reproduce(
         runs: Folder of all runs.
         accept_deviations: Run although this machine cannot do all that is declared.
         kernels: `fast` or `reference`.
+        track: Reporters of the Trainer that the training is told: `tensorboard`, `trackio`, `wandb`.
         fresh: Do it again even if it is done.
         quiet: Show no progress on standard error.
 
@@ -91,6 +93,7 @@ def reproduce(
         InputError: The card is not valid, or an input is not what it says.
         MissingError: Something needed is missing here: network, a device, memory, consent.
     """
+    from runner import tracking
     from runner.audit import audit
     from runner.cli.arguments import prepared, set_quiet
     from runner.record import Record
@@ -99,6 +102,7 @@ def reproduce(
     from runner.runs import over_all_seeds, read_record, seeds_of
 
     set_quiet(quiet)
+    tracking.choose(track)
     loaded = load(card, overrides)
     wanted = None if seeds is None else ",".join(map(str, seeds))
     inputs = prepared(loaded, wanted, accept_deviations, Path(runs), kernels)

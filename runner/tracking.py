@@ -21,7 +21,7 @@ REPORTERS = ("tensorboard", "trackio", "wandb")
 """Names of the Trainer's `report_to`, and of the packages that they need."""
 
 VARIABLE = "REPLICARD_TRACK"
-"""Environment variable: the reporters, parted by commas."""
+"""Environment variable: the reporters, parted by blanks."""
 
 FOLDER = "tensorboard"
 """Where TensorBoard's events lie, in the folder of a run's seed."""
@@ -39,12 +39,12 @@ def choose(names: Sequence[str]) -> None:
             raise InputError(Problem(f"--track {name}", "", f"no such reporter; {did_you_mean(name, REPORTERS)}"))
         if find_spec(name) is None:
             raise MissingError(Problem(f"--track {name}", "", f"{name} is not installed; `pip install {name}`"))
-    os.environ[VARIABLE] = ",".join(names)
+    os.environ[VARIABLE] = " ".join(names)
 
 
 def chosen() -> list[str]:
     """The reporters that were chosen."""
-    return [name for name in os.environ.get(VARIABLE, "").split(",") if name]
+    return os.environ.get(VARIABLE, "").split()
 
 
 @contextlib.contextmanager

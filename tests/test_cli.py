@@ -654,3 +654,20 @@ def test_show_refuses_a_section_or_a_status_that_is_none(arguments: list[str], s
 def test_a_name_of_many_cards_shows_that_there_are_more_than_it_lists() -> None:
     answer = replicard("show", "*")
     assert re.fullmatch(r"'\*' means [0-9]+ cards; name one: ([^,]+, ){8}…", answer.line)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["repoduce"], "No such command 'repoduce'; did you mean `replicard reproduce`?"),
+        (["xyz"], "No such command 'xyz'; `replicard --help` lists what there is"),
+        (["show"], "Missing argument 'CARD'; `replicard show --help` lists what there is"),
+        (["audit", "README.md"], "README.md  is no run; `replicard audit --static README.md` checks a README"),
+        (["render", "quickstart"], "no runs in RUNS yet; `replicard reproduce quickstart` makes one"),
+        (["render", "nothing"], "no card is called 'nothing', `replicard ls` lists them"),
+        (["ls", "--base", "nothing"], "no card fits these filters; `replicard ls` lists all"),
+    ],
+)
+def test_an_error_names_the_next_command(arguments: list[str], told: str, tmp_path: Path) -> None:
+    more = ["--runs", tmp_path / "runs"] if arguments[0] == "render" else []
+    assert told in replicard(*arguments, *more).line.replace(str(tmp_path / "runs"), "RUNS")

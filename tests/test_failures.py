@@ -222,3 +222,11 @@ def test_a_finished_run_can_be_used_where_nothing_can_be_written(tmp_path: Path)
     done = in_mount(tmp_path / "fixed", "size=4m", script, tmp_path / "runs", sys.executable)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("\ta film\n")
+
+
+def test_a_package_that_is_not_installed_is_named_with_how_to_come_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "peft", None)  # so Python notes what cannot be imported
+    answer = replicard("plan", "tiny-lora")
+    assert answer.code == 3
+    assert answer.line.startswith("peft is not installed, and this needs it; ")
+    assert "pip install" in answer.line

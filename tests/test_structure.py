@@ -34,6 +34,8 @@ def imports(file: Path) -> set[str]:
         ["ls"],
         ["validate", "*"],
         ["show", "quickstart"],
+        ["audit", "--static", "cards/imdb/sources"],
+        ["draft", "cards/imdb/sources/a790227-distilbert.md", "--dry-run"],
         ["show", "jamander-project-blockbuster", "--json"],
         ["diff", "quickstart", "quickstart-topics"],
         ["init", "mine", "--like", "quickstart", "--dry-run"],

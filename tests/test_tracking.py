@@ -63,6 +63,14 @@ def test_a_reporter_that_is_not_known_is_refused_before_training(verb: str, tmp_
     assert not (tmp_path / "runs").exists()
 
 
+def test_the_environment_can_name_reporters_and_they_are_checked_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(tracking.VARIABLE, "tensorboard nobody")
+    answer = replicard("train", write_card(tmp_path), "--runs", tmp_path / "runs")
+    assert (answer.code, answer.line.partition(";")[0]) == (2, "--track nobody  no such reporter")
+
+
 def test_a_reporter_that_is_not_installed_says_how_to_come_by_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ import typer
 from registry.errors import InputError, Problem, did_you_mean
 from runner.cli import completing
 from runner.kernels import Name
-from runner.tracking import REPORTERS
+from runner.tracking import REPORTERS, VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -108,6 +108,7 @@ TrackOption = Annotated[
     typer.Option(
         "--track",
         metavar="NAME",
+        envvar=VARIABLE,
         help=f"Report the training to {', '.join(REPORTERS)}; no part of the run.",
         show_default=False,
         autocompletion=lambda incomplete: [name for name in REPORTERS if name.startswith(incomplete)],

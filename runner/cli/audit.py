@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from registry.errors import InputError, Problem
+from runner.cli import completing
 from runner.cli.app import app
 from runner.cli.arguments import FailOnOption, JsonOption, QuietOption, RunsOption, load, one_file, set_quiet, verdicts
 from runner.cli.output import print_audit, print_json

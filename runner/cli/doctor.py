@@ -12,9 +12,10 @@ from runner.cli.output import print_json, table
 
 @app.command()
 def doctor(as_json: JsonOption = False, runs: RunsOption = Path("runs")) -> None:
-    """Say what this machine has for runs, what is missing, and what each shipped card could do here.
+    """Say what this machine has, lacks and could run.
 
-    Nothing is fetched. Exits with 3 where nothing could be run.
+    That is packages, devices, room, the Hub and the rights of the token, and for each shipped card whether it could be
+    run or rehearsed here. Nothing is fetched. Exits with 3 where nothing could be run.
     """
     from runner.doctor import examine
 

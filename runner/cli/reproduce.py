@@ -136,8 +136,7 @@ def reproduce(
     What was begun is resumed; what is done is not done again.
     """
     set_quiet(quiet)
-    if track:
-        tracking.choose(track)
+    tracking.choose(track or ())
     if publish != (to is not None) or (public and not publish):
         raise InputError(Problem("--publish", "", "goes with --to namespace/name, and --public with both"))
     if on is None and (dry_run or any(option is not None for option in (jobs, gpus, timeout))):

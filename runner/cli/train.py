@@ -45,8 +45,7 @@ def train(
     from runner.reproducing import train_and_evaluate
 
     set_quiet(quiet)
-    if track:
-        tracking.choose(track)
+    tracking.choose(track or ())
     loaded = load(one_file(card), set_)
     for ready in prepared(loaded, seeds, accept, runs, kernels, processes, device_batch):
         train_and_evaluate(ready, fresh, stop_after_training=True)
