@@ -13,7 +13,6 @@ import fcntl
 import json
 import logging
 import os
-import pickle
 import shutil
 import signal
 import socket
@@ -54,11 +53,11 @@ class RankError(ReplicardError):
         self.exit_code = exit_code
 
 
-def launch(task: object, processes: int) -> None:
+def launch(task: str, processes: int) -> None:
     """Let ranks do a task together, and wait for them.
 
     Args:
-        task: What `runner.cli.rank` does; has to be picklable.
+        task: What `runner.cli.rank` does, as it reads it.
         processes: How many ranks.
 
     Raises:
@@ -72,7 +71,7 @@ def launch(task: object, processes: int) -> None:
     ):
         folder = Path(name)
         fcntl.flock(alive, fcntl.LOCK_EX)
-        (folder / "task").write_bytes(pickle.dumps(task))
+        (folder / "task").write_text(task, encoding="utf-8")
         (folder / "progress").touch()
         with (folder / "agent.log").open("w") as log:
             agent = subprocess.Popen(
