@@ -325,7 +325,7 @@ _Settings = Annotated[dict[str, Any], BeforeValidator(_plain)]
 class Distributed(Part):
     """How the weights are divided over several devices; null holds all of them on each (DDP)."""
 
-    fsdp: bool = False
+    fsdp: Annotated[bool, Field(examples=[True])] = False
     """Whether PyTorch's FSDP divides them: the Trainer's `fsdp`."""
     fsdp_config: Annotated[_Settings | None, Field(examples=[{"reshard_after_forward": True}])] = None
     """Settings of FSDP: the Trainer's `fsdp_config`."""

@@ -13,7 +13,6 @@ import fcntl
 import json
 import logging
 import os
-import pickle
 import shutil
 import signal
 import socket
@@ -58,11 +57,11 @@ class KilledError(MissingError):
     """The system has killed a rank, as it does when memory runs out (exit code 3)."""
 
 
-def launch(task: object, processes: int) -> None:
+def launch(task: str, processes: int) -> None:
     """Let ranks do a task together, and wait for them.
 
     Args:
-        task: What `runner.cli.rank` does; has to be picklable.
+        task: What `runner.cli.rank` does, as it reads it.
         processes: How many ranks.
 
     Raises:
@@ -76,7 +75,7 @@ def launch(task: object, processes: int) -> None:
     ):
         folder = Path(name)
         fcntl.flock(alive, fcntl.LOCK_EX)
-        (folder / "task").write_bytes(pickle.dumps(task))
+        (folder / "task").write_text(task, encoding="utf-8")
         (folder / "progress").touch()
         with (folder / "agent.log").open("w") as log:
             agent = subprocess.Popen(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib import util
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from registry.card import RUN_SECTIONS, Card, TrainedTokenizer
 from registry.errors import InputError, MissingError, Problem
 from registry.finding import all_cards
-from registry.loading import Loaded
+from registry.loading import Loaded, Override
+from registry.yaml import Place
 from runner import deviations, fetching, launching, locking, plugins, progress, ranks
 from runner import model as models
 from runner.audit import Audit
@@ -85,6 +87,45 @@ class Task:
 
     ready: Ready
     stop_after_training: bool = False
+
+    def to_json(self) -> str:
+        """For a process that reads it with `from_json`; of the card without what stands only in its file."""
+        ready, loaded = self.ready, self.ready.loaded
+        inputs = {name: getattr(ready, name) for name in ("base", "tokenizer", "dataset")}
+        return json.dumps(
+            {
+                "card": loaded.card.model_dump(mode="json", by_alias=True),
+                "file": str(loaded.file),
+                "sha256": loaded.sha256,
+                "places": {path: asdict(place) for path, place in loaded.places.items()},
+                "overrides": [asdict(override) for override in loaded.overrides],
+                "machine": ready.machine.model_dump(),
+                "inputs": {name: one and {**one.model_dump(), "path": one.path} for name, one in inputs.items()},
+                "root": str(ready.run.root),
+                "run": ready.run.id,
+                "spread": ready.spread.model_dump(),
+                "kernels": ready.kernels,
+                "stop_after_training": self.stop_after_training,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Task:
+        """What `to_json` wrote."""
+        told = json.loads(text)
+        card = _card(told["card"])
+        loaded = Loaded(
+            card,
+            Path(told["file"]),
+            told["sha256"],
+            {path: Place(**place) for path, place in told["places"].items()},
+            tuple(Override(**override) for override in told["overrides"]),
+        )
+        inputs: dict[str, Any] = {name: one and Snapshot(**one) for name, one in told["inputs"].items()}
+        run = Run(Path(told["root"]), card.id, told["run"], card.training.seed)
+        machine, spread = Machine(**told["machine"]), Spread(**told["spread"])
+        ready = Ready(loaded, machine, **inputs, run=run, spread=spread, kernels=told["kernels"])
+        return cls(ready, told["stop_after_training"])
 
 
 def prepare(
@@ -174,7 +215,7 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
         task = Task(ready, stop_after_training)
         if not _done(task):
             if ready.spread.processes > 1:
-                launching.launch(task, ready.spread.processes)
+                launching.launch(task.to_json(), ready.spread.processes)
                 if _divided(ready) and not stop_after_training:
                     work(task)
             else:
@@ -297,9 +338,11 @@ def _scoring_plan(card: Card, record: Record, machine: Machine) -> Plan:
 
 def card_of(record: Record) -> Card:
     """The card as it was run."""
-    import json
+    return _card(record.card)
 
-    return Card.model_validate_json(json.dumps(record.card), context={"plugins": plugins.sections()})
+
+def _card(told: dict[str, Any]) -> Card:
+    return Card.model_validate_json(json.dumps(told), context={"plugins": plugins.sections()})
 
 
 def current_claims(record: Record) -> Card:
