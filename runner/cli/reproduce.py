@@ -137,8 +137,9 @@ def reproduce(
             kernels=kernels,
             processes=processes,
             device_batch=device_batch,
+            fresh=fresh,
         )
-        found = fanned.on_engine(loaded, seeds, asked, accept, on, jobs, ray_address, fresh, dry_run, as_json)
+        found = fanned.on_engine(loaded, seeds, asked, accept, on, jobs, ray_address, dry_run, as_json)
     results += [made.result for made in found]
     if not dry_run:
         done = [_told(made, to, public, as_json) for made in found if made.page is not None]
