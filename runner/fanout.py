@@ -33,8 +33,8 @@ LOSSES = 3
 _PAUSE = 0.2
 """Seconds between two looks at the engine where the last one told nothing new."""
 
-KILLED, _BY_SIGNAL = 137, 128
-"""Exit codes of what signal 9, and of what any signal has ended."""
+KILLED = 137
+"""Exit code of what signal 9 has ended."""
 
 _MISSING, _FAULT = 3, 4
 
@@ -292,7 +292,7 @@ class FanOut:
             self._waiting.append(row)
         elif code == OUT_OF_MEMORY or (code == KILLED and row.killed):
             self._again_smaller(row, reason)
-        elif status.state == "lost" or (code is not None and code >= _BY_SIGNAL):
+        elif status.state == "lost" or _signal(code) is not None:
             row.losses += 1
             row.killed += code == KILLED
             self._again(row, reason)
@@ -317,8 +317,8 @@ class FanOut:
         """Why an attempt has ended: what the engine says, else the last line of its log."""
         if status.message:
             return status.message
-        if status.code is not None and status.code > _BY_SIGNAL:
-            return f"ended by {signal.Signals(status.code - _BY_SIGNAL).name}"
+        if (name := _signal(status.code)) is not None:
+            return f"ended by {name}"
         lines = [line.strip() for line in self.executor.logs(handle) if line.strip()]
         return lines[-1] if lines else f"ended with exit code {status.code}"
 
@@ -358,6 +358,14 @@ class FanOut:
         while any(status.state in ("waiting", "running") for status in self.executor.poll(flying).values()):
             self.told(self.rows)
             time.sleep(_PAUSE)
+
+
+def _signal(code: int | None) -> str | None:
+    """Name of the signal that an exit code stands for; null where it stands for none."""
+    try:
+        return signal.Signals((code or 0) - 128).name
+    except ValueError:
+        return None
 
 
 def _new_log(run: Run) -> tuple[Path, int]:
