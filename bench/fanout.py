@@ -2,10 +2,10 @@
 
     python -m bench.fanout [--on local ray] [--tasks 500] [--seeds 5]
 
-First, seeds of a small card are really trained on this machine, and the rows that any process tokenizes are counted. Then
-tasks that do nothing (Python starts, and ends) go through the same driver and engine as real ones, each with a log of its
-own, and leave the record of a run that was made before; and the same set is started again, of which everything is done.
-The driver's own time on a processor tells what it costs where other work runs on the same cores.
+First, seeds of a small card are really trained on this machine, and the rows that any process tokenizes are counted.
+Then tasks that do nothing (Python starts, and ends) go through the same driver and engine as real ones, each with a log
+of its own, and leave the record of a run that was made before; and the same set is started again, of which everything
+is done. The driver's own time on a processor tells what it costs where other work runs on the same cores.
 """
 
 from __future__ import annotations

@@ -7,13 +7,14 @@ has stopped. Who is at work on a task is known by its lease: a driver leaves suc
 from __future__ import annotations
 
 import itertools
+import signal
 import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from registry.errors import InputError, ReplicardError
+from registry.errors import InputError, MissingError, ReplicardError
 from runner import stopping
 from runner.executors import HELD, OUT_OF_MEMORY, Status, Task
 from runner.leases import HeldError, Progress, Watch, look
@@ -32,8 +33,8 @@ LOSSES = 3
 _PAUSE = 0.2
 """Seconds between two looks at the engine where the last one told nothing new."""
 
-KILLED, _BY_SIGNAL = 137, 128
-"""Exit codes of what signal 9, and of what any signal has ended."""
+KILLED = 137
+"""Exit code of what signal 9 has ended."""
 
 _MISSING, _FAULT = 3, 4
 
@@ -282,31 +283,44 @@ class FanOut:
         A task that is killed once is tried again as it was; one that is killed again probably takes too much memory,
         which the kernel tells nobody but the dead.
         """
-        code, run = status.code, row.member.run
-        reason = status.message or next(
-            (line for line in reversed(list(self.executor.logs(handle))) if line.strip()), ""
-        )
-        reason = reason.strip() or f"exit code {code}"
+        code, reason = status.code, self._reason(handle, status)
         row.handle, row.progress = None, None
         if status.state == "done" and code == 0:
-            try:
-                self.executor.fetch(row.member.task)
-            except ReplicardError as error:
-                status, reason = Status(state="lost"), str(error.problems[0])
-        if code == 0 and status.state == "done":
-            moved = "it ended well, but made another run; what its card names has moved: `replicard lock` pins it"
-            self._conclude(row, *((0, "") if is_done(run) else (_FAULT, moved)))
+            self._take(row)
         elif code == HELD:
             row.state = "elsewhere"
             self._waiting.append(row)
         elif code == OUT_OF_MEMORY or (code == KILLED and row.killed):
             self._again_smaller(row, reason)
-        elif status.state == "lost" or (code is not None and code >= _BY_SIGNAL):
+        elif status.state == "lost" or _signal(code) is not None:
             row.losses += 1
             row.killed += code == KILLED
             self._again(row, reason)
         else:
             self._conclude(row, code or _FAULT, reason)
+
+    def _take(self, row: Row) -> None:
+        """Take over what a task says that it has done."""
+        try:
+            self.executor.fetch(row.member.task)
+            done = is_done(row.member.run)
+        except MissingError as error:
+            row.losses += 1
+            self._again(row, str(error.problems[0]))
+        except InputError as error:
+            self._conclude(row, error.exit_code, str(error.problems[0]))
+        else:
+            moved = "it ended well, but made another run; what its card names has moved: `replicard lock` pins it"
+            self._conclude(row, *((0, "") if done else (_FAULT, moved)))
+
+    def _reason(self, handle: str, status: Status) -> str:
+        """Why an attempt has ended: what the engine says, else the last line of its log."""
+        if status.message:
+            return status.message
+        if (name := _signal(status.code)) is not None:
+            return f"ended by {name}"
+        lines = [line.strip() for line in self.executor.logs(handle) if line.strip()]
+        return lines[-1] if lines else f"ended with exit code {status.code}"
 
     def _again_smaller(self, row: Row, reason: str) -> None:
         """Have a task tried again that takes fewer rows at once, and as many for a step."""
@@ -344,6 +358,14 @@ class FanOut:
         while any(status.state in ("waiting", "running") for status in self.executor.poll(flying).values()):
             self.told(self.rows)
             time.sleep(_PAUSE)
+
+
+def _signal(code: int | None) -> str | None:
+    """Name of the signal that an exit code stands for; null where it stands for none."""
+    try:
+        return signal.Signals((code or 0) - 128).name
+    except ValueError:
+        return None
 
 
 def _new_log(run: Run) -> tuple[Path, int]:

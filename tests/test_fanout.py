@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -15,14 +16,16 @@ from xml.etree import ElementTree
 import pytest
 from command import process, records, replicard, write_card
 from records import record_of
+from rich.console import Console
 
 from bench.fanout import COUNTED
 from registry.errors import InputError, MissingError, Problem
-from runner import fanout, plugins
+from runner import fanout, plugins, progress
+from runner.cli.board import Board
 from runner.executors import HELD, OUT_OF_MEMORY, Settings, Status, Task
 from runner.executors.local import Pool
 from runner.fanout import FanOut, Member, Row, key_of
-from runner.leases import look
+from runner.leases import Progress, look
 from runner.plugins import load_card
 from runner.record import Snapshot
 from runner.runs import Run, exclusive, file_sha256, write_model
@@ -280,6 +283,45 @@ def test_what_tasks_share_is_prepared_before_the_first_is_handed_over(card: Card
     assert [outcome.code for outcome in outcomes] == [0, 2, 0]
     assert outcomes[1].reason == "data.text: no such column"
     assert Counter(prepared) == Counter(f"tiny/abcdefabcdef-seed{seed}" for seed in (1, 2, 3))
+
+
+# What is shown
+
+
+def shown(rows: Sequence[Row], monkeypatch: pytest.MonkeyPatch, terminal: bool) -> str:
+    text = io.StringIO()
+    monkeypatch.setattr(progress, "console", Console(file=text, force_terminal=terminal, width=160, height=20))
+    board = Board()
+    with board.shown():
+        board.told(rows)
+    return text.getvalue()
+
+
+def test_a_terminal_shows_a_table_of_what_is_at_work(
+    card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = Progress(stage="train", done=40, total=1200, note="loss 0.5000", seconds_left=3725.0)
+    rows = [Row(member(card, tmp_path, seed)) for seed in range(30)]
+    rows[7].state, rows[7].progress = "running", at
+    rows[8].state, rows[8].told = "elsewhere", "process 12 on node7"
+    rows[9].state = "done"
+    text = shown(rows, monkeypatch, terminal=True)
+    (line,) = [line.split() for line in text.splitlines() if "seed7 " in line]
+    assert line[-6:] == ["running", "train", "40/1,200", "loss", "0.5000", "1:02:05"]
+    assert "process 12 on node7" in text
+    assert "1 done, 1 elsewhere, 1 running, 27 waiting" in text
+    assert text.count("waiting ") < 20  # no more than the terminal has room for
+
+
+def test_elsewhere_a_line_tells_of_each_change_and_a_failure_is_told_with_its_log(
+    card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [Row(member(card, tmp_path, seed)) for seed in range(3)]
+    rows[1].state, rows[1].log = "running", Path("seed1-1.log")
+    rows[2].state, rows[2].told, rows[2].log = "failed", "no such column", Path("seed2-1.log")
+    text = shown(rows, monkeypatch, terminal=False)
+    assert text == "running  tiny/abcdefabcdef-seed1; log seed1-1.log\n"
+    assert capsys.readouterr().err == "tiny/abcdefabcdef-seed2  no such column; log seed2-1.log\n"
 
 
 # The pool of this machine

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import joblib
-
 from registry.errors import MissingError, Problem
 from runner.executors import OUT_OF_MEMORY, Settings, Status, Task
 from runner.machine import detect
@@ -58,7 +56,7 @@ class Pool:
     def __init__(self, settings: Settings) -> None:
         machine = detect()
         self.at_once = settings.at_once
-        self.cores = int(joblib.cpu_count())
+        self.cores = _cores()
         self.memory = _memory()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         count = machine.count if machine.device == "cuda" else 0
@@ -196,6 +194,15 @@ class Pool:
 def start(settings: Settings) -> Pool:
     """A pool on this machine."""
     return Pool(settings)
+
+
+def _cores() -> int:
+    """Processor cores that this process may use, by its affinity and by its control group's share (v2)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, max(1, int(quota) // int(period)))  # without a quota it says `max`
+    return cores
 
 
 def _memory() -> int:
