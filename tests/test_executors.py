@@ -89,7 +89,7 @@ def test_a_task_whose_time_is_up_is_lost(engine: Executor, card: Path) -> None:
 
 @pytest.mark.parametrize("at_once", [False, True])
 def test_a_task_that_is_cancelled_ends_without_success(engine: Executor, card: Path, at_once: bool) -> None:
-    handle = submit(engine, a_task(card, "--help"))
+    handle = submit(engine, a_task(card, "--seeds", "1", "--task", "--set", "training.epochs=1000"))
     engine.poll([handle])
     engine.cancel(handle, at_once)
     status = ended(engine, handle)

@@ -19,6 +19,8 @@ from command import REPO, process, write_card
 from engines import TOKEN, documented
 from ray_cluster import Cluster, is_alone
 
+from runner.leases import look
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
@@ -85,6 +87,12 @@ def command_of(one: psutil.Process) -> list[str]:
         return one.cmdline()
     except psutil.Error:
         return []
+
+
+def trains(folder: Path) -> bool:
+    """Whether a run has made a step."""
+    told = [found.holder.progress for found in look(folder) if found.holder is not None]
+    return any(progress.stage == "train" and progress.done for progress in told)
 
 
 def trained(runs: Path) -> dict[str, bytes]:
@@ -154,7 +162,7 @@ def test_no_file_holds_the_driver_s_token(survived: dict[str, Any], cluster: Clu
 def test_an_interrupted_set_ends_with_checkpoints(cluster: Cluster, card: Path, tmp_path: Path) -> None:
     options = ("--set", "training.epochs=1000", "--on", "ray", "--ray-address", cluster.address)
     asked = driver(card, tmp_path / "runs", *options, seeds=1)
-    until(lambda: any("tokenize:" in log.read_text() for log in tmp_path.glob("runs/tiny/*/logs/*.log")), asked)
+    until(lambda: any(trains(folder) for folder in tmp_path.glob("runs/tiny/*/seed0")), asked)
     (task,) = [one for node in cluster.nodes for one in at_work(node)]
     asked.send_signal(signal.SIGINT)
     _, err = asked.communicate(timeout=120)
