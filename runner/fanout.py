@@ -7,13 +7,14 @@ has stopped. Who is at work on a task is known by its lease: a driver leaves suc
 from __future__ import annotations
 
 import itertools
+import signal
 import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from registry.errors import InputError, ReplicardError
+from registry.errors import InputError, MissingError, ReplicardError
 from runner import stopping
 from runner.executors import HELD, OUT_OF_MEMORY, Status, Task
 from runner.leases import HeldError, Progress, Watch, look
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 LOSSES = 3
 """So often a task is lost, at most, before it is given up."""
 
-_PAUSE = 0.5
-"""Seconds between two looks at the engine."""
+_PAUSE = 0.2
+"""Seconds between two looks at the engine where the last one told nothing new."""
 
 KILLED, _BY_SIGNAL = 137, 128
 """Exit codes of what signal 9, and of what any signal has ended."""
@@ -188,9 +189,10 @@ class FanOut:
                     self._end_all()
                     break
                 self._hand_over()
-                self._look()
+                news = self._look()
                 self.told(self.rows)
-                time.sleep(_PAUSE)
+                if not news:
+                    time.sleep(_PAUSE)
 
     def _settle(self, row: Row) -> None:
         """Note what is done before anything is started."""
@@ -210,8 +212,9 @@ class FanOut:
     def _hand_over(self) -> None:
         """Give tasks to the engine, as many as it takes, but for those that somebody else is at work on."""
         room = min(most for most in (self.most, self.executor.places, len(self.rows)) if most is not None)
+        room -= sum(row.handle is not None for row in self.rows)
         for _ in range(len(self._waiting)):
-            if sum(row.handle is not None for row in self.rows) >= room:
+            if room <= 0:
                 return
             row = self._waiting.popleft()
             try:
@@ -220,7 +223,9 @@ class FanOut:
                 row.state = "elsewhere"
             except ReplicardError as error:
                 self._conclude(row, error.exit_code, str(error.problems[0]))
-            if row.outcome is None and row.handle is None:
+            if row.handle is not None:
+                room -= 1
+            elif row.outcome is None:
                 self._waiting.append(row)
 
     def _begin(self, row: Row) -> None:
@@ -257,8 +262,9 @@ class FanOut:
         row.handle = self.executor.submit(task.model_copy(update={"options": options, "attempt": number}), row.log)
         row.state, row.told = "waiting", ""
 
-    def _look(self) -> None:
-        """See how the tasks stand that the engine has."""
+    def _look(self) -> bool:
+        """See how the tasks stand that the engine has; returns whether one of them has ended."""
+        ended = False
         flying = {row.handle: row for row in self.rows if row.handle is not None}
         for handle, status in self.executor.poll(list(flying)).items():
             row = flying[handle]
@@ -267,7 +273,9 @@ class FanOut:
                 leases = look(row.member.run.folder) if status.state == "running" else []
                 row.progress = leases[-1].holder.progress if leases and leases[-1].holder else None
             else:
+                ended = True
                 self._after(row, handle, status)
+        return ended
 
     def _after(self, row: Row, handle: str, status: Status) -> None:
         """Conclude from the end of an attempt, or have the task tried again.
@@ -275,20 +283,10 @@ class FanOut:
         A task that is killed once is tried again as it was; one that is killed again probably takes too much memory,
         which the kernel tells nobody but the dead.
         """
-        code, run = status.code, row.member.run
-        reason = status.message or next(
-            (line for line in reversed(list(self.executor.logs(handle))) if line.strip()), ""
-        )
-        reason = reason.strip() or f"exit code {code}"
+        code, reason = status.code, self._reason(handle, status)
         row.handle, row.progress = None, None
         if status.state == "done" and code == 0:
-            try:
-                self.executor.fetch(row.member.task)
-            except ReplicardError as error:
-                status, reason = Status(state="lost"), str(error.problems[0])
-        if code == 0 and status.state == "done":
-            moved = "it ended well, but made another run; what its card names has moved: `replicard lock` pins it"
-            self._conclude(row, *((0, "") if is_done(run) else (_FAULT, moved)))
+            self._take(row)
         elif code == HELD:
             row.state = "elsewhere"
             self._waiting.append(row)
@@ -300,6 +298,29 @@ class FanOut:
             self._again(row, reason)
         else:
             self._conclude(row, code or _FAULT, reason)
+
+    def _take(self, row: Row) -> None:
+        """Take over what a task says that it has done."""
+        try:
+            self.executor.fetch(row.member.task)
+            done = is_done(row.member.run)
+        except MissingError as error:
+            row.losses += 1
+            self._again(row, str(error.problems[0]))
+        except InputError as error:
+            self._conclude(row, error.exit_code, str(error.problems[0]))
+        else:
+            moved = "it ended well, but made another run; what its card names has moved: `replicard lock` pins it"
+            self._conclude(row, *((0, "") if done else (_FAULT, moved)))
+
+    def _reason(self, handle: str, status: Status) -> str:
+        """Why an attempt has ended: what the engine says, else the last line of its log."""
+        if status.message:
+            return status.message
+        if status.code is not None and status.code > _BY_SIGNAL:
+            return f"ended by {signal.Signals(status.code - _BY_SIGNAL).name}"
+        lines = [line.strip() for line in self.executor.logs(handle) if line.strip()]
+        return lines[-1] if lines else f"ended with exit code {status.code}"
 
     def _again_smaller(self, row: Row, reason: str) -> None:
         """Have a task tried again that takes fewer rows at once, and as many for a step."""

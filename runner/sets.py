@@ -13,7 +13,7 @@ from registry.hardware import ACCELERATORS
 from runner import deviations, energy, fetching, flops, locking
 from runner import model as models
 from runner.executors import Task
-from runner.fanout import Member, key_of
+from runner.fanout import Member, is_done, key_of
 from runner.machine import detect
 from runner.plan import make_plan, require_memory
 from runner.record import Snapshot
@@ -84,6 +84,7 @@ class Asked:
         kernels: What shall compute the models.
         processes: Devices that share a step; null as it comes from card and machine.
         device_batch: Rows that a device takes at once; null for the largest that works.
+        fresh: Whether what is done is done again.
     """
 
     root: Path
@@ -95,10 +96,11 @@ class Asked:
     kernels: str = "fast"
     processes: int | None = None
     device_batch: int | None = None
+    fresh: bool = False
 
 
 def tasks_of(seeded: Sequence[Loaded], asked: Asked, accept: bool) -> list[Planned]:
-    """The tasks of a card, one for each seed.
+    """The tasks of a card, one for each seed; where all of them are done, nothing is planned.
 
     Args:
         seeded: The card, once with each seed.
@@ -117,15 +119,16 @@ def tasks_of(seeded: Sequence[Loaded], asked: Asked, accept: bool) -> list[Plann
     if asked.here:
         deviations.require_consent(first, deviations.before(first, machine, spread), accept)
     ready = _ready(first, machine, spread, asked)
-    plan = _plan(ready)
+    runs = [replace(ready.run, seed=loaded.card.training.seed) for loaded in seeded]
+    plan = _plan(ready) if asked.fresh or not all(map(_is_done, runs)) else None
     if asked.here and plan is not None:
         require_memory(first, plan, machine)
     gpus = asked.gpus if asked.gpus is not None else spread.processes * _has_gpus(plan, machine, asked.here)
     expected = _expected(plan, machine, asked.here, gpus)
     options = (*asked.options, *(("--accept-deviations",) if accept else ()))
     planned = []
-    for loaded in seeded:
-        one = replace(ready, loaded=loaded, run=replace(ready.run, seed=loaded.card.training.seed))
+    for loaded, run in zip(seeded, runs, strict=True):
+        one = replace(ready, loaded=loaded, run=run)
         task = _task(one, plan, expected, gpus, asked, options)
         planned.append(Planned(one, Member(one.run, task, _batches(spread)), expected))
     return planned
@@ -189,6 +192,13 @@ def _ready(loaded: Loaded, machine: Machine, spread: Spread, asked: Asked) -> Re
     assert dataset is not None
     run = Run(asked.root, loaded.card.id, run_id(loaded.card, base, tokenizer, dataset), loaded.card.training.seed)
     return Ready(loaded, machine, base, tokenizer, dataset, run, spread, kernels=asked.kernels)
+
+
+def _is_done(run: Run) -> bool:
+    try:
+        return is_done(run)
+    except InputError:
+        return False  # which its outcome will say
 
 
 def _meant(pin: Pin | None) -> Snapshot | None:

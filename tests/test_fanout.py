@@ -16,6 +16,7 @@ import pytest
 from command import process, records, replicard, write_card
 from records import record_of
 
+from bench.fanout import COUNTED
 from registry.errors import InputError, MissingError, Problem
 from runner import fanout, plugins
 from runner.executors import HELD, OUT_OF_MEMORY, Settings, Status, Task
@@ -405,11 +406,15 @@ def test_an_engine_of_no_name_is_refused_with_a_hint(tmp_path: Path) -> None:
 # Real trainings
 
 
+REFERENCE = ("--kernels", "reference")
+"""Nothing has to be compiled for it."""
+
+
 def started_by(*arguments: object, **environment: str) -> Any:
     return process([sys.executable, "-m", "runner.cli", "reproduce", *arguments], **environment)
 
 
-def wait_until(there: Callable[[], bool], seconds: float = 240) -> None:
+def wait_until(there: Callable[[], bool], seconds: float = 900) -> None:
     ends = time.monotonic() + seconds
     while not there():
         assert time.monotonic() < ends, "it never came"
@@ -448,7 +453,7 @@ def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("serial")
     # Steps of one row: long enough to be met at work.
     card = write_card(folder, "{epochs: 2, learning_rate: 1e-2, batch_size: 32", "{epochs: 2, batch_size: 4")
-    assert replicard("reproduce", card, "--seeds", "1..3", "--runs", folder / "runs", "-q").code == 0
+    assert replicard("reproduce", card, *REFERENCE, "--seeds", "1..3", "--runs", folder / "runs", "-q").code == 0
     return folder
 
 
@@ -456,20 +461,24 @@ def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_after_the_driver_was_killed_two_at_once_finish_the_set_and_every_task_is_done_once(
     serial: Path, tmp_path: Path
 ) -> None:
-    runs = tmp_path / "runs"
-    command = [serial / "tiny.yaml", "--seeds", "1..3", "--on", "local", "-j", "2", "--runs", runs]
-    with started_by(*command) as driver:
+    runs, counts = tmp_path / "runs", tmp_path / "counts"
+    (tmp_path / "sitecustomize.py").write_text(COUNTED)
+    paths = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+    counted = {"PYTHONPATH": paths, "COUNTED": str(counts), "HF_DATASETS_CACHE": str(tmp_path / "cache")}
+    command = [serial / "tiny.yaml", *REFERENCE, "--seeds", "1..3", "--on", "local", "-j", "2", "--runs", runs]
+    with started_by(*command, **counted) as driver:
         wait_until(lambda: len(holders(runs)) == 2)
         survivors = holders(runs)
         driver.send_signal(signal.SIGKILL)
         driver.wait()
     assert holders(runs).keys() == survivors.keys()
-    with started_by(*command) as one, started_by(*command) as other:
-        _, said = one.communicate(timeout=300)
-        _, also = other.communicate(timeout=300)
+    with started_by(*command, **counted) as one, started_by(*command, **counted) as other:
+        _, said = one.communicate(timeout=900)
+        _, also = other.communicate(timeout=900)
     assert (one.returncode, other.returncode) == (0, 0), said + also
     assert results(runs) == results(serial / "runs")
     assert trainings(runs) == {"seed1": 1, "seed2": 1, "seed3": 1}
+    assert counts.read_text().split() == ["200", "80"]  # each split once, by the first driver
     (audit,) = runs.glob("tiny/*/audit.json")
     assert json.loads(audit.read_bytes())["seeds"] == [1, 2, 3]
     before = {file: file_sha256(file) for file in runs.rglob("seed*/record.json")}
@@ -514,12 +523,12 @@ def test_what_is_killed_or_runs_out_of_memory_is_tried_again_and_what_is_wrong_i
     runs, report, page = tmp_path / "runs", tmp_path / "junit.xml", tmp_path / "page.md"
     with started_by(
         serial / "tiny.yaml", large, wrong, invalid, "--seeds", "2", "--on", "local", "-j", "2", "--runs", runs,
-        "--junit", report, "--github-summary", "--kernels", "reference",
+        "--junit", report, "--github-summary", *REFERENCE,
         PYTHONPATH=f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}", GITHUB_STEP_SUMMARY=str(page),
     ) as driver:  # fmt: skip
         wait_until(lambda: bool(list(runs.glob("tiny/*/seed2/checkpoints/*/complete"))))
         os.kill(holders(runs / "tiny")[2], signal.SIGKILL)
-        _, said = driver.communicate(timeout=300)
+        _, said = driver.communicate(timeout=900)
     assert driver.returncode == 2, said
     made = {record["card_id"]: record for record in records(runs)}
     assert made.keys() == {"tiny", "large"}
@@ -543,11 +552,11 @@ def test_ctrl_c_lets_tasks_write_a_checkpoint_and_the_same_command_goes_on_from_
     serial: Path, tmp_path: Path
 ) -> None:
     runs = tmp_path / "runs"
-    command = [serial / "tiny.yaml", "--seeds", "1,3", "--on", "local", "--runs", runs]
+    command = [serial / "tiny.yaml", *REFERENCE, "--seeds", "1,3", "--on", "local", "--runs", runs]
     with started_by(*command) as driver:
         wait_until(lambda: len(list(runs.glob("tiny/*/seed*/checkpoints/*/complete"))) >= 1)
         driver.send_signal(signal.SIGINT)
-        _, said = driver.communicate(timeout=120)
+        _, said = driver.communicate(timeout=900)
     assert driver.returncode == 130, said
     assert said.splitlines()[-1].startswith("interrupted; the same command goes on")
     assert holders(runs) == {}

@@ -92,7 +92,6 @@ def on_engine(
     engine: str,
     jobs: int | None,
     where: Mapping[str, str | None],
-    fresh: bool,
     dry_run: bool,
     as_json: bool,
 ) -> list[Made]:
@@ -106,7 +105,6 @@ def on_engine(
         engine: Name of the executor.
         jobs: Most tasks at a time; null for as many as the engine takes.
         where: What else the command line says of the engine, by the fields of `Settings`.
-        fresh: Whether what is done is done again.
         dry_run: Only say what would be done.
         as_json: Whether the results are printed as JSON later, not for people now.
 
@@ -120,7 +118,7 @@ def on_engine(
         executor = None
         if not dry_run:
             executor = plugins.engine(engine).start(
-                Settings(at_once=min(jobs or count, max(count, 1)), fresh=fresh, **where)
+                Settings(at_once=min(jobs or count, max(count, 1)), fresh=asked.fresh, **where)
             )
             stack.callback(executor.close)
         sharing = executor is not None and executor.shares_files
@@ -137,7 +135,7 @@ def on_engine(
                     _conclude_fanned(made)
 
         prepare = preparing(tasks) if sharing else lambda member: None
-        fan = FanOut([task.member for task in tasks], jobs, prepare, look, fresh)
+        fan = FanOut([task.member for task in tasks], jobs, prepare, look, asked.fresh)
         waiting = {member.task.key for member in fan.waiting}
         to_do = [task for task in tasks if task.member.task.key in waiting]
         line = expected(to_do, len(tasks) - len(to_do))

@@ -167,9 +167,10 @@ def reproduce(
             kernels=kernels,
             processes=processes,
             device_batch=device_batch,
+            fresh=fresh,
         )
         where = {"address": ray_address, "results": results_repo, "image": job_image, "install": job_install}
-        found = fanned.on_engine(loaded, seeds, asked, accept, on, jobs, where, fresh, dry_run, as_json)
+        found = fanned.on_engine(loaded, seeds, asked, accept, on, jobs, where, dry_run, as_json)
     results += [made.result for made in found]
     if not dry_run:
         done = [_told(made, to, public, as_json) for made in found if made.page is not None]
