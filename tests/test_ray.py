@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from command import REPO, process, write_card
-from engines import TOKEN, documented
+from engines import TOKEN, at_work, documented
 from ray_cluster import Cluster, is_alone
 
 from runner.leases import look
@@ -68,25 +68,6 @@ def until(condition: Callable[[], Any], of: subprocess.Popen[str], within: float
         assert time.monotonic() < end
         time.sleep(0.05)
     return found
-
-
-def at_work(root: psutil.Process) -> list[psutil.Process]:
-    """The processes of tasks below a node."""
-    return [one for one in children(root) if "--task" in command_of(one)]
-
-
-def children(root: psutil.Process) -> list[psutil.Process]:
-    try:
-        return root.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def command_of(one: psutil.Process) -> list[str]:
-    try:
-        return one.cmdline()
-    except psutil.Error:
-        return []
 
 
 def trains(folder: Path) -> bool:
