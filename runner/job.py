@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.errors import ReplicardError
+from registry.errors import MissingError, ReplicardError
 from runner import asking, results
 from runner.executors import Status, _child
 from runner.executors.hf_jobs import MARK
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FAULT = 4
+_ROUNDS = 10
+"""So often the Hub is asked again, a quarter of an hour in all: hours of a rented machine hang on the last answer."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,12 +34,15 @@ def main(arguments: Sequence[str]) -> int:
     """
     repo, folder, name, seconds, *command = arguments
     asking.prepare()
+    asking.ROUNDS = _ROUNDS
     os.chdir(tempfile.mkdtemp(prefix="replicard-"))
     try:
         results.receive(repo, folder, Path())
         status = _child.run(command, sys.stdout.buffer, os.environ, float(seconds))
         if status.code == 0:
             status = _sent_home(repo, name)
+    except MissingError as error:
+        status = Status(state="lost", message=str(error.problems[0]))
     except ReplicardError as error:
         status = Status(state="done", code=error.exit_code, message=str(error.problems[0]))
     print(f"{MARK}{status.model_dump_json()}", flush=True)  # noqa: T201

@@ -6,9 +6,11 @@ import os
 import shlex
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 from command import REPO as CHECKOUT
 from hub_server import Account, Hub, take_for_the_hub
 
@@ -70,6 +72,16 @@ def submit(engine: Executor, task: Task) -> str:
     log.touch()
     engine.preflight([task])
     return engine.submit(task, log)
+
+
+def at_work(root: psutil.Process) -> list[psutil.Process]:
+    """The processes of tasks below a process."""
+    found = []
+    with suppress(psutil.Error):
+        for one in root.children(recursive=True):
+            with suppress(psutil.Error):
+                found += [one] if "--task" in one.cmdline() else []
+    return found
 
 
 def ended(engine: Executor, handle: str) -> Status:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
+import time
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
-from command import write_card
-from engines import a_task, ended, jobs_hub, submit
+from command import REPO, process, write_card
+from engines import a_task, at_work, ended, jobs_hub, submit
 from ray_cluster import Cluster, is_alone
 
 from registry.errors import MissingError
@@ -89,7 +92,7 @@ def test_a_task_whose_time_is_up_is_lost(engine: Executor, card: Path) -> None:
 
 @pytest.mark.parametrize("at_once", [False, True])
 def test_a_task_that_is_cancelled_ends_without_success(engine: Executor, card: Path, at_once: bool) -> None:
-    handle = submit(engine, a_task(card, "--help"))
+    handle = submit(engine, a_task(card, "--seeds", "1", "--task", "--set", "training.epochs=1000"))
     engine.poll([handle])
     engine.cancel(handle, at_once)
     status = ended(engine, handle)
@@ -99,3 +102,16 @@ def test_a_task_that_is_cancelled_ends_without_success(engine: Executor, card: P
 def test_what_can_never_run_is_refused(engine: Executor, card: Path) -> None:
     with pytest.raises(MissingError):
         engine.preflight([a_task(card, gpus=64)])
+
+
+def test_a_command_dies_with_the_process_that_waits_for_it(card: Path, tmp_path: Path) -> None:
+    command = ["reproduce", str(card), "--seeds", "1", "--task", "--set", "training.epochs=1000"]
+    code = "import os, sys; from runner.executors import _child"
+    code += f"; _child.run({command}, sys.stdout.buffer, os.environ, 600)"
+    waits = process([sys.executable, "-c", code], tmp_path, PYTHONPATH=str(REPO))
+    while not (found := at_work(psutil.Process(waits.pid))):
+        assert waits.poll() is None, waits.communicate()
+        time.sleep(0.05)
+    waits.kill()
+    waits.communicate(timeout=10)
+    assert psutil.wait_procs(found, timeout=10)[1] == []

@@ -63,7 +63,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, Task, 
     with pytest.MonkeyPatch.context() as monkeypatch, jobs_hub(folder, monkeypatch) as hub:
         task = a_task(card, "-q", run=str(here), runs=folder / "runs")
         jobs, handle = submitted(task)
+        hub.inject("commit", "503")
         assert ended(jobs, handle).code == 0, list(jobs.logs(handle))
+        assert hub.had == [("commit", "503")]
         jobs.fetch(task)
         yield hub, task, here
 

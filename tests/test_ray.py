@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from command import REPO, process, write_card
-from engines import TOKEN, documented
+from engines import TOKEN, at_work, documented
 from ray_cluster import Cluster, is_alone
+
+from runner.leases import look
 
 if TYPE_CHECKING:
     import subprocess
@@ -68,23 +70,10 @@ def until(condition: Callable[[], Any], of: subprocess.Popen[str], within: float
     return found
 
 
-def at_work(root: psutil.Process) -> list[psutil.Process]:
-    """The processes of tasks below a node."""
-    return [one for one in children(root) if "--task" in command_of(one)]
-
-
-def children(root: psutil.Process) -> list[psutil.Process]:
-    try:
-        return root.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def command_of(one: psutil.Process) -> list[str]:
-    try:
-        return one.cmdline()
-    except psutil.Error:
-        return []
+def trains(folder: Path) -> bool:
+    """Whether a run has made a step."""
+    told = [found.holder.progress for found in look(folder) if found.holder is not None]
+    return any(progress.stage == "train" and progress.done for progress in told)
 
 
 def trained(runs: Path) -> dict[str, bytes]:
@@ -154,7 +143,7 @@ def test_no_file_holds_the_driver_s_token(survived: dict[str, Any], cluster: Clu
 def test_an_interrupted_set_ends_with_checkpoints(cluster: Cluster, card: Path, tmp_path: Path) -> None:
     options = ("--set", "training.epochs=1000", "--on", "ray", "--ray-address", cluster.address)
     asked = driver(card, tmp_path / "runs", *options, seeds=1)
-    until(lambda: any("tokenize:" in log.read_text() for log in tmp_path.glob("runs/tiny/*/logs/*.log")), asked)
+    until(lambda: any(trains(folder) for folder in tmp_path.glob("runs/tiny/*/seed0")), asked)
     (task,) = [one for node in cluster.nodes for one in at_work(node)]
     asked.send_signal(signal.SIGINT)
     _, err = asked.communicate(timeout=120)

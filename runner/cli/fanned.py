@@ -118,7 +118,7 @@ def on_engine(
         executor = None
         if not dry_run:
             executor = plugins.engine(engine).start(
-                Settings(at_once=min(jobs or count, max(count, 1)), fresh=fresh, **where)
+                Settings(at_once=min(jobs or count, max(count, 1)), fresh=asked.fresh, **where)
             )
             stack.callback(executor.close)
         sharing = executor is not None and executor.shares_files

@@ -1,7 +1,7 @@
 """A task's command as a child of a process that waits for it, wherever an engine has started that: it outlives nobody.
 
-The child leads a process group of its own. Beside it a shell waits on a pipe that its parent holds: when the parent is
-gone, however it went, the pipe is closed, and the shell kills the whole group.
+The child is in a process group with a shell that was there before it, and waits on a pipe that their parent holds: when
+the parent is gone, however it went, the pipe is closed, and the shell kills the whole group.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import IO, TYPE_CHECKING
 from runner.executors import OUT_OF_MEMORY, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 GRACE = 60.0
 """Seconds that a task has for its last checkpoint once it was asked to end."""
 
-# Orphaned by its own parent, so that who kills the children of a process does not kill it before it has done its duty.
-# A shell gives a job in the background no input of its own: hence the other descriptor.
-_WATCH = """exec 3<&0; (read -r group && ! read -r _ && kill -9 "-$group") <&3 3<&- &"""
+# The one that waits is orphaned, so that who kills the children of a process does not kill it before it has done its
+# duty. A shell gives a job in the background no input of its own: hence the other descriptor.
+_WATCH = "exec 3<&0; (read -r _; kill -9 0) <&3 3<&- &"
 
 
 def run(
@@ -44,16 +44,15 @@ def run(
         How it ended.
     """
     kills, started = kills_for_memory(), time.monotonic()
-    with _killed_with_us() as watched:
+    with _killed_with_us() as group:
         child = subprocess.Popen(
             [sys.executable, "-m", "runner.cli", *arguments],
             env={**environment, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            process_group=group,
         )
-        watched(child.pid)
         late = False
         try:
             child.wait(timeout)
@@ -63,8 +62,8 @@ def run(
             with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
                 child.wait(grace)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
+            if child.poll() is None:
+                child.kill()
             code = child.wait()
     if late:
         return Status(state="lost", message=f"ended after {time.monotonic() - started:,.0f} s, its time was up")
@@ -74,24 +73,20 @@ def run(
 
 
 @contextlib.contextmanager
-def _killed_with_us() -> Iterator[Callable[[int], None]]:
-    """Yields what has a process group killed when this process ends before the block does."""
+def _killed_with_us() -> Iterator[int]:
+    """Yields a process group whose processes end with the block, or with this process where that ends before."""
     with subprocess.Popen(
         ["/bin/sh", "-c", _WATCH],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        process_group=0,
     ) as shell:
-        assert shell.stdin is not None
-        pipe = shell.stdin
-
-        def watched(group: int) -> None:
-            pipe.write(b"%d\n" % group)
-            pipe.flush()
-
-        yield watched
-        pipe.write(b"it has ended\n")
+        shell.wait()  # the one in the background is there then, and keeps the group's number
+        try:
+            yield shell.pid
+        finally:
+            os.killpg(shell.pid, signal.SIGKILL)
 
 
 def kills_for_memory() -> int:

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING
 
 from registry.errors import MissingError, Problem
 from runner.executors import OUT_OF_MEMORY, Settings, Status, Task
+from runner.executors._child import GRACE, kills_for_memory
 from runner.machine import detect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-_GRACE = 60.0
-"""Seconds that a task has for its last checkpoint after its timeout."""
 
 
 @dataclass
@@ -146,7 +144,7 @@ class Pool:
     def _start(self, place: _Place) -> None:
         running = [one for one in self.tasks.values() if one.process is not None and one.ended is None]
         place.devices = tuple(self._free(running)[: place.task.gpus])
-        place.kills, place.started = _kills_for_memory(), time.monotonic()
+        place.kills, place.started = kills_for_memory(), time.monotonic()
         place.log.parent.mkdir(parents=True, exist_ok=True)
         with place.log.open("wb") as log:
             place.process = subprocess.Popen(
@@ -170,12 +168,12 @@ class Pool:
                 os.killpg(process.pid, signal.SIGKILL)  # what it left running
             if took > place.task.timeout_s:
                 place.ended = Status(state="lost", message=f"ended after {took:,.0f} s, its time was up")
-            elif code == -signal.SIGKILL and _kills_for_memory() > place.kills:
+            elif code == -signal.SIGKILL and kills_for_memory() > place.kills:
                 place.ended = Status(state="done", code=OUT_OF_MEMORY, message="killed by the kernel for memory")
             else:
                 place.ended = Status(state="done", code=code if code >= 0 else 128 - code)
         elif took > place.task.timeout_s:
-            self._end(place, process, at_once=took > place.task.timeout_s + _GRACE)
+            self._end(place, process, at_once=took > place.task.timeout_s + GRACE)
 
     def _end(self, place: _Place, process: subprocess.Popen[bytes], at_once: bool) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -212,13 +210,3 @@ def _memory() -> int:
         with contextlib.suppress(OSError, ValueError):
             limits.append(int((Path("/sys/fs/cgroup") / file).read_text()))
     return min(limits)
-
-
-def _kills_for_memory() -> int:
-    """How often the kernel has killed a process of our control group for memory, where it tells (cgroup v2)."""
-    try:
-        group = Path("/proc/self/cgroup").read_text().partition("0::")[2].split("\n")[0]
-        events = Path(f"/sys/fs/cgroup{group}/memory.events").read_text()
-    except OSError:
-        return 0
-    return int(events.partition("oom_kill ")[2].split("\n")[0] or 0)

@@ -55,6 +55,7 @@ class Cluster:
         ray: The package.
         tasks: References to tasks and their logs, by handle.
         known: How they stand, as far as that was seen.
+        unwanted: Tasks that are cancelled and may not have heard of it, and whether at once.
     """
 
     shares_files = True
@@ -64,6 +65,7 @@ class Cluster:
         self.ray = _connected(settings.address)
         self.tasks: dict[str, tuple[Any, Path]] = {}
         self.known: dict[str, Status] = {}
+        self.unwanted: dict[str, bool] = {}
         self._run = self.ray.remote(_run)
         self._looked = 0.0
 
@@ -100,6 +102,8 @@ class Cluster:
             for handle in handles:
                 if self.known[handle].state == "waiting":
                     self.known[handle] = _under_way(self.tasks[handle][1])
+                    if handle in self.unwanted:
+                        self.cancel(handle, self.unwanted[handle])
             self._looked = time.monotonic()
         return {handle: self.known[handle] for handle in handles}
 
@@ -108,6 +112,10 @@ class Cluster:
 
     def cancel(self, handle: str, at_once: bool = False) -> None:
         """Interrupt a task, or kill its worker, and its process with it."""
+        if self.known[handle].state == "waiting":
+            self.unwanted[handle] = at_once  # Ray forgets it if the task is on its way to a worker
+        else:
+            self.unwanted.pop(handle, None)
         self.ray.cancel(self.tasks[handle][0], force=at_once)
 
     def logs(self, handle: str) -> Iterator[str]:
