@@ -236,6 +236,8 @@ def test_versions_and_hardware_in_a_block_of_code_are_read():
         ("- Training time: 1:07:41", "training_time_hours", 1 + 7 / 60 + 41 / 3600),
         ("## Training\n- optimizer: {'name': 'AdamW', 'learning_rate': 1e-05, 'decay': 0.1, 'weight_decay': 0.0}",
          "weight_decay", 0.0),
+        ("## Training\n- optimizer: {'name': 'AdamWeightDecay', 'learning_rate': 1e-05, 'weight_decay_rate': 0.01}",
+         "weight_decay", 0.01),
         ("## Training\n```python\nconf = LoraConfig(\n    r=8,  # not 16\n    lora_alpha=16,\n)\n```", "adapter.r", 8),
         ("## Training\n```python\nargs = dict(**{'learning_rate': 2e-5, 'num_epochs': 4})\n```", "num_epochs", 4),
     ],
