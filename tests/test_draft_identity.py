@@ -127,7 +127,7 @@ def test_the_model_itself_is_not_its_base():
         ("This model was fine-tuned on [Old Letters](https://x.org/letters).", "Old Letters"),
         ("It was fine-tuned using the [Letters Dataset](https://x.org/letters).", "Letters"),
         ("## Dataset\n[Old Letters](https://x.org/letters), of three centuries.", "Old Letters"),
-        ("For it I used the [Old Letters dataset](https://x.org/letters) in training.", "Old Letters"),
+        ("For the fine-tuning I used the [Old Letters dataset](https://x.org/letters).", "Old Letters"),
         ("The dataset used is the [Old Letters](https://x.org/letters).", "Old Letters"),
         ("**Training data:** LETT 2.0", "LETT 2.0"),
     ],
