@@ -50,9 +50,9 @@ def _patterns(value: Any) -> Iterator[re.Pattern[str]]:
 
 
 def anchored() -> frozenset[str]:
-    """Names, as in `rules`, of expressions that are only matched where a line, a cell or a value begins, nowhere searched.
+    """Names, as in `rules`, of expressions that are matched where a line, a cell or a value begins, and never searched.
 
-    To look for such a one at every character of a text says nothing of the reader, and takes a thousand times as long.
+    To look for such a one at every character of a text says nothing of the reader, and takes long.
     """
     folder = Path(registry.__file__).parent
     source = "\n".join(file.read_text("utf-8") for file in folder.glob("*.py"))

@@ -314,7 +314,7 @@ _BETA = re.compile(r"(?:beta_?|β)\s?(?:<sub>)?([12₁₂])(?:</sub>)?['\"]?\s?[
 _EPSILON = re.compile(
     r"(?:epsilon|\beps)['\"]?\s?[=:]?\s?(?:of\s)?(\d{1,3}(?:\.\d{1,12})?(?:e-?\d{1,3})?)(?![\d.]*\w)", re.I
 )
-_KERAS = re.compile(r"'(learning_rate|weight_decay(?:rate)?|initial_learning_rate|warmup_steps)': ([\d.e-]{1,30})")
+_KERAS = re.compile(r"'(learning_rate|weight_decay(?:_rate)?|initial_learning_rate|warmup_steps)': ([\d.e-]{1,30})")
 
 
 def moments(page: Page, value: str, start: int, end: int) -> None:

@@ -123,6 +123,8 @@ _SECTIONS: Mapping[str, Any] = {
     "base": Base, "data": Data, "data.take": Take, "data.split": HoldOut, "data.tokens": Tokens, "training": Training,
     "hardware": Hardware, "software": Software, "evaluation": Evaluation,
 }  # fmt: skip
+# Ids without a namespace are old ones: `bert-base-uncased`, `gpt2`; `BERT` and `DistilBert` are none.
+_OLD_ID = re.compile(r"[a-z][a-z\d._]*[-\d][a-z\d._-]*")
 _CONFIG = re.compile(r"[A-Za-z][\w.-]{0,60}")
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[\w.-]{1,96})?")
 _TYPES = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
@@ -490,7 +492,7 @@ def _base(draft: Drafting) -> None:
         for pattern, namespace in _NAMESPACES:
             if pattern.match(one):
                 return f"{namespace}/{one}"
-        return one
+        return one if "/" in one or _OLD_ID.fullmatch(one) else None
 
     if not draft.take("base.model", "base_model", read):
         said = [_shown(fact.value) for fact in draft.facts.get("base_model", ())]

@@ -164,6 +164,12 @@ def test_what_no_default_can_stand_in_for_is_open(left_out: str, path: str) -> N
     assert path not in drafted(PLAIN).draft.undecided
 
 
+def test_a_name_that_is_no_id_of_the_hub_is_named_and_open() -> None:
+    text = PLAIN.replace("base_model: prajjwal1/bert-tiny\n", "") + "\nIt is a fine-tuned DistilBert model.\n"
+    made = drafted(text)
+    assert "base.model" in made.draft.undecided and "DistilBert is no id" in made.draft.text
+
+
 def test_the_part_of_a_dataset_is_that_of_the_front_matter_s_results() -> None:
     part = "---\ndatasets:\n- letters\nmodel-index:\n- results:\n  - task: {type: text-classification}\n    dataset:\n"
     part += "      name: letters\n      type: letters\n      args: formal\n---\n"
