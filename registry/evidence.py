@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry.card import Card, Source
+    from registry.loading import Loaded
 
 Status = Literal["stated", "derived", "assumed", "overridden", "undecided"]
 
@@ -85,6 +86,18 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield from _walk(item, join(path, index))
     else:
         yield path, value
+
+
+def statuses(loaded: Loaded) -> Iterator[dict[str, Any]]:
+    """Every value with its status; of a card without a source, whether it is written there or a default."""
+    for path, value in leaves(loaded.card).items():
+        if not needs_evidence(path, value):
+            continue
+        found = loaded.evidence.get(path)
+        written = path in loaded.places or path.removesuffix(".name") in loaded.places  # `accuracy`: {name: accuracy}
+        status = found.status if found else "declared" if written else "default"
+        place = {"line": found.line, "column": found.column} if found and found.line else {}
+        yield {"path": path, "value": value, "status": status, "evidence": found.words if found else None, **place}
 
 
 def needs_evidence(path: str, value: Any) -> bool:

@@ -118,10 +118,24 @@ def _beginnings(text: str, run: re.Match[str]) -> Iterator[int]:
 
 def redacted(text: str) -> str:
     """The text with an ellipsis in the place of each secret, to the next white space or quote."""
-    for offset, _ in reversed(find_secrets(text)):
-        end = next((at for at in range(offset, len(text)) if text[at].isspace() or text[at] in "'\"`;,"), len(text))
-        text = f"{text[:offset]}…{text[end:]}"
+    for start, end in reversed(_places(text)):
+        text = f"{text[:start]}…{text[end:]}"
     return text
+
+
+def blotted(text: str) -> str:
+    """The text with each character of a secret blotted out, so that all else stays where it is."""
+    for start, end in _places(text):
+        text = f"{text[:start]}{'•' * (end - start)}{text[end:]}"
+    return text
+
+
+def _places(text: str) -> list[tuple[int, int]]:
+    """Where secrets begin, and where they end at the latest: at white space or a quote."""
+    return [
+        (start, next((at for at in range(start, len(text)) if text[at].isspace() or text[at] in "'\"`;,"), len(text)))
+        for start, _ in find_secrets(text)
+    ]
 
 
 def _looks_random(value: str) -> bool:

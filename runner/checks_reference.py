@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from runner.checks import MEANINGS
 from runner.plugins import module, names
 
 _ABOUT = """\
@@ -20,18 +21,13 @@ verdict, the line it is about, the arithmetic and a remedy. The verdicts, from g
 
 | Verdict | It means |
 |---|---|
-| `ok` | checked and in order, or good to know |
-| `ambiguous` | it can be read in more than one way, or depends on what is not said |
-| `underspecified` | something that a reader must know is missing |
-| `placeholder` | an example or a template, not a statement |
-| `suspicious` | there is an innocent explanation, but it is not the likely one |
-| `impossible` | arithmetic that holds whatever the author did denies it |
 """
 
 
 def reference() -> str:
     """Markdown with a section for each check and an anchor for each kind of finding."""
-    return "\n".join([_ABOUT, *(_section(name) for name in names("checks"))])
+    about = _ABOUT + "".join(f"| `{verdict}` | {means} |\n" for verdict, means in MEANINGS.items())
+    return "\n".join([about, *(_section(name) for name in names("checks"))])
 
 
 def _section(name: str) -> str:

@@ -117,7 +117,7 @@ def readme(card: Card, run: Run, audit: Audit) -> str:
         base_path=_base_path(card, shown, shown_run),
         plots=[f"{shown_run.folder.name}/plots/{path.name}" for path in sorted(shown_run.plots.glob("*.png"))],
         deviations=audit.deviations,
-        command=_command(card, records, shown),
+        command=command(card, records, shown),
         epochs=[point for point in shown.training.log if "eval_loss" in point.values] if shown.training else [],
         auto_class=plugins.task(card.task.type).AUTO_CLASS,
         first_example=_example(card),
@@ -176,7 +176,7 @@ def _architecture(card: Card) -> str:
     shape = card.base.architecture
     if shape is None:
         return ""
-    facts = [f"{name} {_shown(value)}" for name, value in shape.model_dump(exclude_defaults=True).items()]
+    facts = [f"{name} {as_text(value)}" for name, value in shape.model_dump(exclude_defaults=True).items()]
     return ", ".join([shape.model_type, *facts[1:]])
 
 
@@ -299,16 +299,16 @@ def hyperparameters(card: Card, record: Record) -> list[tuple[str, str, str]]:
     replaced = {d.field for d in record.deviations if record.rehearsal and not d.overridden}
     training = card.training.model_copy(update={"seed": record.seed})
     return [
-        (path, _shown(value), "rehearsal" if path in replaced else status_of(card, path, overridden) or "")
+        (path, as_text(value), "rehearsal" if path in replaced else status_of(card, path, overridden) or "")
         for path, value in leaves(card.model_copy(update={"training": training})).items()
         if path.startswith(_RECIPE) and needs_evidence(path, value)
     ]
 
 
-def _shown(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A value of a card as one line."""
     if isinstance(value, tuple):
-        return ", ".join(map(_shown, value))
+        return ", ".join(map(as_text, value))
     return value if isinstance(value, str) else number(value)
 
 
@@ -432,7 +432,7 @@ def _title(score: Score | Claim) -> str:
     return f"{name}, {score.averaging}" if score.averaging not in (None, "positive") else name
 
 
-def _command(card: Card, records: Sequence[Record], shown: Record) -> str:
+def command(card: Card, records: Sequence[Record], shown: Record) -> str:
     """The command that redoes the runs."""
     words = ["replicard", "rehearse" if shown.rehearsal else "reproduce", card.id]
     for d in shown.deviations:

@@ -202,17 +202,24 @@ def current_claims(record: Record) -> Card:
 
     A file of the same id that declares another run says nothing of this one; the card is then the recorded one.
     """
-    card = card_of(record)
-    file = all_cards().get(card.id)
-    if file is None:
-        return card
+    file = all_cards().get(record.card_id)
+    try:
+        now = plugins.load_card(file) if file is not None else None
+    except InputError:
+        now = None
+    return (claims_now(record, now) if now is not None else None) or card_of(record)
+
+
+def claims_now(record: Record, loaded: Loaded) -> Card | None:
+    """The card as it was run, with what its file now reports; null where the file now declares another run."""
+    card, now = card_of(record), loaded.card
     overrides = [f"{d.field}={d.actual}" for d in record.deviations if d.overridden]
     try:
-        now, overridden = plugins.load_card(file).card, plugins.load_card(file, overrides).card
+        overridden = plugins.load_card(loaded.file, overrides).card if overrides else now
     except InputError:
-        return card
+        return None
     if run_id(overridden, None) != run_id(card, None):
-        return card
+        return None
     # Seed and margin are not of the run: the declared ones count.
     training = card.training.model_copy(update={"seed": now.training.seed})
     margin = card.evaluation.model_copy(update={"margin": now.evaluation.margin})

@@ -18,6 +18,16 @@ Verdict = Literal["ok", "ambiguous", "underspecified", "placeholder", "suspiciou
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
+MEANINGS: dict[Verdict, str] = {
+    "ok": "checked and in order, or good to know",
+    "ambiguous": "it can be read in more than one way, or depends on what is not said",
+    "underspecified": "something that a reader must know is missing",
+    "placeholder": "an example or a template, not a statement",
+    "suspicious": "there is an innocent explanation, but it is not the likely one",
+    "impossible": "arithmetic that holds whatever the author did denies it",
+}
+"""What a reader is told of each."""
+
 Severity = Literal["error", "warning", "notice"]
 
 SEVERITIES: dict[Verdict, Severity] = {"impossible": "error", "suspicious": "warning", "placeholder": "warning"}

@@ -52,11 +52,13 @@ def show(
 
     Of a card without a source, a status is whether the card declares the value or the spec's default stands.
     """
+    from registry.evidence import statuses
+
     for name in status or ():
         if name not in STATUSES:
             raise InputError(Problem(f"--status {name}", "", f"no such status; {did_you_mean(name, STATUSES)}"))
     loaded = load_to_read(one_file(card), set_)
-    values = list(_values(loaded))
+    values = list(statuses(loaded))
     if section is not None:
         values = _within(section, values)
     if status:
@@ -65,20 +67,6 @@ def show(
         print_json({"id": loaded.card.id, "file": str(loaded.file), "values": values})
         return
     _print(loaded, values)
-
-
-def _values(loaded: Loaded) -> Iterator[dict[str, Any]]:
-    """Every value with its status; of a card without a source, whether it is written there or a default."""
-    from registry.evidence import leaves, needs_evidence
-
-    for path, value in leaves(loaded.card).items():
-        if not needs_evidence(path, value):
-            continue
-        found = loaded.evidence.get(path)
-        written = path in loaded.places or path.removesuffix(".name") in loaded.places  # `accuracy`: {name: accuracy}
-        status = found.status if found else "declared" if written else "default"
-        place = {"line": found.line, "column": found.column} if found and found.line else {}
-        yield {"path": path, "value": value, "status": status, "evidence": found.words if found else None, **place}
 
 
 def _within(section: str, values: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
