@@ -8,6 +8,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from markupsafe import Markup, escape
+
 from registry.errors import one_line
 from registry.evidence import statuses
 from registry.listing import FULL
@@ -23,13 +25,17 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from registry.card import Card, Claim
+    from registry.document import Result
     from runner.audit import Audit
     from runner.audit import Finding as RunFinding
-    from runner.record import Record
+    from runner.record import Energy
     from runner.site.gathering import Known, Ran
 
 FINDINGS, CLAIMS, VALUES, LABELS = 60, 150, 400, 16
 """Findings, claims, values and labels that a page has room for; what is left out is counted."""
+
+NOTHING = "nothing reported"
+"""What stands in the place of a verdict where the card reports no numbers."""
 
 _LONGEST = 600
 """Characters of a text of a card that are shown of it in a table."""
@@ -62,6 +68,7 @@ _CLAIMS = {
 CLAIM_VERDICTS: Mapping[str, Verdict] = {
     **{name: Verdict(*_CLAIMS[name], checks.MEANINGS[name]) for name in reversed(checks.VERDICTS)},
     "not checked": Verdict("plain", "–", "no check could test it"),
+    NOTHING: Verdict("plain", "–", "the card reports no numbers"),
 }
 """What arithmetic says of reported numbers, the worst first."""
 
@@ -74,7 +81,7 @@ RUN_VERDICTS: Mapping[str, Verdict] = {
     "reproduced": Verdict("good", "✓", "within the margin that was fixed before the run, with 95% confidence"),
     "exact": Verdict("good", "=", "the published weights give the number as it is written"),
     "not run": Verdict("plain", "–", "nothing was run that measures it"),
-    "nothing reported": Verdict("plain", "–", "the card reports nothing to compare"),
+    NOTHING: Verdict("plain", "–", "the card reports no numbers"),
 }
 """What runs say of reported numbers, the worst first."""
 
@@ -114,7 +121,7 @@ def environment() -> Environment:
     )
     filters: dict[str, Callable[..., Any]] = {
         "metric": metric, "number": number, "percent": percent, "rounded": rounded, "duration": duration, "span": span,
-        "scored": scored, "line": line, "million": million, "energy": energy, "shade": shade,
+        "scored": scored, "line": line, "said": said, "million": million, "energy": energy, "shade": shade,
     }  # fmt: skip
     made.filters.update(filters)
     made.globals.update(claim_verdicts=CLAIM_VERDICTS, run_verdicts=RUN_VERDICTS)
@@ -125,6 +132,14 @@ def line(text: object) -> str:
     """A text of somebody's as one line of a page: nothing that turns or hides others, no folder of a machine."""
     shown = one_line(" ".join(_FOLDER.sub("…/", str(text)).split()))
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}… ({len(shown):,} characters)"
+
+
+def said(text: str) -> Markup:
+    """What replicard says, its backticks as code; all else in it is text, since it may quote a card."""
+    parts = line(text).split("`")
+    if len(parts) % 2 == 0:  # one of them is a part of a quotation
+        return escape(line(text))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts))
 
 
 def million(count: int | None) -> str:
@@ -169,10 +184,10 @@ def drawing(finding: RunFinding, margin: float) -> Drawing | None:
 
 
 def _headline(known: Known) -> tuple[Claim | None, RunFinding | None]:
-    """The claim that the front page shows: a headline that was measured, a headline, the first."""
+    """The claim that the front page shows: a headline that was measured, a headline, the first; a loss comes last."""
     claims = known.card.reported
     findings = known.audit.findings[: len(claims)] if known.audit is not None and _same(known) else ()
-    order = sorted(range(len(claims)), key=lambda index: not claims[index].headline)
+    order = sorted(range(len(claims)), key=lambda index: (not claims[index].headline, claims[index].metric == "loss"))
     measured = (index for index in order if findings and findings[index].mean is not None)
     index = next(measured, next(iter(order), None))
     if index is None:
@@ -197,14 +212,17 @@ def entry(known: Known) -> dict[str, Any]:
     return {
         "id": card.id,
         "base": line(base_of(card)),
+        "base_name": line(card.base.model or base_of(card).partition(",")[0]).rpartition("/")[2],
+        "base_under": ", ".join(filter(None, [known.size and million(known.size), _namespace(card)])),
         "size": known.size,
-        "size_text": million(known.size),
         "adapter": card.adapter.type if card.adapter is not None else FULL,
         "bits": f"{bits}-bit" if (bits := getattr(card.quantization, "bits", None)) else "",
         "dataset": line(card.data.dataset),
+        "dataset_name": line(card.data.dataset).rpartition("/")[2],
+        "dataset_under": line(card.data.dataset).rpartition("/")[0],
         "hardware": _hardware(card),
-        "claims": known.claim_verdict or "not checked",
-        "run": known.run_verdict or "nothing reported",
+        "claims": _claim_verdict(known),
+        "run": known.run_verdict or NOTHING,
         "rehearsed": bool(known.rehearsals),
         "metric": metric(claim.metric) if claim is not None else "",
         "reported": line(claim.value) if claim is not None else "",
@@ -213,11 +231,22 @@ def entry(known: Known) -> dict[str, Any]:
         "drawing": drawn,
         "hours": hours,
         "hours_text": duration(hours * 3600) if hours is not None else "",
-        "hours_said": seconds is None and hours is not None,
         "kwh": used.kwh if used is not None else None,
-        "energy_text": f"{'' if used.measured else '≈ '}{energy(used.kwh)}" if used is not None else "",
+        "energy_text": _energy(used) if used is not None else "as reported" if seconds is None and hours else "",
         "words": line(" ".join([card.task.type, card.readme.license or "", *card.readme.language, *card.readme.tags])),
     }
+
+
+def _namespace(card: Card) -> str:
+    return line(card.base.model).rpartition("/")[0] if card.base.model is not None else "random weights"
+
+
+def _claim_verdict(known: Known) -> str:
+    return known.claim_verdict or ("not checked" if known.card.claims else NOTHING)
+
+
+def _energy(used: Energy) -> str:
+    return energy(used.kwh) if used.measured else f"≈ {energy(used.kwh)}"
 
 
 def base_of(card: Card) -> str:
@@ -339,11 +368,7 @@ def _source_rows(known: Known) -> list[Any]:
     """The source with its claims marked, and each finding beside the words it is about."""
     if not known.source or known.card.source is None:
         return []
-    marks = [
-        Mark(result.place.start, result.place.end, index)
-        for index, result in enumerate(known.results)
-        if result.place.start >= 0
-    ]
+    marks = [_mark(known.source, index, result) for index, result in enumerate(known.results) if result.place.start >= 0]
     starts = [0, *(found.end() for found in re.finditer("\n", known.source))]
     here = re.compile(re.escape(known.card.source.readme) + r":(\d+):(\d+)")
     notes = []
@@ -352,6 +377,16 @@ def _source_rows(known: Known) -> list[Any]:
         if found is not None and finding.verdict != "ok" and int(found[1]) <= len(starts):
             notes.append((starts[int(found[1]) - 1] + int(found[2]) - 1, index))
     return rows(known.source, marks, notes)
+
+
+def _mark(text: str, index: int, result: Result) -> Mark:
+    """The number itself where it stands once in the words that state it, else all of them."""
+    start, end = result.place.start, result.place.end
+    words = text[start:end]
+    if words.count(result.number.text) == 1:
+        start += words.index(result.number.text)
+        end = start + len(result.number.text)
+    return Mark(start, end, index)
 
 
 def _sections(known: Known) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -370,14 +405,20 @@ def data(known: Known) -> str:
     values = {value["path"]: line(as_text(value["value"])) for value in list(statuses(known.loaded))[:VALUES]}
     told = {
         "values": values,
-        "claims": known.claim_verdict or "not checked",
-        "run": known.run_verdict or "nothing reported",
-        "reported": [
-            [metric(claim.metric), claim.split or "", line(claim.value)] for claim in known.card.reported[:CLAIMS]
-        ],
+        "claims": _claim_verdict(known),
+        "run": known.run_verdict or NOTHING,
+        "reported": [[_about(claim), line(claim.value)] for claim in known.card.reported[:CLAIMS]],
         "runs": [_run(ran, values) for ran in known.runs[:CLAIMS]],
     }
     return _script("card", known.card.id, told)
+
+
+def _about(claim: Claim) -> str:
+    """What a number is of: `accuracy (validation, epoch 2)`."""
+    moment = f"epoch {claim.epoch:g}" if claim.epoch else f"step {claim.step}" if claim.step else ""
+    parts = filter(None, [claim.label and line(claim.label), claim.averaging, claim.split, moment])
+    about = ", ".join(parts)
+    return f"{metric(claim.metric)} ({about})" if about else metric(claim.metric)
 
 
 def _run(ran: Ran, values: Mapping[str, str]) -> dict[str, Any]:
@@ -390,7 +431,7 @@ def _run(ran: Ran, values: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": ran.run.id,
         "started": record.started[:10],
-        "verdict": ran.audit.verdict or "nothing reported",
+        "verdict": ran.audit.verdict or NOTHING,
         "seeds": len(ran.audit.seeds),
         "changed": changed,
         "machine": line(record.machine.name),

@@ -29,6 +29,9 @@ _AROUND = 2
 _LONG = 1200
 """A longer row is cut at a space: a page that lost its line breaks is still read beside its notes."""
 
+_HEADING = 100
+"""Characters of the longest line that is shown as a heading."""
+
 _ROW = 60
 """Bytes of HTML that a row takes besides its text."""
 
@@ -124,7 +127,9 @@ def _starts(text: str) -> list[int]:
 def _kinds(text: str, starts: Sequence[int]) -> list[str]:
     found = ["text"] * len(starts)
     for line in lines(text)[0]:
-        found[bisect_right(starts, line.start) - 1] = line.kind
+        # The heading of a flattened page goes on into its paragraph.
+        heading = line.kind == "heading" and line.end - line.start > _HEADING
+        found[bisect_right(starts, line.start) - 1] = "text" if heading else line.kind
     for index, start in enumerate(starts):  # the fences around code are code
         if text.startswith(("```", "~~~"), start):
             found[index] = "code"

@@ -82,10 +82,13 @@ const replicard = (() => {
     function fill(card) {
       const row = model.cloneNode(true);
       const put = (name, text) => { find(`[data-f="${name}"]`, row).textContent = text; };
-      for (const name of ["id", "metric", "base", "size_text", "adapter", "bits", "dataset"]) put(name, card[name]);
-      for (const name of ["reported", "reproduced", "hardware", "hours_text", "energy_text"]) put(name, card[name] || "–");
+      for (const name of ["id", "metric", "base_under", "bits", "dataset_under", "energy_text"]) put(name, card[name]);
+      for (const name of ["reported", "reproduced", "base_name", "adapter", "dataset_name", "hardware", "hours_text"]) {
+        put(name, card[name] || "–");
+        find(`[data-f="${name}"]`, row).parentElement.classList.toggle("empty", !card[name]);
+      }
       put("rehearsed", card.rehearsed ? "yes" : "–");
-      put("hours_said", card.hours_said ? "said" : "");
+      find('[data-f="rehearsed"]', row).parentElement.classList.toggle("empty", !card.rehearsed);
       find("a", row).href = `cards/${card.id}.html`;
       const box = find("[data-pick]", row);
       box.dataset.pick = card.id;
@@ -119,10 +122,11 @@ const replicard = (() => {
       find("[data-none]").hidden = found.length > 0;
       more.hidden = rest <= 0;
       find("button", more).textContent = `Show ${Math.min(SHOWN, rest).toLocaleString("en")} more of ${rest.toLocaleString("en")}`;
-      for (const head of all("[data-column]")) {
-        if (head.dataset.column !== state.sort) head.removeAttribute("aria-sort");
+      for (const head of all("[data-columns]")) {
+        if (!state.sort || !head.dataset.columns.split(" ").includes(state.sort)) head.removeAttribute("aria-sort");
         else head.setAttribute("aria-sort", DOWN.has(state.sort) !== state.reversed ? "descending" : "ascending");
       }
+      for (const button of all("[data-sort]")) button.classList.toggle("sorted", button.dataset.sort === state.sort);
       for (const chip of chips) chip.setAttribute("aria-pressed", String(state[chip.dataset.only] === chip.dataset.verdict));
       for (const name of SELECTS) { const select = find(`#by-${name}`); if (select) select.value = state[name]; }
       find("#sort").value = state.sort;
@@ -238,7 +242,7 @@ const replicard = (() => {
     }
 
     function table(columns, told) {
-      const made = element("table", null, { class: "plain compared" }), head = element("tr");
+      const made = element("table", null, { class: same.checked ? "plain compared whole" : "plain compared" }), head = element("tr");
       head.append(element("td"));
       columns.forEach(({ card, run }, at) => {
         const cell = element("th", null, { scope: "col" });
@@ -279,7 +283,7 @@ const replicard = (() => {
         line("seeds", told.map(({ run }) => run && String(run.seeds)), true, true);
         for (const name of ["machine", "time", "energy"]) line(name, told.map(({ run }) => run?.[name] || null), true, true);
       }
-      const reported = told.map(({ card }) => new Map(card.reported.map(([name, split, value]) => [split ? `${name} (${split})` : name, value])));
+      const reported = told.map(({ card }) => new Map(card.reported));
       const claims = [...new Set(reported.flatMap((one) => [...one.keys()]))];
       if (claims.length) { group("Reported"); for (const name of claims) line(name, reported.map((one) => one.get(name)), true, true); }
       const sections = new Map();
