@@ -57,9 +57,13 @@ def keys(index: Path, words: str) -> list[float]:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(index.as_uri())
         page.wait_for_function("document.querySelectorAll('[data-rows] tr').length > 0")
-        page.evaluate("""() => { window.took = []; document.querySelector('#q').addEventListener('input', (event) => {
-            const at = performance.now(); requestAnimationFrame(() => setTimeout(() => window.took.push(performance.now() - at)));
-        }, true); }""")
+        page.evaluate("""() => {
+            window.took = [];
+            document.querySelector('#q').addEventListener('input', () => {
+                const at = performance.now();
+                requestAnimationFrame(() => setTimeout(() => window.took.push(performance.now() - at)));
+            }, true);
+        }""")
         page.locator("#q").press_sequentially(words, delay=150)
         page.wait_for_timeout(500)
         took: Any = page.evaluate("window.took")
@@ -78,7 +82,11 @@ def main() -> None:
         pages = sorted((file.stat().st_size / 1000, file) for file in (folder / "site").rglob("*.html"))
         whole = sum(file.stat().st_size for file in (folder / "site").rglob("*") if file.is_file())
         lines = [
-            (f"seconds to build {count:,} cards, {ran:,} with a run, {os.cpu_count()} processes", took, BOUNDS["seconds"]),
+            (
+                f"seconds to build {count:,} cards, {ran:,} with a run, {os.cpu_count()} processes",
+                took,
+                BOUNDS["seconds"],
+            ),
             (f"kB of the largest page ({pages[-1][1].name})", pages[-1][0], BOUNDS["page_kb"]),
             ("kB of the front page", (folder / "site" / "index.html").stat().st_size / 1000, BOUNDS["page_kb"]),
             ("kB of its data", (folder / "site" / "assets" / "cards.js").stat().st_size / 1000, None),
@@ -86,7 +94,9 @@ def main() -> None:
         ]
         try:
             slowest = max(keys(folder / "site" / "index.html", "llama lora 4-bit"))
-            lines.append(("ms from a key to the frame that shows what it found, the slowest", slowest, BOUNDS["key_ms"]))
+            lines.append(
+                ("ms from a key to the frame that shows what it found, the slowest", slowest, BOUNDS["key_ms"])
+            )
         except ImportError:
             print("no playwright here: the search was not timed")
     print(f"{'':82} {'':>9} {'bound':>7}")

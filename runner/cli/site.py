@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -12,6 +13,8 @@ import typer
 from registry.errors import InputError, MissingError, Problem, one_line
 from runner.cli.app import app
 from runner.cli.arguments import RunsOption, files_of
+
+CORES = os.cpu_count() or 1
 
 site = typer.Typer(help="Show cards, runs and audits as web pages.", no_args_is_help=True)
 app.add_typer(site, name="site")
@@ -32,7 +35,8 @@ def build(
     ],
     cards: CardsToShow = None,
     runs: RunsOption = Path("runs"),
-    workers: WorkersOption = os.cpu_count() or 1,
+    workers: WorkersOption = CORES,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written; write nothing.")] = False,
 ) -> None:
     """Write a static site: a page for each card, a list of them, a page that compares.
 
@@ -40,22 +44,30 @@ def build(
     The folder is replaced as a whole, and only when all of the site is there.
     """
     from runner.site.building import build as write_site
+    from runner.site.building import require_room
 
-    built = write_site(_files(cards), out, runs, workers)
+    files = _files(cards)
+    require_room(files, out)
+    with tempfile.TemporaryDirectory(prefix="replicard-site-") as temporary:
+        built = write_site(files, Path(temporary) / "site" if dry_run else out, runs, workers)
     for warning in built.warnings:
         typer.echo(one_line(f"warning: {warning}"), err=True)
     typer.echo(f"{out}  {built.cards:,} cards, {built.files:,} files, {built.bytes / 1e6:,.1f} MB")
-    typer.echo(f"open   {out / 'index.html'}")
+    typer.echo("nothing was written" if dry_run else f"open   {out / 'index.html'}")
 
 
 @site.command()
 def serve(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="A site that was built; without it all cards are built.", show_default=False),
+        typer.Argument(
+            metavar="[DIR]", help="A site that was built; without it all cards are built.", show_default=False
+        ),
     ] = None,
     runs: RunsOption = Path("runs"),
-    host: Annotated[str, typer.Option("--host", help="Address to listen at; by default only this machine.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen at; by default only this machine.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
 ) -> None:
     """Serve a site on this machine, for a look."""
@@ -65,9 +77,11 @@ def serve(
     with tempfile.TemporaryDirectory(prefix="replicard-site-") as temporary:
         if folder is None:
             folder = Path(temporary) / "site"
-            write_site(_files(None), folder, runs, os.cpu_count() or 1)
+            write_site(_files(None), folder, runs, CORES)
         elif not (folder / "index.html").is_file():
-            raise InputError(Problem(str(folder), "", f"holds no site; `replicard site build --out {folder}` makes one"))
+            raise InputError(
+                Problem(str(folder), "", f"holds no site; `replicard site build --out {folder}` makes one")
+            )
         try:
             serving = server(folder, host, port)
         except OSError as error:
@@ -75,7 +89,8 @@ def serve(
             raise MissingError(Problem(f"{host}:{port}", "", message)) from None
         with serving:
             typer.echo(f"http://{host}:{serving.server_address[1]}/  Ctrl-C ends it")
-            serving.serve_forever()
+            with contextlib.suppress(KeyboardInterrupt):
+                serving.serve_forever()
 
 
 def _files(cards: list[str] | None) -> list[Path]:

@@ -23,7 +23,7 @@ from runner.site import pages
 from runner.site.gathering import gather
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from runner.site.gathering import Known
 
@@ -73,8 +73,7 @@ def build(files: Sequence[Path], out: Path, runs: Path, workers: int = 1) -> Bui
     Raises:
         InputError: A card is not valid, or two have one id, or the folder holds something else; nothing is written.
     """
-    _require_ours(out)
-    _require_names(files)
+    require_room(files, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
     try:
@@ -93,6 +92,16 @@ def build(files: Sequence[Path], out: Path, runs: Path, workers: int = 1) -> Bui
         return built
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def require_room(files: Sequence[Path], out: Path) -> None:
+    """Refuse cards that cannot stand side by side, and a folder that holds something else.
+
+    Raises:
+        InputError: With what is in the way.
+    """
+    _require_ours(out)
+    _require_names(files)
 
 
 def _require_ours(out: Path) -> None:
@@ -125,11 +134,12 @@ def _require_names(files: Iterable[Path]) -> None:
 
 def _write_cards(files: Sequence[Path], out: Path, runs: Path, workers: int) -> _Part:
     chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
-    whole = _Part([], [], [])
-    for part in _parts(chunks, out, runs, workers if len(files) > _ALONE else 1):
-        for all_, some in zip(whole, part, strict=True):
-            all_ += some  # type: ignore[operator]
-    return whole
+    parts = list(_parts(chunks, out, runs, workers if len(files) > _ALONE else 1))
+    return (
+        _Part(*([one for some in lists for one in some] for lists in zip(*parts, strict=True)))
+        if parts
+        else _Part([], [], [])
+    )
 
 
 def _parts(chunks: Sequence[Sequence[Path]], out: Path, runs: Path, workers: int) -> Iterator[_Part]:
@@ -199,5 +209,3 @@ def _replace(fresh: Path, out: Path) -> None:
         old.replace(out)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-

@@ -37,7 +37,9 @@ def charts(ran: Ran) -> list[dict[str, Any]]:
     return [chart for chart in drawn if chart["traces"]]
 
 
-def _chart(plot: str, title: str, x: str, y: str, traces: Iterator[dict[str, Any]], square: bool = False) -> dict[str, Any]:
+def _chart(
+    plot: str, title: str, x: str, y: str, traces: Iterator[dict[str, Any]], square: bool = False
+) -> dict[str, Any]:
     return {"plot": plot, "title": title, "x": x, "y": y, "square": square, "traces": list(traces)}
 
 

@@ -7,10 +7,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry.errors import InputError
-from registry.evidence import source_text
+from registry.evidence import source_text, statuses
 from registry.loading import Loaded
 from registry.secrets import blotted
 from registry.shapes import SHAPES, parameters
@@ -70,8 +70,7 @@ class Known:
         source: Text of its source README, secrets blotted out; empty where there is none.
         results: Its reported numbers, with their places in the source.
         findings: What the claim checks say of it, the worst first.
-        runs: Its runs; the one that the front page shows first: of what the card now declares, without overrides, the
-            newest.
+        runs: Its runs: those of what the card now declares first, among them those without overrides, and the newest.
         rehearsals: Its rehearsals, likewise.
         weights: Published weights that were scored as it declares, with what they say of its claims.
     """
@@ -91,13 +90,18 @@ class Known:
 
     @property
     def ran(self) -> Ran | None:
-        """The run that the front page shows; null where there is none."""
-        return next(iter(self.runs), None)
+        """The run whose verdict is the card's; null where none is of what the card now declares."""
+        return next((ran for ran in self.runs if ran.current), None)
 
     @cached_property
     def audit(self) -> Audit | None:
-        """The audit that the front page shows: of a run, else of published weights; null where nothing was scored."""
+        """The audit whose verdict is the card's: of a run, else of published weights; null where nothing was scored."""
         return self.ran.audit if self.ran is not None else next((audit for _, audit in self.weights), None)
+
+    @cached_property
+    def values(self) -> list[dict[str, Any]]:
+        """Every value of the card, with its status and what shows it."""
+        return list(statuses(self.loaded))
 
     @property
     def claim_verdict(self) -> checks.Verdict | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from markupsafe import Markup, escape
 
 from registry.errors import one_line
-from registry.evidence import statuses
+from registry.evidence import leaves, needs_evidence
 from registry.listing import FULL
 from runner import checks, plugins
 from runner.claims import verdict_on
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from registry.card import Card, Claim
     from registry.document import Result
-    from runner.audit import Audit
     from runner.audit import Finding as RunFinding
     from runner.record import Energy
     from runner.site.gathering import Known, Ran
@@ -40,7 +39,7 @@ NOTHING = "nothing reported"
 _LONGEST = 600
 """Characters of a text of a card that are shown of it in a table."""
 
-_FOLDER = re.compile(r"(?<![\w:/.~-])(?:[A-Za-z]:[\\/]|~?/)(?:[^\s/\\'\"`]+[\\/])+(?=[^\s/\\'\"`])")
+_FOLDER = re.compile(r"(?:^|(?<=[\s'\"`=(]))(?:~|[A-Za-z]:)?[/\\](?:[\w.@+~-]+[/\\])+(?=[\w.@+~-])")
 """All but the last part of the path of a folder of some machine, which is nobody else's business."""
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
@@ -77,7 +76,9 @@ RUN_VERDICTS: Mapping[str, Verdict] = {
     "higher": Verdict("warn", "↑", "higher than reported: more than the seeds explain, and more than the margin"),
     "inconclusive": Verdict("note", "~", "too few seeds to say"),
     "not comparable": Verdict("note", "≠", "another experiment, or a number that nothing can be compared with"),
-    "consistent": Verdict("info", "≈", "the spread over seeds explains the difference; equality within the margin is not shown"),
+    "consistent": Verdict(
+        "info", "≈", "the spread over seeds explains the difference; equality within the margin is not shown"
+    ),
     "reproduced": Verdict("good", "✓", "within the margin that was fixed before the run, with 95% confidence"),
     "exact": Verdict("good", "=", "the published weights give the number as it is written"),
     "not run": Verdict("plain", "–", "nothing was run that measures it"),
@@ -109,10 +110,9 @@ class Drawing(NamedTuple):
 @functools.cache
 def environment() -> Environment:
     """The templates, compiled once; whatever they are given is text, never markup."""
-    from jinja2 import FileSystemLoader, StrictUndefined
-    from jinja2.sandbox import SandboxedEnvironment
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    made = SandboxedEnvironment(
+    made = Environment(
         loader=FileSystemLoader(templates() / "site"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -139,7 +139,9 @@ def said(text: str) -> Markup:
     parts = line(text).split("`")
     if len(parts) % 2 == 0:  # one of them is a part of a quotation
         return escape(line(text))
-    return Markup("").join(Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts)
+    )
 
 
 def million(count: int | None) -> str:
@@ -186,18 +188,13 @@ def drawing(finding: RunFinding, margin: float) -> Drawing | None:
 def _headline(known: Known) -> tuple[Claim | None, RunFinding | None]:
     """The claim that the front page shows: a headline that was measured, a headline, the first; a loss comes last."""
     claims = known.card.reported
-    findings = known.audit.findings[: len(claims)] if known.audit is not None and _same(known) else ()
+    findings = known.audit.findings[: len(claims)] if known.audit is not None else ()
     order = sorted(range(len(claims)), key=lambda index: (not claims[index].headline, claims[index].metric == "loss"))
     measured = (index for index in order if findings and findings[index].mean is not None)
     index = next(measured, next(iter(order), None))
     if index is None:
         return None, None
     return claims[index], findings[index] if findings else None
-
-
-def _same(known: Known) -> bool:
-    """Whether the shown audit is of what the card reports now."""
-    return known.ran is None or known.ran.card.claims == known.card.claims
 
 
 def entry(known: Known) -> dict[str, Any]:
@@ -213,7 +210,7 @@ def entry(known: Known) -> dict[str, Any]:
         "id": card.id,
         "base": line(base_of(card)),
         "base_name": line(card.base.model or base_of(card).partition(",")[0]).rpartition("/")[2],
-        "base_under": ", ".join(filter(None, [known.size and million(known.size), _namespace(card)])),
+        "base_under": ", ".join(filter(None, [million(known.size) if known.size else "", _namespace(card)])),
         "size": known.size,
         "adapter": card.adapter.type if card.adapter is not None else FULL,
         "bits": f"{bits}-bit" if (bits := getattr(card.quantization, "bits", None)) else "",
@@ -278,7 +275,6 @@ def card_page(known: Known, plots: Sequence[str]) -> str:
     card, ran = known.card, known.ran
     shown = ran.shown if ran is not None else None
     findings = list(enumerate(known.findings, start=1))
-    audited = known.audit if _same(known) else None
     drawn = charts(ran) if ran is not None else []
     context = {
         "root": "../",
@@ -288,7 +284,7 @@ def card_page(known: Known, plots: Sequence[str]) -> str:
         "findings": [(index, finding) for index, finding in findings if finding.verdict != "ok"][:FINDINGS],
         "held": [finding for _, finding in findings if finding.verdict == "ok"][:FINDINGS],
         "left_out": max(0, sum(finding.verdict != "ok" for _, finding in findings) - FINDINGS),
-        "claims": _claims(known, audited)[:CLAIMS],
+        "claims": _claims(known)[:CLAIMS],
         "claims_left_out": max(0, len(card.claims) - CLAIMS),
         "rows": _source_rows(known),
         "links": dict(_links(known)),
@@ -298,8 +294,10 @@ def card_page(known: Known, plots: Sequence[str]) -> str:
         "ran": ran,
         "record": shown,
         "audit": known.audit,
-        "others": known.runs[1:],
-        "command": command(card, ran.records, shown) if shown is not None and ran is not None else f"replicard reproduce {card.id}",
+        "others": [one for one in known.runs if one is not ran],
+        "command": command(card, ran.records, shown)
+        if shown is not None and ran is not None
+        else f"replicard reproduce {card.id}",
         "charts": drawn,
         "plots": [(name, next((one["title"] for one in drawn if one["plot"] == name), _title(name))) for name in plots],
         "labels": LABELS,
@@ -314,7 +312,8 @@ def plotly_script() -> str:
     """The script that draws charts, as the package brings it."""
     from plotly.offline import get_plotlyjs
 
-    return get_plotlyjs()
+    script: str = get_plotlyjs()
+    return script
 
 
 @functools.cache
@@ -331,9 +330,9 @@ def _title(plot: str) -> str:
     return plot.replace("_", " ").capitalize()
 
 
-def _claims(known: Known, audit: Audit | None) -> list[dict[str, Any]]:
+def _claims(known: Known) -> list[dict[str, Any]]:
     """Every reported number with what arithmetic and the runs say of it."""
-    told = []
+    told, audit = [], known.audit
     placed = {index for index, result in enumerate(known.results) if result.place.start >= 0}
     for index, claim in enumerate(known.card.claims):
         finding = audit.findings[index] if audit is not None else None
@@ -368,7 +367,9 @@ def _source_rows(known: Known) -> list[Any]:
     """The source with its claims marked, and each finding beside the words it is about."""
     if not known.source or known.card.source is None:
         return []
-    marks = [_mark(known.source, index, result) for index, result in enumerate(known.results) if result.place.start >= 0]
+    marks = [
+        _mark(known.source, index, result) for index, result in enumerate(known.results) if result.place.start >= 0
+    ]
     starts = [0, *(found.end() for found in re.finditer("\n", known.source))]
     here = re.compile(re.escape(known.card.source.readme) + r":(\d+):(\d+)")
     notes = []
@@ -390,19 +391,21 @@ def _mark(text: str, index: int, result: Result) -> Mark:
 
 
 def _sections(known: Known) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Every value of the card by section, with its status and what shows it; reported numbers have a table of their own."""
+    """Every value of the card by section, with its status and what shows it, but for the reported numbers."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for value in list(statuses(known.loaded))[:VALUES]:
+    for value in known.values[:VALUES]:
         section, _, rest = value["path"].partition(".")
-        section, bracket, _ = section.partition("[")
+        section = section.partition("[")[0]
         if section not in ("reported", "epoch_table"):
-            found.setdefault(section, []).append({**value, "name": rest or section, "text": line(as_text(value["value"]))})
+            found.setdefault(section, []).append(
+                {**value, "name": rest or section, "text": line(as_text(value["value"]))}
+            )
     return list(found.items())
 
 
 def data(known: Known) -> str:
     """What the compare page knows of a card, as a script: pages of a folder may not read other files."""
-    values = {value["path"]: line(as_text(value["value"])) for value in list(statuses(known.loaded))[:VALUES]}
+    values = {value["path"]: line(as_text(value["value"])) for value in known.values[:VALUES]}
     told = {
         "values": values,
         "claims": _claim_verdict(known),
@@ -422,8 +425,6 @@ def _about(claim: Claim) -> str:
 
 
 def _run(ran: Ran, values: Mapping[str, str]) -> dict[str, Any]:
-    from registry.evidence import leaves, needs_evidence
-
     record = ran.shown
     now = {path: line(as_text(value)) for path, value in leaves(ran.card).items() if needs_evidence(path, value)}
     changed = {path: now.get(path) for path in [*values, *now] if now.get(path) != values.get(path)}

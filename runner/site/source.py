@@ -1,4 +1,4 @@
-"""A source README as it is, letter by letter, cut into lines that carry marks and notes: what the page of a card shows.
+"""A source README as it is, letter by letter, cut into rows that carry marks and notes.
 
 The text is shown verbatim, not rendered: so every claim is highlighted at its very characters, and nothing in a README
 can become markup.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from registry.errors import one_line
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 ROOM = 60_000
-"""Bytes of HTML up to which a README is shown whole; of a longer one, beyond them, what is marked and what is around."""
+"""Bytes of HTML of a longer README that are shown from its begin; behind them what is marked, and what is around."""
 
 MOST = 120_000
-"""Bytes of HTML that are shown at most."""
+"""Bytes of HTML up to which a README is shown whole, and that are shown at most."""
 
 _AROUND = 2
 """Rows that are shown before and after one with a mark."""
@@ -153,7 +154,7 @@ def _segments(
     cuts |= {min(max(at, start), end) for mark in marks for at in (mark.start, mark.end)}
     places = sorted(cuts)
     found = []
-    for begin, stop in zip(places, places[1:], strict=False):
+    for begin, stop in pairwise(places):
         inside = tuple(mark.claim for mark in marks if mark.start <= begin and mark.end >= stop)
         first = tuple(claim for claim in inside if claim not in seen)
         seen.update(first)
@@ -169,7 +170,9 @@ def _shown(text: str) -> str:
 
 def _within(shown: list[Row]) -> list[Row]:
     """The rows that there is room for: all of a short text; of a long one its beginning, and what is marked."""
-    sizes = [_ROW + sum(len(escape(part.text).encode()) + _ROW * bool(part.claims) for part in row.segments) for row in shown]
+    sizes = [
+        _ROW + sum(len(escape(part.text).encode()) + _ROW * bool(part.claims) for part in row.segments) for row in shown
+    ]
     if sum(sizes) <= MOST:
         return shown
     marked = [index for index, row in enumerate(shown) if row.notes or any(part.claims for part in row.segments)]
