@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from registry.evidence import SECTIONS
-
 ARCHITECTURE = {
     "model_type": "bert",
     "hidden_size": 16,

@@ -168,6 +168,15 @@ def test_a_run_of_what_is_declared_comes_before_a_newer_one_of_something_else(tm
     assert [(ran.run.id, ran.current) for ran in known.runs] == [("abcdefabcdef", True), ("bbbbbbbbbbbb", False)]
 
 
+def test_a_run_of_an_earlier_state_of_the_card_says_nothing_of_what_it_reports_now(tmp_path: Path) -> None:
+    file = site_cards.impossible(tmp_path)
+    finished(load_card(file, ["training.epochs=1"]).card, tmp_path / "runs", {1: 0.9}, hub=False)
+    known = gather(load_card(file), tmp_path / "runs", print)
+    assert known.run_verdict == "not run"
+    assert pages.entry(known)["reproduced"] == ""
+    assert "one of an earlier state of the card" in pages.card_page(known, [])
+
+
 def test_a_run_that_cannot_be_read_is_told_and_left_out(tmp_path: Path) -> None:
     file = site_cards.impossible(tmp_path)
     run = finished(load_card(file).card, tmp_path / "runs", {1: 0.9}, hub=False)

@@ -245,10 +245,12 @@ def test_cards_are_compared_by_what_differs(open_page: Callable[..., Any]) -> No
         page.get_by_label(f"Compare {name}").check()
     page.locator("[data-tray-link]").click()
     row = page.locator("[data-compared] tr", has_text="training.epochs")
+    row.wait_for()
     assert row.locator("td").all_text_contents() == ["1", "3"]
     assert page.locator("[data-compared] tr", has_text="training.learning_rate").count() == 0
     page.get_by_label("Also what is the same").check()
     row = page.locator("[data-compared] tr", has_text="training.learning_rate")
+    row.wait_for()
     assert row.locator("td").all_text_contents() == ["2e-05", "2e-05"]
 
 
