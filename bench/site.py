@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -41,11 +42,13 @@ def add_runs(folder: Path) -> int:
     return len(names)
 
 
-def run_command(folder: Path, *arguments: str) -> float:
-    """The seconds of a command."""
-    started = time.perf_counter()
+def run_command(folder: Path, *arguments: str) -> tuple[float, float]:
+    """The seconds of a command: on the clock, and of processors, all its processes together."""
+    started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-m", "runner.cli", *arguments], cwd=folder, check=True, capture_output=True)
-    return time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - started, used
 
 
 def keys(index: Path, words: str) -> list[float]:
@@ -78,7 +81,7 @@ def main() -> None:
         folder = Path(temporary)
         generate(folder / "cards", count)
         ran = add_runs(folder)
-        took = run_command(folder, "site", "build", "cards/**/*.yaml", "--out", "site")
+        took, used = run_command(folder, "site", "build", "cards/**/*.yaml", "--out", "site")
         pages = sorted((file.stat().st_size / 1000, file) for file in (folder / "site").rglob("*.html"))
         whole = sum(file.stat().st_size for file in (folder / "site").rglob("*") if file.is_file())
         lines = [
@@ -87,16 +90,18 @@ def main() -> None:
                 took,
                 BOUNDS["seconds"],
             ),
+            ("seconds of processors for that, all processes together", used, None),
             (f"kB of the largest page ({pages[-1][1].name})", pages[-1][0], BOUNDS["page_kb"]),
             ("kB of the front page", (folder / "site" / "index.html").stat().st_size / 1000, BOUNDS["page_kb"]),
             ("kB of its data", (folder / "site" / "assets" / "cards.js").stat().st_size / 1000, None),
             ("MB of the whole site", whole / 1e6, None),
         ]
         try:
-            slowest = max(keys(folder / "site" / "index.html", "llama lora 4-bit"))
+            each = sorted(keys(folder / "site" / "index.html", "llama lora 4-bit"))
             lines.append(
-                ("ms from a key to the frame that shows what it found, the slowest", slowest, BOUNDS["key_ms"])
+                ("ms from a key to the frame that shows what it found, the median", each[len(each) // 2], None)
             )
+            lines.append(("the same, the slowest", each[-1], BOUNDS["key_ms"]))
         except ImportError:
             print("no playwright here: the search was not timed")
     print(f"{'':82} {'':>9} {'bound':>7}")

@@ -19,12 +19,12 @@ from site_cards import README
 
 from registry.errors import InputError
 from runner.plugins import load_card
-from runner.site import building, pages
-from runner.site.building import build
-from runner.site.charts import POINTS, charts
-from runner.site.gathering import gather
-from runner.site.serving import server
-from runner.site.source import MOST, Mark, rows
+from runner.website import building, pages
+from runner.website.building import build
+from runner.website.charts import POINTS, charts
+from runner.website.gathering import gather
+from runner.website.serving import server
+from runner.website.source import MOST, Mark, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,10 +18,10 @@ from command import replicard, write_card
 from records import CARDS, finished
 
 from runner.plugins import load_card
-from runner.site import pages
-from runner.site.building import build
-from runner.site.gathering import gather
-from runner.site.serving import server
+from runner.website import pages
+from runner.website.building import build
+from runner.website.gathering import gather
+from runner.website.serving import server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -131,4 +131,4 @@ def test_nothing_unpickles_and_no_template_but_ours_is_rendered_by_us() -> None:
         if "jinja2" in imports(file):
             of_jinja.add(file.name)
             assert "SandboxedEnvironment" in file.read_text()
-    assert of_jinja == {"rendering.py"}
+    assert of_jinja == {"rendering.py", "pages.py"}

@@ -15,7 +15,7 @@ from runner.cli.failures import fail
 
 VERBS = (
     "ls", "show", "init", "draft", "validate", "schema", "diff", "lock", "plan", "rehearse", "reproduce", "train",
-    "evaluate", "audit", "explain", "render", "predict", "merge", "publish", "verify", "site", "doctor",
+    "evaluate", "audit", "explain", "render", "predict", "merge", "publish", "verify", "doctor", "site",
 )  # fmt: skip
 """Files of this folder, in the order of `--help`."""
 

@@ -43,8 +43,8 @@ def build(
     It needs no server: open index.html, or put the folder on any static host. It is a static Space of the Hub, too.
     The folder is replaced as a whole, and only when all of the site is there.
     """
-    from runner.site.building import build as write_site
-    from runner.site.building import require_room
+    from runner.website.building import build as write_site
+    from runner.website.building import require_room
 
     files = _files(cards)
     require_room(files, out)
@@ -71,8 +71,8 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
 ) -> None:
     """Serve a site on this machine, for a look."""
-    from runner.site.building import build as write_site
-    from runner.site.serving import server
+    from runner.website.building import build as write_site
+    from runner.website.serving import server
 
     with tempfile.TemporaryDirectory(prefix="replicard-site-") as temporary:
         if folder is None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from runner.record import Point, Record
-    from runner.site.gathering import Ran
+    from runner.website.gathering import Ran
 
 POINTS = 200
 """Points of a curve: a screen shows no more."""

@@ -16,8 +16,8 @@ from registry.listing import FULL
 from runner import checks, plugins
 from runner.claims import verdict_on
 from runner.rendering import as_text, command, duration, metric, number, percent, rounded, scored, span, templates
-from runner.site.charts import charts
-from runner.site.source import Mark, rows
+from runner.website.charts import charts
+from runner.website.source import Mark, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from registry.document import Result
     from runner.audit import Finding as RunFinding
     from runner.record import Energy
-    from runner.site.gathering import Known, Ran
+    from runner.website.gathering import Known, Ran
 
 FINDINGS, CLAIMS, VALUES, LABELS = 60, 150, 400, 16
 """Findings, claims, values and labels that a page has room for; what is left out is counted."""
@@ -110,9 +110,10 @@ class Drawing(NamedTuple):
 @functools.cache
 def environment() -> Environment:
     """The templates, compiled once; whatever they are given is text, never markup."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from jinja2 import FileSystemLoader, StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
 
-    made = Environment(
+    made = SandboxedEnvironment(
         loader=FileSystemLoader(templates() / "site"),
         autoescape=True,
         undefined=StrictUndefined,

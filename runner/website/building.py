@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from registry.errors import InputError, Problem
 from runner.plugins import load_card
 from runner.rendering import templates
-from runner.site import pages
-from runner.site.gathering import gather
+from runner.website import pages
+from runner.website.gathering import gather
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from runner.site.gathering import Known
+    from runner.website.gathering import Known
 
 FIRST = 50
 """Rows of the front page that need no script."""
