@@ -187,15 +187,20 @@ def drawing(finding: RunFinding, margin: float) -> Drawing | None:
 
 
 def _headline(known: Known) -> tuple[Claim | None, RunFinding | None]:
-    """The claim that the front page shows: a headline that was measured, a headline, the first; a loss comes last."""
+    """The claim that the front page shows: a headline if there is one, one that was measured, no loss; else the first."""
     claims = known.card.reported
-    findings = known.audit.findings[: len(claims)] if known.audit is not None else ()
-    order = sorted(range(len(claims)), key=lambda index: (not claims[index].headline, claims[index].metric == "loss"))
-    measured = (index for index in order if findings and findings[index].mean is not None)
-    index = next(measured, next(iter(order), None))
-    if index is None:
+    if not claims:
         return None, None
-    return claims[index], findings[index] if findings else None
+    findings = known.audit.findings if known.audit is not None else None
+    best = min(
+        range(len(claims)),
+        key=lambda index: (
+            not claims[index].headline,
+            findings is None or findings[index].mean is None,
+            claims[index].metric == "loss",
+        ),
+    )
+    return claims[best], findings[best] if findings is not None else None
 
 
 def entry(known: Known) -> dict[str, Any]:

@@ -366,7 +366,7 @@ const replicard = (() => {
       const axis = (title) => ({ title: { text: title, standoff: 8 }, gridcolor: color("--line"), zerolinecolor: color("--line"), linecolor: color("--line"), automargin: true });
       Plotly.react(at, traces, {
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: color("--text"), family: style.fontFamily, size: 12 },
-        margin: { l: 48, r: 8, t: 8, b: 40 }, xaxis: axis(chart.x), yaxis: axis(chart.y), legend: { orientation: "h", y: -0.2 }, hovermode: "closest",
+        margin: { l: 48, r: 8, t: 30, b: 40 }, xaxis: axis(chart.x), yaxis: axis(chart.y), legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom" }, hovermode: "closest",
         hoverlabel: { bgcolor: color("--panel"), bordercolor: color("--line"), font: { color: color("--text") } }, showlegend: true,
       }, { displayModeBar: false, responsive: true });
     }
