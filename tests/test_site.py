@@ -302,11 +302,15 @@ def test_of_a_huge_source_what_is_marked_is_kept() -> None:
 def test_a_page_stays_small_whatever_a_card_holds(tmp_path: Path) -> None:
     readme = README + "&<>\"'" * 200_000
     many = [f"placeholder {index} {'&' * 1000}" for index in range(40)]
-    quotes = {"f1": "| F1 | 0.99 |"}
-    file = site_cards.write(tmp_path, "huge", readme, quotes, underspecified=many, readme={"tags": many})
-    build([file], tmp_path / "out", RUNS)
+    table = {"columns": ["epoch", "loss", "accuracy"], "rows": [[epoch, "0.5", "0.91"] for epoch in range(1, 400)]}
+    file = site_cards.write(
+        tmp_path, "huge", readme, {"f1": "| F1 | 0.99 |"}, underspecified=many, readme={"tags": many}, epoch_table=table
+    )
+    finished(load_card(file).card, tmp_path / "runs", dict.fromkeys(range(9), 0.9), hub=False)
+    build([file], tmp_path / "out", tmp_path / "runs")
     for page in (tmp_path / "out").rglob("*.html"):
         assert page.stat().st_size < 300_000, page
+    assert "further numbers are left out" in Page(tmp_path / "out/cards/huge.html").text
 
 
 # Written whole, or not at all

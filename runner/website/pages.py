@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from runner.record import Energy
     from runner.website.gathering import Known, Ran
 
-FINDINGS, CLAIMS, VALUES, LABELS = 60, 150, 400, 16
+FINDINGS, CLAIMS, VALUES, LABELS = 40, 80, 300, 16
 """Findings, claims, values and labels that a page has room for; what is left out is counted."""
 
 NOTHING = "nothing reported"
@@ -49,7 +49,7 @@ class Verdict(NamedTuple):
     """How a verdict is shown: never by its colour alone.
 
     Attributes:
-        tone: `bad`, `warn`, `note`, `plain` or `good`, which the style knows.
+        tone: `bad`, `warn`, `note`, `info`, `good` or `plain`, which the style knows.
         sign: A character before the word.
         means: What it means.
     """
@@ -129,10 +129,10 @@ def environment() -> Environment:
     return made
 
 
-def line(text: object) -> str:
+def line(text: object, most: int = _LONGEST) -> str:
     """A text of somebody's as one line of a page: nothing that turns or hides others, no folder of a machine."""
     shown = one_line(" ".join(_FOLDER.sub("…/", str(text)).split()))
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}… ({len(shown):,} characters)"
+    return shown if len(shown) <= most else f"{shown[:most]}… ({len(shown):,} characters)"
 
 
 def said(text: str) -> Markup:
@@ -187,7 +187,7 @@ def drawing(finding: RunFinding, margin: float) -> Drawing | None:
 
 
 def _headline(known: Known) -> tuple[Claim | None, RunFinding | None]:
-    """The claim that the front page shows: a headline if there is one, one that was measured, no loss; else the first."""
+    """The claim that the front page shows: a headline if there is one, rather one that was measured, and no loss."""
     claims = known.card.reported
     if not claims:
         return None, None
