@@ -17,7 +17,7 @@ from command import replicard, write_card
 from records import finished
 from site_cards import README
 
-from registry.errors import InputError
+from registry.errors import InputError, MissingError
 from runner.plugins import load_card
 from runner.website import building, pages
 from runner.website.building import build
@@ -383,6 +383,12 @@ def test_a_file_that_was_put_into_a_site_is_not_lost(cards: list[Path], tmp_path
     (tmp_path / "out" / "CNAME").write_text("cards.example.org")
     with pytest.raises(InputError, match="CNAME"):
         build(cards, tmp_path / "out", RUNS)
+
+
+def test_a_place_that_cannot_be_written_is_told(cards: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MissingError, match="--out"):
+        build(cards, tmp_path / "file" / "out", RUNS)
 
 
 def test_two_cards_of_one_name_are_refused(tmp_path: Path) -> None:

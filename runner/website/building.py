@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from registry.errors import InputError, Problem
+from registry.errors import InputError, MissingError, Problem
 from runner.bulk import end_with_parent
 from runner.plugins import load_card
 from runner.rendering import templates
@@ -73,11 +73,16 @@ def build(files: Sequence[Path], out: Path, runs: Path, workers: int = 1) -> Bui
 
     Raises:
         InputError: A card is not valid, or two have one id, or the folder holds something else; nothing is written.
+        MissingError: It cannot be written there.
     """
     require_room(files, out)
     out = out.absolute()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+    except OSError as error:
+        message = f"cannot be written: {error.strerror}; choose another place with --out"
+        raise MissingError(Problem(str(out), "", message)) from None
     try:
         for folder in ("assets", "cards", "data", "plots"):
             (fresh / folder).mkdir()

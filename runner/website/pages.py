@@ -135,11 +135,12 @@ def line(text: object, most: int = _LONGEST) -> str:
     return shown if len(shown) <= most else f"{shown[:most]}… ({len(shown):,} characters)"
 
 
-def said(text: str) -> Markup:
+def said(text: str, most: int = _LONGEST) -> Markup:
     """What replicard says, its backticks as code; all else in it is text, since it may quote a card."""
-    parts = line(text).split("`")
+    shown = line(text, most)
+    parts = shown.split("`")
     if len(parts) % 2 == 0:  # one of them is a part of a quotation
-        return escape(line(text))
+        return escape(shown)
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts)
     )
