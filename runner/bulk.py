@@ -163,10 +163,10 @@ def _pool(stack: ExitStack, workers: int) -> Callable[..., Future[None]]:
 
         return at_once
     context = multiprocessing.get_context("spawn")  # pyarrow's threads do not survive a fork
-    return stack.enter_context(ProcessPoolExecutor(workers, context, initializer=_end_with_parent)).submit
+    return stack.enter_context(ProcessPoolExecutor(workers, context, initializer=end_with_parent)).submit
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Let a worker end when the run is killed: it would wait for work forever."""
     parent = multiprocessing.parent_process()
 

@@ -82,7 +82,17 @@ def write(folder: Path, name: str, words: str, quotes: dict[str, str], **section
             **{f"reported[{index}]": quote for index, quote in enumerate(quotes.values())},
         },
         "assumed": dict.fromkeys(
-            ("base", "task", "data", "training", "hardware", "software", "evaluation"), "chosen for this test"
+            (
+                "base",
+                "task",
+                "data",
+                "training",
+                "hardware",
+                "software",
+                "evaluation",
+                *({"epoch_table"} & {*sections}),
+            ),
+            "chosen for this test",
         ),
         **sections,
     }

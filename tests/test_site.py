@@ -17,7 +17,7 @@ from command import replicard, write_card
 from records import finished
 from site_cards import README
 
-from registry.errors import InputError
+from registry.errors import InputError, MissingError
 from runner.plugins import load_card
 from runner.website import building, pages
 from runner.website.building import build
@@ -302,11 +302,15 @@ def test_of_a_huge_source_what_is_marked_is_kept() -> None:
 def test_a_page_stays_small_whatever_a_card_holds(tmp_path: Path) -> None:
     readme = README + "&<>\"'" * 200_000
     many = [f"placeholder {index} {'&' * 1000}" for index in range(40)]
-    quotes = {"f1": "| F1 | 0.99 |"}
-    file = site_cards.write(tmp_path, "huge", readme, quotes, underspecified=many, readme={"tags": many})
-    build([file], tmp_path / "out", RUNS)
+    table = {"columns": ["epoch", "loss", "accuracy"], "rows": [[epoch, "0.5", "0.91"] for epoch in range(1, 400)]}
+    file = site_cards.write(
+        tmp_path, "huge", readme, {"f1": "| F1 | 0.99 |"}, underspecified=many, readme={"tags": many}, epoch_table=table
+    )
+    finished(load_card(file).card, tmp_path / "runs", dict.fromkeys(range(9), 0.9), hub=False)
+    build([file], tmp_path / "out", tmp_path / "runs")
     for page in (tmp_path / "out").rglob("*.html"):
         assert page.stat().st_size < 300_000, page
+    assert "further numbers are left out" in Page(tmp_path / "out/cards/huge.html").text
 
 
 # Written whole, or not at all
@@ -379,6 +383,12 @@ def test_a_file_that_was_put_into_a_site_is_not_lost(cards: list[Path], tmp_path
     (tmp_path / "out" / "CNAME").write_text("cards.example.org")
     with pytest.raises(InputError, match="CNAME"):
         build(cards, tmp_path / "out", RUNS)
+
+
+def test_a_place_that_cannot_be_written_is_told(cards: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MissingError, match="--out"):
+        build(cards, tmp_path / "file" / "out", RUNS)
 
 
 def test_two_cards_of_one_name_are_refused(tmp_path: Path) -> None:

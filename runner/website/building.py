@@ -16,7 +16,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from registry.errors import InputError, Problem
+from registry.errors import InputError, MissingError, Problem
+from runner.bulk import end_with_parent
 from runner.plugins import load_card
 from runner.rendering import templates
 from runner.website import pages
@@ -72,10 +73,16 @@ def build(files: Sequence[Path], out: Path, runs: Path, workers: int = 1) -> Bui
 
     Raises:
         InputError: A card is not valid, or two have one id, or the folder holds something else; nothing is written.
+        MissingError: It cannot be written there.
     """
     require_room(files, out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+    out = out.absolute()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+    except OSError as error:
+        message = f"cannot be written: {error.strerror}; choose another place with --out"
+        raise MissingError(Problem(str(out), "", message)) from None
     try:
         for folder in ("assets", "cards", "data", "plots"):
             (fresh / folder).mkdir()
@@ -134,12 +141,12 @@ def _require_names(files: Iterable[Path]) -> None:
 
 def _write_cards(files: Sequence[Path], out: Path, runs: Path, workers: int) -> _Part:
     chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
-    parts = list(_parts(chunks, out, runs, workers if len(files) > _ALONE else 1))
-    return (
-        _Part(*([one for some in lists for one in some] for lists in zip(*parts, strict=True)))
-        if parts
-        else _Part([], [], [])
-    )
+    whole = _Part([], [], [])
+    for part in _parts(chunks, out, runs, workers if len(files) > _ALONE else 1):
+        whole.entries.extend(part.entries)
+        whole.problems.extend(part.problems)
+        whole.warnings.extend(part.warnings)
+    return whole
 
 
 def _parts(chunks: Sequence[Sequence[Path]], out: Path, runs: Path, workers: int) -> Iterator[_Part]:
@@ -147,7 +154,7 @@ def _parts(chunks: Sequence[Sequence[Path]], out: Path, runs: Path, workers: int
         yield from (_write_some(chunk, out, runs) for chunk in chunks)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=end_with_parent) as pool:
         yield from pool.map(_write_some, chunks, [out] * len(chunks), [runs] * len(chunks))
 
 

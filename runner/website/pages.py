@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from runner.record import Energy
     from runner.website.gathering import Known, Ran
 
-FINDINGS, CLAIMS, VALUES, LABELS = 60, 150, 400, 16
+FINDINGS, CLAIMS, VALUES, LABELS = 40, 80, 300, 16
 """Findings, claims, values and labels that a page has room for; what is left out is counted."""
 
 NOTHING = "nothing reported"
@@ -49,7 +49,7 @@ class Verdict(NamedTuple):
     """How a verdict is shown: never by its colour alone.
 
     Attributes:
-        tone: `bad`, `warn`, `note`, `plain` or `good`, which the style knows.
+        tone: `bad`, `warn`, `note`, `info`, `good` or `plain`, which the style knows.
         sign: A character before the word.
         means: What it means.
     """
@@ -129,17 +129,18 @@ def environment() -> Environment:
     return made
 
 
-def line(text: object) -> str:
+def line(text: object, most: int = _LONGEST) -> str:
     """A text of somebody's as one line of a page: nothing that turns or hides others, no folder of a machine."""
     shown = one_line(" ".join(_FOLDER.sub("…/", str(text)).split()))
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}… ({len(shown):,} characters)"
+    return shown if len(shown) <= most else f"{shown[:most]}… ({len(shown):,} characters)"
 
 
-def said(text: str) -> Markup:
+def said(text: str, most: int = _LONGEST) -> Markup:
     """What replicard says, its backticks as code; all else in it is text, since it may quote a card."""
-    parts = line(text).split("`")
+    shown = line(text, most)
+    parts = shown.split("`")
     if len(parts) % 2 == 0:  # one of them is a part of a quotation
-        return escape(line(text))
+        return escape(shown)
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts)
     )
@@ -187,15 +188,20 @@ def drawing(finding: RunFinding, margin: float) -> Drawing | None:
 
 
 def _headline(known: Known) -> tuple[Claim | None, RunFinding | None]:
-    """The claim that the front page shows: a headline that was measured, a headline, the first; a loss comes last."""
+    """The claim that the front page shows: a headline if there is one, rather one that was measured, and no loss."""
     claims = known.card.reported
-    findings = known.audit.findings[: len(claims)] if known.audit is not None else ()
-    order = sorted(range(len(claims)), key=lambda index: (not claims[index].headline, claims[index].metric == "loss"))
-    measured = (index for index in order if findings and findings[index].mean is not None)
-    index = next(measured, next(iter(order), None))
-    if index is None:
+    if not claims:
         return None, None
-    return claims[index], findings[index] if findings else None
+    findings = known.audit.findings if known.audit is not None else None
+    best = min(
+        range(len(claims)),
+        key=lambda index: (
+            not claims[index].headline,
+            findings is None or findings[index].mean is None,
+            claims[index].metric == "loss",
+        ),
+    )
+    return claims[best], findings[best] if findings is not None else None
 
 
 def entry(known: Known) -> dict[str, Any]:

@@ -217,16 +217,18 @@ const replicard = (() => {
   function compare() {
     const names = new Set(page.rows.map((values) => values[page.columns.indexOf("id")]));
     const known = new Map(), status = find("[data-status]"), place = find("[data-compared]"), same = find("#all"), box = find("#add");
-    let items = [];
+    let items = [], turn = 0;
     find("#cards").append(...[...names].sort().map((name) => element("option", null, { value: name })));
 
-    const read = () => { items = decodeURIComponent(location.hash.slice(1)).split(",").filter(Boolean).map((item) => { const [card, run = ""] = item.split("/"); return { card, run }; }); };
+    const read = () => { items = location.hash.slice(1).split(",").filter(Boolean).map((item) => { const [card, run = ""] = item.split("/"); return { card, run }; }); };
     const write = () => { history.replaceState(null, "", `#${items.map(({ card, run }) => (run ? `${card}/${run}` : card)).join(",")}`); show(); };
 
     async function show() {
-      const strange = items.filter(({ card }) => !names.has(card)).map(({ card }) => card);
-      const columns = items.filter(({ card }) => names.has(card));
-      for (const { card } of columns) if (!known.has(card)) known.set(card, await load(card));
+      const mine = ++turn;
+      for (const { card } of items) if (names.has(card) && !known.get(card)) known.set(card, await load(card));
+      if (mine !== turn) return;  // something else is asked for by now
+      const strange = items.filter(({ card }) => !known.get(card)).map(({ card }) => card);
+      const columns = items.filter(({ card }) => known.get(card));
       const told = columns.map(({ card, run }) => side(card, known.get(card), run));
       place.hidden = told.length === 0;
       place.replaceChildren(told.length ? table(columns, told) : "");
@@ -366,7 +368,7 @@ const replicard = (() => {
       const axis = (title) => ({ title: { text: title, standoff: 8 }, gridcolor: color("--line"), zerolinecolor: color("--line"), linecolor: color("--line"), automargin: true });
       Plotly.react(at, traces, {
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: color("--text"), family: style.fontFamily, size: 12 },
-        margin: { l: 48, r: 8, t: 8, b: 40 }, xaxis: axis(chart.x), yaxis: axis(chart.y), legend: { orientation: "h", y: -0.2 }, hovermode: "closest",
+        margin: { l: 48, r: 8, t: 30, b: 40 }, xaxis: axis(chart.x), yaxis: axis(chart.y), legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom" }, hovermode: "closest",
         hoverlabel: { bgcolor: color("--panel"), bordercolor: color("--line"), font: { color: color("--text") } }, showlegend: true,
       }, { displayModeBar: false, responsive: true });
     }
