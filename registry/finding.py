@@ -63,7 +63,8 @@ def find(name: str) -> list[Path]:
         return cards[name]
     if any(sign in name for sign in _MAGIC):
         matches = [file for card, files in cards.items() if fnmatchcase(card, name) for file in files]
-        matches += [file for file in _glob(name) if file.suffix in SUFFIXES and not file.is_dir()]
+        if not matches or "/" in name or path.suffix:  # else `*` would mean whatever YAML lies here, too
+            matches += [file for file in _glob(name) if file.suffix in SUFFIXES and not file.is_dir()]
         if matches:
             return _unique(matches)
     raise InputError(_none(name, cards))

@@ -56,7 +56,7 @@ class Hub(Item):
 def ask_hub() -> Hub:
     """Ask the Hub once, with a short patience, who is asking; nothing where the user has said not to."""
     from huggingface_hub import constants, get_session, get_token
-    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     endpoint = redacted(str(constants.ENDPOINT))  # of a mirror, it may hold a password
     if offline():

@@ -26,8 +26,8 @@ _CLI = """\
 # The command
 
 A CARD is an id, a path or a glob; ids are looked up in the working directory's `cards/`, then among the shipped ones. A
-RUN is `<card>`, `<card>/<run id>` or `<card>/<run id>/seed<k>`, the newest complete one where several fit. `replicard
-VERB --help` says the same as this page.
+glob with a `/` or an ending is over paths, any other over ids where one fits. A RUN is `<card>`, `<card>/<run id>` or
+`<card>/<run id>/seed<k>`, the newest complete one where several fit. `replicard VERB --help` says the same as this page.
 
 | Exit code | It means |
 |---|---|
@@ -124,7 +124,7 @@ def _row(parameter: Any, context: Any) -> Iterator[str]:
     if record is None or "--help" in parameter.opts:
         return
     names, told = (" ".join(part.split()) for part in record)
-    names = names.removesuffix(" <str>")
+    names = re.sub(r" <.*>$", "", names)  # the type in Python
     variable = f" Or set `{parameter.envvar}`." if getattr(parameter, "envvar", None) else ""
     yield f"| `{_cell(names)}` | {_cell(told)}{variable} |"
 

@@ -659,7 +659,7 @@ def test_a_name_of_many_cards_shows_that_there_are_more_than_it_lists() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["repoduce"], "No such command 'repoduce'; did you mean `replicard reproduce`?"),
+        (["repoduce"], "No such command 'repoduce'. Did you mean 'reproduce'? `replicard --help` lists what there is"),
         (["xyz"], "No such command 'xyz'; `replicard --help` lists what there is"),
         (["show"], "Missing argument 'CARD'; `replicard show --help` lists what there is"),
         (["audit", "README.md"], "README.md  is no run; `replicard audit --static README.md` checks a README"),

@@ -82,6 +82,7 @@ def test_the_action_annotates_a_wrong_card_where_it_is_wrong_and_fails(theirs: P
     assert f"::error file=cards/tiny.yaml,line={line},col=" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_action_annotates_an_impossible_number_fails_and_writes_the_summary(theirs: Path, temp: Path) -> None:
     (theirs / "README.md").write_text(IMPOSSIBLE)
     done = step("Validate and audit", theirs, temp)

@@ -68,6 +68,7 @@ def test_a_shell_completes(line: str, choices: list[str], runs: Path, monkeypatc
     assert completed(line, monkeypatch) == choices
 
 
+@pytest.mark.slow
 def test_bash_itself_completes_by_the_script_it_is_given(runs: Path) -> None:
     """In a shell that has read `replicard --show-completion bash`, with a `replicard` on its path."""
     command = runs.parent / "replicard"

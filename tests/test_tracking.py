@@ -39,6 +39,7 @@ def test_tensorboard_has_the_losses_of_the_record(tmp_path: Path) -> None:
     assert "TENSORBOARD_LOGGING_DIR" not in os.environ
 
 
+@pytest.mark.slow
 def test_tracking_is_no_part_of_the_run(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     card = write_card(tmp_path)
@@ -50,6 +51,7 @@ def test_tracking_is_no_part_of_the_run(tmp_path: Path) -> None:
     assert plain["training"]["files"] == tracked["training"]["files"]
 
 
+@pytest.mark.slow
 def test_without_it_nothing_is_told_to_anybody(tmp_path: Path) -> None:
     assert replicard("train", write_card(tmp_path), "--runs", tmp_path / "runs", "-q").code == 0
     assert not list((tmp_path / "runs").rglob("*tfevents*"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import signal
@@ -37,12 +36,12 @@ def _colours() -> bool | None:
     return True if os.environ.get("FORCE_COLOR") else None
 
 
-def _hint(error: typer.TyperException) -> str:
-    """What to type after a command line that is wrong."""
+def _with_hint(message: str, error: typer.TyperException) -> str:
+    """What is wrong with a command line, and what to type next; typer may have said what was meant."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "replicard"
-    meant = difflib.get_close_matches(" ".join(sys.argv[1:2]), VERBS, n=1) if command == "replicard" else []
-    return f"did you mean `replicard {meant[0]}`?" if meant else f"`{command} --help` lists what there is"
+    told = message if message.endswith("?") else f"{message.removesuffix('.')};"
+    return f"{told} `{command} --help` lists what there is"
 
 
 def main() -> None:
@@ -58,7 +57,7 @@ def main() -> None:
         # Without a verb the message is the whole help.
         # What typer takes over from pydantic keeps pydantic's own words.
         message = redacted(error.format_message().strip().replace(": Value error, ", ": "))
-        typer.echo(message if "\n" in message else f"{message.removesuffix('.')}; {_hint(error)}", err=True)
+        typer.echo(message if "\n" in message else _with_hint(message, error), err=True)
         code = 2
     except SystemExit as error:
         # So typer and rich leave where nobody reads the output any more.
