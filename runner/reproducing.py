@@ -262,7 +262,7 @@ def work(task: Task) -> None:
                 spread=ready.spread,
             )
             record = _begin(ready, plan)
-            model = models.build(card, ready.base, tokenizer, run.base, write=ranks.is_first())
+            model = models.build(card, ready.base, tokenizer, run.base, ranks.is_first())
         with progress.stage("tokenize"), ranks.first_first():
             rows = tokenize(parts.splits["train"], tokenizer, card, "tokenize", keep=True)
             scored = parts.splits.get(card.evaluation.each_epoch or "")
