@@ -6,6 +6,7 @@ has only the loopback, and in a process namespace that takes with it whatever th
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shlex
@@ -85,7 +86,8 @@ class Cluster:
     def kill(self, node: psutil.Process) -> None:
         """End a node as a power failure does: with all that runs on it."""
         for process in [node, *node.children(recursive=True)]:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has died with its parent
+                process.kill()
         node.wait()
         self.nodes.remove(node)
 

@@ -96,10 +96,10 @@ def survived(cluster: Cluster, card: Path, tmp_path_factory: pytest.TempPathFact
     first = driver(card, runs, "--on", "ray", "--ray-address", cluster.address)
     victim = until(lambda: at_work(head), first)[0]
     victim.parent().kill()  # Ray's worker
-    until(lambda: not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE, first, within=10)
+    assert psutil.wait_procs([victim], timeout=30)[1] == []
     on_second = until(lambda: at_work(second), first)
     cluster.kill(second)
-    assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in on_second)
+    assert psutil.wait_procs(on_second, timeout=30)[1] == []
     before = until(lambda: trained(runs), first)
     first.kill()
     first.communicate()
@@ -149,7 +149,7 @@ def test_an_interrupted_set_ends_with_checkpoints(cluster: Cluster, card: Path, 
     _, err = asked.communicate(timeout=120)
     assert asked.returncode == 130, err
     assert list(tmp_path.glob("runs/tiny/*/seed0/checkpoints/checkpoint-*"))
-    assert not task.is_running() or task.status() == psutil.STATUS_ZOMBIE
+    assert psutil.wait_procs([task], timeout=30)[1] == []
 
 
 def test_a_task_that_fits_no_node_is_refused(cluster: Cluster, card: Path, tmp_path: Path) -> None:
