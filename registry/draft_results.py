@@ -7,6 +7,7 @@ not results of the model.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -469,7 +470,7 @@ _SPLIT_NAMES = {
 
 def model_index(page: Page) -> None:
     """The results of the front matter: headline results where the body has none of that metric."""
-    said = {one.metric for one in page.results}
+    said, first = {one.metric for one in page.results}, len(page.results)
     listed_results = list(index_of(page.meta))
     single = len(listed_results) == 1  # not a list of benchmarks
     for result in listed_results:
@@ -495,6 +496,14 @@ def model_index(page: Page) -> None:
                 page, replace(what, split=what.split or measured), number, value.start, value.end, group,
                 dataset=name.text if name else None, headline=single and what.metric not in said,
             )  # fmt: skip
+    _without_parts(page, first)
+
+
+def _without_parts(page: Page, first: int) -> None:
+    """Drop numbers of one metric and no dataset that stand for parts of the model: `TAG Accuracy`, `POS Accuracy`."""
+    found = page.results[first:]
+    groups = Counter(metric for metric, _ in {(one.metric, one.group) for one in found if one.dataset is None})
+    page.results[first:] = [one for one in found if one.dataset is not None or groups[one.metric] < 2]
 
 
 _CARBON = re.compile(

@@ -100,8 +100,9 @@ def find_secrets(text: str) -> list[tuple[int, str]]:
         if not _PLACEHOLDER.search(match["secret"]):
             found.setdefault(match.start("secret"), "a password in a URL")
     for match in _VALUE.finditer(text):
-        drawn = len(match.group()) <= 256 and _looks_random(match.group())
-        if drawn and _NAME.search(text[max(0, match.start() - 60) : match.start()]):
+        if len(match.group()) > 256 or not _alternates(match.group()):
+            continue
+        if _NAME.search(text[max(0, match.start() - 60) : match.start()]) and _looks_random(match.group()):
             found.setdefault(match.start(), "a key or a password")
     return sorted(found.items())
 
@@ -139,10 +140,14 @@ def _places(text: str) -> list[tuple[int, int]]:
     ]
 
 
+def _alternates(value: str) -> bool:
+    """Whether letters and digits alternate as in no name."""
+    return len(_ALTERNATION.findall(value)) >= 3
+
+
 def _looks_random(value: str) -> bool:
-    """Whether letters and digits alternate as in no name, and no character is overly frequent."""
-    alternations = len(_ALTERNATION.findall(value))
-    return alternations >= 3 and _bits(value) > 3 and not _PLACEHOLDER.search(value)
+    """Whether no character is overly frequent, and no word says that it is an example."""
+    return _bits(value) > 3 and not _PLACEHOLDER.search(value)
 
 
 def _bits(text: str) -> float:

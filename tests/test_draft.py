@@ -319,6 +319,13 @@ def test_a_metric_of_a_model_index_may_be_named_by_its_repository():
     assert [one.metric for one in read(text, "x.md").results] == ["f1"]
 
 
+def test_scores_of_the_parts_of_a_pipeline_are_none_of_the_whole():
+    part = "  - task: {{name: {0}}}\n    metrics:\n    - {{name: {0} Accuracy, type: accuracy, value: 0.9}}\n"
+    index = "---\nmodel-index:\n- results:\n"
+    assert numbers(read(f"{index}{part.format('TAG')}{part.format('POS')}---\n", "x.md")) == []
+    assert numbers(read(f"{index}{part.format('NER')}---\n", "x.md")) == [("accuracy", "0.9", None)]
+
+
 def test_a_metric_that_comes_twice_in_a_list_is_of_two_groups():
     document = read("## Results\n- Accuracy: 0.91\n- F1: 0.90\n- Accuracy: 0.85\n", "x.md")
     groups = [one.group for one in document.results]
