@@ -158,7 +158,7 @@ def test_a_column_sorts_both_ways_and_what_has_no_value_comes_last(open_page: Ca
     assert names(page)[0] == "ran"
 
 
-def test_five_thousand_cards_are_searched_with_a_hundred_rows_drawn(
+def test_five_thousand_cards_are_searched_with_fifty_rows_drawn(
     open_page: Callable[..., Any], site: Path, tmp_path: Path
 ) -> None:
     many = shutil.copytree(site, tmp_path / "many", ignore=shutil.ignore_patterns("plotly.min.js"))
@@ -169,10 +169,10 @@ def test_five_thousand_cards_are_searched_with_a_hundred_rows_drawn(
     assert (many / "index.html").stat().st_size < 300_000
     with served(many) as address:
         page = open_page(f"{address}/index.html")
-        assert len(names(page)) == 100
+        assert len(names(page)) == 50
         page.locator("[data-more] button").click()
-        assert len(names(page)) == 200
-        assert page.evaluate("document.activeElement.textContent") == "card-0100"
+        assert len(names(page)) == 100
+        assert page.evaluate("document.activeElement.textContent") == "card-0050"
         page.locator("#q").press_sequentially("tag-3 card-49")
         assert page.locator("[data-status]").inner_text().startswith("14 of 5,000")
         page.close()

@@ -6,7 +6,7 @@ const replicard = (() => {
   const page = { columns: [], rows: [], waiting: new Map() };
   const find = (selector, within = document) => within.querySelector(selector);
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-  const SHOWN = 100;
+  const SHOWN = 50;
 
   // A store may be forbidden, as in a frame of another site.
   const remember = (key, value) => { try { localStorage.setItem(key, value); } catch { /* not remembered */ } };
