@@ -147,10 +147,9 @@ def _version(package: str) -> str | None:
 
 
 def _tested() -> dict[str, str]:
-    """The versions that were tested together, by package: inside the installed package, or the checkout's."""
-    here = Path(__file__).parent
-    file = next((one for one in (here, here.parent) if (one / "constraints.txt").is_file()), None)
-    pins = _PINNED.findall((file / "constraints.txt").read_text(encoding="utf-8")) if file is not None else []
+    """The versions that were tested together, by package: the checkout's; an installed package has no list of them."""
+    file = Path(__file__).parents[1] / "constraints.txt"
+    pins = _PINNED.findall(file.read_text(encoding="utf-8")) if file.is_file() else []
     return {_normal(name): version for name, version in pins}
 
 

@@ -27,7 +27,7 @@ _CLI = """\
 
 A CARD is an id, a path or a glob; ids are looked up in the working directory's `cards/`, then among the shipped ones. A
 glob with a `/` or an ending is over paths, any other over ids where one fits. A RUN is `<card>`, `<card>/<run id>` or
-`<card>/<run id>/seed<k>`, the newest complete one where several fit. `replicard VERB --help` says the same as this page.
+`<card>/<run id>/seed<k>`, the newest complete one where several fit. `replicard VERB --help` says the same.
 
 | Exit code | It means |
 |---|---|
