@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 console = Console(stderr=True, highlight=False)
 _told_to: list[Listener] = []
 
+_told_in: TextIO | None = None
+"""Where this process tells what it is at, for another one that shows it; null where it shows it itself."""
+
 EVERY = 60.0
 """Seconds between the lines of a long stage where no bar is shown."""
 
@@ -40,9 +43,6 @@ def told_to(listener: Listener) -> Iterator[None]:
         _told_to.remove(listener)
 
 
-_listener: TextIO | None = None
-"""Where this process tells what it is at, for another one that shows it; null where it shows it itself."""
-
 _OFTEN = 0.2
 """Seconds between two reports of how far a stage is."""
 
@@ -56,20 +56,25 @@ def stage(name: str, total: int | None = None, lasting: bool = False) -> Iterato
         total: Units of work; null where only the time can be shown.
         lasting: Whether it writes checkpoints, so that one asks it to stop rather than interrupt it.
     """
-    if _listener is not None:
-        _tell("begin", name, total, lasting)
-        yield _seldom(_tell)
-        _tell("end")
-        return
-    with _shown(name, total) as show:
+    with _shown(name, total) if _told_in is None else _told(name, total, lasting) as show:
 
-        def advance(done: int, note: str) -> None:
+        def tell(done: int, note: str) -> None:
             for listener in _told_to:
                 listener(name, done, total, note)
+
+        def advance(done: int, note: str) -> None:
+            tell(done, note)
             show(done, note)
 
-        advance(0, "")
+        tell(0, "")
         yield advance
+
+
+@contextlib.contextmanager
+def _told(name: str, total: int | None, lasting: bool) -> Iterator[Advance]:
+    _tell("begin", name, total, lasting)
+    yield _seldom(_tell)
+    _tell("end")
 
 
 @contextlib.contextmanager
@@ -98,8 +103,8 @@ def _shown(name: str, total: int | None) -> Iterator[Advance]:
 
 def tell_to(file: Path) -> None:
     """Show nothing from here on, but tell it line by line into a file; `runner.launching` reads it."""
-    global _listener  # noqa: PLW0603 (a process has one place that it tells to)
-    _listener = file.open("a", encoding="utf-8")
+    global _told_in  # noqa: PLW0603 (a process has one place that it tells to)
+    _told_in = file.open("a", encoding="utf-8")
 
     class Warn(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -109,9 +114,9 @@ def tell_to(file: Path) -> None:
 
 
 def _tell(*words: object) -> None:
-    assert _listener is not None
-    _listener.write(json.dumps(words) + "\n")
-    _listener.flush()
+    assert _told_in is not None
+    _told_in.write(json.dumps(words) + "\n")
+    _told_in.flush()
 
 
 def _seldom(tell: Callable[..., None]) -> Advance:

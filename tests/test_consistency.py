@@ -153,6 +153,18 @@ BAD: dict[str, list[tuple[dict[str, Any], str, str, str]]] = {
             "error",
         ),
     ],
+    "_quantized_and_divided": [
+        (
+            {
+                "quantization": {"type": "bitsandbytes", "bits": 4},
+                "adapter": LORA,
+                "training": {"distributed": {"fsdp": True}},
+            },
+            "training.distributed",
+            "quantized weights cannot be divided",
+            "error",
+        ),
+    ],
     "_decoder_without_padding": [
         ({"base": {"architecture": LLAMA}}, "base.pad_token", "say `eos` or `unk`, or `own`", "error"),
     ],

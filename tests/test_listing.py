@@ -314,7 +314,7 @@ def test_ls_filters_and_sorts(arguments: list[str], ids: list[str], three: Path)
 
 def test_no_match_is_said_and_no_error(three: Path) -> None:
     answer = replicard("ls", "--base", "nothing-like-it")
-    assert (answer.code, answer.out, answer.line) == (0, "", "no card fits these filters")
+    assert (answer.code, answer.out, answer.line) == (0, "", "no card fits these filters; `replicard ls` lists all")
     answer = replicard("ls", "--base", "nothing-like-it", "--json")
     assert (answer.code, answer.out, answer.err) == (0, "[]\n", "")
 

@@ -47,7 +47,6 @@ def told(words: str) -> dict[str, Any]:
         ("- LABEL_0: World\n- LABEL_1: Sports\n- LABEL_2: Business", "labels", ("World", "Sports", "Business")),
         ('```python\nprint("Good" if label == 1 else "Bad")\n```', "labels", ("Bad", "Good")),
         ("We report accuracy, precision and F1.", "evaluation.metrics", ("accuracy", "precision", "f1")),
-        ("It was trained on the IMDb dataset.", "datasets", ("IMDb",)),
         ("Training used the distilroberta-base model as its start.", "base_model", "distilroberta-base"),
     ],
 )  # fmt: skip

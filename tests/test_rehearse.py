@@ -250,7 +250,7 @@ def test_a_reloaded_model_that_is_not_the_trained_one_is_found(
     shutil.copytree(rehearsed.seed, tmp_path / card / identifier / seed)
     run = Run(tmp_path, card, identifier, rehearsed.record.seed)
     record = rehearsed.record
-    ready = Ready(arranged.loaded, record.machine, arranged.base, None, arranged.dataset, run)
+    ready = Ready(arranged.loaded, record.machine, arranged.base, None, arranged.dataset, run, record.plan)
     assert rehearsing.reload_difference(ready, record) == 0
     weights = load_file(run.model / "adapter_model.safetensors")
     changed = {

@@ -30,7 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
 def audit(trained: tuple[Path, float], claim: str, tmp_path: Path, *more: object, weights: Any = None) -> Answer:
     file = write_card(tmp_path, "evaluation: {metrics: [accuracy]}\n", CLAIM % claim)
     source = weights or trained[0] / "weights"
-    return replicard("audit", file, "--weights", source, "--runs", tmp_path / "runs", *more)
+    return replicard("audit", file, "--weights", source, "--runs", tmp_path / "runs", "--quiet", *more)
 
 
 def finding(answer: Answer) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from runner.cli.failures import fail
 
 VERBS = (
     "ls", "show", "init", "draft", "validate", "schema", "diff", "lock", "plan", "rehearse", "reproduce", "train",
-    "evaluate", "audit", "explain", "render", "predict", "merge", "publish", "verify", "runs", "site",
-    "doctor",
+    "evaluate", "audit", "explain", "render", "predict", "merge", "publish", "verify", "runs", "doctor",
+    "site",
 )  # fmt: skip
 """Files of this folder, in the order of `--help`."""
 

@@ -37,7 +37,7 @@ def list_runs(
     as_json: JsonOption = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """List runs: how they stand, what they measured, and the verdicts."""
+    """List runs: how they stand, and what they measured."""
     from runner.gathering import as_table, by_card, gather, row_of
     from runner.runs import write
 
