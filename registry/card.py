@@ -308,6 +308,39 @@ class Data(Part):
         return {part: name for part, name in parts.items() if name is not None}
 
 
+def _plain(value: Any) -> Any:
+    """A mapping of plain values, as it stands in JSON: another library's settings, whose keys are not known here."""
+    try:
+        found = json.loads(json.dumps(value))
+    except (TypeError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError("should be a mapping of settings, `{key: value}`")
+    return found
+
+
+_Settings = Annotated[dict[str, Any], BeforeValidator(_plain)]
+
+
+class Distributed(Part):
+    """How the weights are divided over several devices; null holds all of them on each (DDP)."""
+
+    fsdp: Annotated[bool, Field(examples=[True])] = False
+    """Whether PyTorch's FSDP divides them: the Trainer's `fsdp`."""
+    fsdp_config: Annotated[_Settings | None, Field(examples=[{"reshard_after_forward": True}])] = None
+    """Settings of FSDP: the Trainer's `fsdp_config`."""
+    deepspeed: Annotated[_Settings | None, Field(examples=[{"zero_optimization": {"stage": 2}}])] = None
+    """Settings of DeepSpeed, which then divides them: the Trainer's `deepspeed`."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.fsdp == (self.deepspeed is not None):
+            raise ValueError("say `fsdp: true` or give `deepspeed` its settings, one of the two")
+        if self.fsdp_config is not None and not self.fsdp:
+            raise ValueError("`fsdp_config` without `fsdp: true` does nothing; leave it out")
+        return self
+
+
 class Training(Part):
     """The recipe."""
 
@@ -349,6 +382,8 @@ class Training(Part):
     """Which epoch's weights are kept."""
     select_metric: Literal["loss", "accuracy"] | None = None
     """What makes an epoch the best on `evaluation.each_epoch`: the lowest loss (or null), the highest accuracy."""
+    distributed: Distributed | None = None
+    """How the weights are divided over several devices; null holds all of them on each (DDP)."""
 
     @model_validator(mode="after")
     def _warmup_once(self) -> Self:

@@ -86,6 +86,14 @@ def _total_batch_size(card: Card) -> Iterator[Finding]:
         yield Finding("training.total_batch_size", f"{message}{product:,}; correct one")
 
 
+def _quantized_and_divided(card: Card) -> Iterator[Finding]:
+    if card.quantization is not None and card.training.distributed is not None:
+        message = (
+            "quantized weights cannot be divided: accelerate leaves them whole on each device, which saves nothing"
+        )
+        yield Finding("training.distributed", f"{message}; leave it out, DDP holds them whole too")
+
+
 def _moments_that_the_optimizer_does_not_keep(card: Card) -> Iterator[Finding]:
     # As transformers 5.23 hands them on: to Adam and its kin both, to Lion only the betas.
     for name, kin in (("adam_betas", ("adam", "ademamix", "lion")), ("adam_epsilon", ("adam", "ademamix"))):
@@ -248,6 +256,7 @@ CHECKS: tuple[Callable[[Card], Iterator[Finding]], ...] = (
     _heads_that_share_nothing_evenly,
     _text_longer_than_positions,
     _total_batch_size,
+    _quantized_and_divided,
     _moments_that_the_optimizer_does_not_keep,
     _warmup_to_a_constant_rate,
     _fp16_on_a_cpu,

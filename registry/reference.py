@@ -306,7 +306,8 @@ def _values(field: Mapping[str, Any], path: str, vocabularies: dict[str, list[st
     if kinds == ["array"]:
         null = " or null" if _null(field["items"]) else ""
         return f"list of {_values(field['items'], path, vocabularies)}{null}".replace("list of list", "list of lists")
-    words = {"string": "text", "boolean": "true or false", "object": "texts by path"}
+    mapping = "settings" if field.get("additionalProperties") is True else "texts by path"
+    words = {"string": "text", "boolean": "true or false", "object": mapping}
     limits = [
         f"{sign} {'2³²' if field[key] == _SEEDS else flow(field[key])}"
         for key, sign in (("exclusiveMinimum", ">"), ("minimum", "≥"), ("exclusiveMaximum", "<"), ("maximum", "≤"))

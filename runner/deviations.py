@@ -13,6 +13,7 @@ from registry.hardware import ACCELERATORS
 from registry.locking import COMMIT, inputs
 from runner.machine import versions
 from runner.record import Deviation, Rows
+from runner.spreading import is_divided
 from runner.spreading import spread as as_it_comes
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def before(loaded: Loaded, machine: Machine, spread: Spread | None = None) -> tu
         for o in loaded.overrides
     )
     found = (found for kind in BEFORE for found in kind(loaded.card, machine))
-    return (*overridden, *found, *of_spread(loaded.card, spread or as_it_comes(loaded.card, machine)))
+    return (*overridden, *found, *of_spread(loaded.card, machine, spread or as_it_comes(loaded.card, machine)))
 
 
 def require_consent(loaded: Loaded, found: Iterable[Deviation], accepted: bool) -> None:
@@ -129,7 +130,7 @@ def _software(card: Card, machine: Machine) -> Iterator[Deviation]:
 BEFORE = (_accelerator, _precision, _paging, _software)
 
 
-def of_spread(card: Card, spread: Spread) -> Iterator[Deviation]:
+def of_spread(card: Card, machine: Machine, spread: Spread) -> Iterator[Deviation]:
     """Where a step's rows are spread otherwise than over the declared devices, batches and accumulation.
 
     Its rows are the same: accelerate gives the devices the batches in turn, so those of one step follow each other.
@@ -137,10 +138,8 @@ def of_spread(card: Card, spread: Spread) -> Iterator[Deviation]:
     training, count = card.training, card.hardware.count
     cause = f"so that a step is of {spread.effective_batch:,} rows, as declared"
     if spread.processes != count:
-        actual = "one device" if count > 1 and spread.processes == 1 else f"{spread.processes}"
-        yield Deviation(
-            field="hardware.count", declared=f"{count}", actual=f"{spread.processes}", cause=f"the run uses {actual}"
-        )
+        uses = "a run uses one device" if spread.processes == 1 else f"{spread.processes} processes share a step"
+        yield Deviation(field="hardware.count", declared=f"{count}", actual=f"{spread.processes}", cause=uses)
     each = f" on each of {spread.processes}" if spread.processes > 1 else ""
     if spread.device_batch not in (None, training.batch_size):
         yield Deviation(
@@ -156,6 +155,15 @@ def of_spread(card: Card, spread: Spread) -> Iterator[Deviation]:
             declared=f"{steps} on each of {count} devices" if count > 1 else f"{steps}",
             actual=f"{spread.accumulation}{each or (' on one' if count > 1 else '')}",
             cause=cause,
+        )
+    declared = training.distributed
+    if declared is not None and not is_divided(card, machine.device, spread.processes):
+        why = "a CPU" if machine.device == "cpu" else "one device"
+        yield Deviation(
+            field="training.distributed",
+            declared="FSDP" if declared.fsdp else "DeepSpeed",
+            actual="all weights in each process" if spread.processes > 1 else "all weights in one process",
+            cause=f"{why} has nothing to divide them over",
         )
 
 
@@ -199,6 +207,13 @@ def of_training(card: Card, plan: Plan, result: TrainingResult) -> Iterator[Devi
     if result.precision != plan.precision:
         declared = card.training.precision
         yield Deviation(field="training.precision", declared=declared, actual=result.precision, cause=cause)
+    if result.begun_with is not None:
+        yield Deviation(
+            field="training.seed",
+            declared=f"{card.training.seed}",
+            actual=f"{card.training.seed}, drawn from anew at step {result.resumed_from:,}",
+            cause=f"begun with {result.begun_with} processes, gone on with {result.processes}: dropout is another",
+        )
     if result.steps != plan.steps:
         yield Deviation(
             field="training.epochs", declared=f"{plan.steps:,} steps", actual=f"{result.steps:,} steps", cause=cause

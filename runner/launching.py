@@ -13,7 +13,6 @@ import fcntl
 import json
 import logging
 import os
-import pickle
 import shutil
 import signal
 import socket
@@ -25,7 +24,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.errors import InputError, MissingError, ReplicardError
+from registry.errors import InputError, MissingError, Problem, ReplicardError
 from runner import progress, stopping
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class RankError(ReplicardError):
     """A rank that failed as a command would have: with its lines and its exit code."""
 
     def __init__(self, lines: list[str], exit_code: int):
-        super().__init__("\n".join(lines))
+        super().__init__(Problem("", "", line) for line in lines)
         self.exit_code = exit_code
 
 
@@ -58,16 +57,16 @@ class KilledError(MissingError):
     """The system has killed a rank, as it does when memory runs out (exit code 3)."""
 
 
-def launch(task: object, processes: int) -> None:
+def launch(task: str, processes: int) -> None:
     """Let ranks do a task together, and wait for them.
 
     Args:
-        task: What `runner.cli.rank` does; has to be picklable.
+        task: What `runner.cli.rank` does, as it reads it.
         processes: How many ranks.
 
     Raises:
-        RankError: A rank refused or failed.
-        MissingError: A rank was killed.
+        RankError: A rank refused, failed or crashed.
+        MissingError: A rank was killed from outside.
         KeyboardInterrupt: They were asked to stop.
     """
     with (
@@ -76,7 +75,7 @@ def launch(task: object, processes: int) -> None:
     ):
         folder = Path(name)
         fcntl.flock(alive, fcntl.LOCK_EX)
-        (folder / "task").write_bytes(pickle.dumps(task))
+        (folder / "task").write_text(task, encoding="utf-8")
         (folder / "progress").touch()
         with (folder / "agent.log").open("w") as log:
             agent = subprocess.Popen(
@@ -183,27 +182,33 @@ def _fail(folder: Path, processes: int) -> None:
     by_signal = sorted((code == -signal.SIGTERM, rank, -code) for rank, code in codes.items() if code < 0)
     if by_signal and not (by_signal[0][0] and told):
         _, rank, number = by_signal[0]
-        name = signal.Signals(number).name
-        often = ", as happens when memory runs out" if number == signal.SIGKILL else ""
-        words = _last_words(next(folder.glob(f"logs/*/attempt_0/{rank}/stderr.log"), folder))
-        kind = KilledError if number == signal.SIGKILL else MissingError
-        raise kind(f"rank {rank} of {processes} was ended by {name}{often}{words}; {RESUMES}")
+        what = f"rank {rank} of {processes} was ended by {signal.Signals(number).name}"
+        if number == signal.SIGKILL:
+            raise KilledError(f"{what}, as happens when memory runs out; {RESUMES}")
+        if number == signal.SIGTERM:
+            raise MissingError(f"{what}; {RESUMES}")
+        raise RankError([f"{what}{_last_words(_log_of(folder, rank))}; {RESUMES}"], 4)
     if told:
         rank, lines, code = (told[0][name] for name in ("rank", "lines", "code"))
         if code != InputError.exit_code:
             lines = [f"rank {rank} of {processes}: {line}" for line in lines]
         raise RankError(lines, code)
     rank, code = next(iter(codes.items()))
-    words = _last_words(next(folder.glob(f"logs/*/attempt_0/{rank}/stderr.log"), folder))
+    words = _last_words(_log_of(folder, rank))
     raise RankError([f"rank {rank} of {processes} ended with exit code {code}{words}; {RESUMES}"], 4)
+
+
+def _log_of(folder: Path, rank: int) -> Path:
+    """What a rank wrote to standard error; nothing that exists where torchrun did not come so far."""
+    return next(folder.glob(f"logs/*/attempt_0/{rank}/stderr.log"), folder / "none")
 
 
 def _last_words(log: Path) -> str:
     try:
-        lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         return ""
-    last = next((line for line in reversed(lines) if line), "")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return f" ({last[:300]})" if last else ""
 
 

@@ -308,14 +308,26 @@ def _require_count(card: Card, labels: Sequence[str], problem: Callable[[str], I
         raise problem(f"is for {told}, the card has {len(card.task.labels)} ({', '.join(card.task.labels[:8])})")
 
 
-def save(model: Any, tokenizer: Any, card: Card, base: Snapshot | None, folder: Path) -> None:
-    """Write weights as safetensors and the tokenizer; an adapter names its base as the card does, no cache folder."""
+def save(
+    model: Any, tokenizer: Any, card: Card, base: Snapshot | None, folder: Path, whole: dict[str, Any] | None = None
+) -> None:
+    """Write weights as safetensors and the tokenizer; an adapter names its base as the card does, no cache folder.
+
+    Args:
+        model: The classifier.
+        tokenizer: Its tokenizer.
+        card: The card.
+        base: The base's files; null for one built from its architecture.
+        folder: Where they go.
+        whole: The weights, where the model holds only a part of them.
+    """
     if card.adapter is not None:
         for config in model.peft_config.values():
             config.base_model_name_or_path = base.name if base is not None else "base"
             config.revision = base.revision if base is not None and not base.revision.startswith("sha256:") else None
     # No adapter changes the embeddings; left to itself, PEFT asks the Hub for the size of the base's vocabulary.
-    model.save_pretrained(folder, **({} if card.adapter is None else {"save_embedding_layers": False}))
+    adapted = {} if card.adapter is None else {"save_embedding_layers": False}
+    model.save_pretrained(folder, state_dict=whole, **adapted)
     # PEFT's own card names the folder on this machine that the base was read from; the run's README is another.
     (folder / "README.md").unlink(missing_ok=True)
     backend = getattr(tokenizer, "backend_tokenizer", None)

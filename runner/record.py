@@ -248,6 +248,7 @@ class TrainingResult(Item):
             checkpoint is not in it.
         energy: What that took; null where neither a meter nor the device's power is known.
         resumed_from: Step of the checkpoint that was resumed; null when trained in one go.
+        begun_with: Processes that had trained it until then, where those were not as many; else null.
         loss: Mean training loss.
         best_step: Step whose weights were kept, with `select: best`.
         log: Losses and scores along the way.
@@ -261,6 +262,7 @@ class TrainingResult(Item):
     seconds: float
     energy: Energy | None
     resumed_from: int | None
+    begun_with: int | None = None
     loss: float
     best_step: int | None
     log: tuple[Point, ...]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.card import RUN_SECTIONS, Card, TrainedTokenizer
-from registry.errors import InputError, MissingError
+from registry.errors import InputError, MissingError, Problem
 from registry.finding import all_cards
-from registry.loading import Loaded
+from registry.loading import Loaded, Override
+from registry.yaml import Place
 from runner import deviations, fetching, launching, locking, plugins, progress, ranks
 from runner import model as models
 from runner.audit import Audit
@@ -35,6 +38,7 @@ from runner.runs import (
     run_id,
     write_model,
 )
+from runner.spreading import is_divided
 from runner.spreading import spread as spread_over
 from runner.tokens import tokenize
 
@@ -84,6 +88,45 @@ class Task:
     ready: Ready
     stop_after_training: bool = False
 
+    def to_json(self) -> str:
+        """For a process that reads it with `from_json`; of the card without what stands only in its file."""
+        ready, loaded = self.ready, self.ready.loaded
+        inputs = {name: getattr(ready, name) for name in ("base", "tokenizer", "dataset")}
+        return json.dumps(
+            {
+                "card": loaded.card.model_dump(mode="json", by_alias=True),
+                "file": str(loaded.file),
+                "sha256": loaded.sha256,
+                "places": {path: asdict(place) for path, place in loaded.places.items()},
+                "overrides": [asdict(override) for override in loaded.overrides],
+                "machine": ready.machine.model_dump(),
+                "inputs": {name: one and {**one.model_dump(), "path": one.path} for name, one in inputs.items()},
+                "root": str(ready.run.root),
+                "run": ready.run.id,
+                "spread": ready.spread.model_dump(),
+                "kernels": ready.kernels,
+                "stop_after_training": self.stop_after_training,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Task:
+        """What `to_json` wrote."""
+        told = json.loads(text)
+        card = _card(told["card"])
+        loaded = Loaded(
+            card,
+            Path(told["file"]),
+            told["sha256"],
+            {path: Place(**place) for path, place in told["places"].items()},
+            tuple(Override(**override) for override in told["overrides"]),
+        )
+        inputs: dict[str, Any] = {name: one and Snapshot(**one) for name, one in told["inputs"].items()}
+        run = Run(Path(told["root"]), card.id, told["run"], card.training.seed)
+        machine, spread = Machine(**told["machine"]), Spread(**told["spread"])
+        ready = Ready(loaded, machine, **inputs, run=run, spread=spread, kernels=told["kernels"])
+        return cls(ready, told["stop_after_training"])
+
 
 def prepare(
     loaded: Loaded,
@@ -112,6 +155,7 @@ def prepare(
     machine = detect()
     spread = spread_over(loaded.card, machine, processes, device_batch)
     with _alternative(loaded):
+        _require_deepspeed(loaded, machine, spread)
         deviations.require_consent(loaded, deviations.before(loaded, machine, spread), accept_deviations)
         if loaded.card.base.architecture is not None and loaded.card.data.rows is not None:
             require_memory(loaded, make_plan(loaded, machine, spread=spread), machine)
@@ -121,6 +165,20 @@ def prepare(
         dataset = fetching.fetch_dataset(loaded, pins.get("dataset"))
     run = Run(root, loaded.card.id, run_id(loaded.card, base, tokenizer, dataset), loaded.card.training.seed)
     return Ready(loaded, machine, base, tokenizer, dataset, run, spread, kernels=kernels)
+
+
+def _require_deepspeed(loaded: Loaded, machine: Machine, spread: Spread) -> None:
+    """Refuse what the Trainer would import in vain, before anything is fetched.
+
+    Raises:
+        MissingError: DeepSpeed is to divide the weights, and is not installed.
+    """
+    declared = loaded.card.training.distributed
+    if declared is None or declared.deepspeed is None or util.find_spec("deepspeed") is not None:
+        return
+    if is_divided(loaded.card, machine.device, spread.processes):
+        path = "training.distributed.deepspeed"
+        raise MissingError(Problem(loaded.where(path), path, "needs the package deepspeed; `pip install deepspeed`"))
 
 
 def for_seed(ready: Ready, loaded: Loaded) -> Ready:
@@ -157,10 +215,17 @@ def train_and_evaluate(ready: Ready, fresh: bool = False, stop_after_training: b
         task = Task(ready, stop_after_training)
         if not _done(task):
             if ready.spread.processes > 1:
-                launching.launch(task, ready.spread.processes)
+                launching.launch(task.to_json(), ready.spread.processes)
+                if _divided(ready) and not stop_after_training:
+                    work(task)
             else:
                 work(task)
         return read_record(run, Record)
+
+
+def _divided(ready: Ready) -> bool:
+    """Whether ranks train a part of the weights each; they are then scored by one process, from what was saved."""
+    return is_divided(ready.loaded.card, ready.machine.device, ready.spread.processes)
 
 
 def _done(task: Task) -> bool:
@@ -210,7 +275,7 @@ def work(task: Task) -> None:
             write_model(run.record, record)
     if ranks.is_first():
         shutil.rmtree(run.checkpoints, ignore_errors=True)
-    if task.stop_after_training:
+    if task.stop_after_training or (_divided(ready) and ranks.together()):
         return
     with ranks.first_first():
         rows = tokenize(parts.splits[card.evaluation.split], tokenizer, card, "tokenize", keep=True)
@@ -273,9 +338,11 @@ def _scoring_plan(card: Card, record: Record, machine: Machine) -> Plan:
 
 def card_of(record: Record) -> Card:
     """The card as it was run."""
-    import json
+    return _card(record.card)
 
-    return Card.model_validate_json(json.dumps(record.card), context={"plugins": plugins.sections()})
+
+def _card(told: dict[str, Any]) -> Card:
+    return Card.model_validate_json(json.dumps(told), context={"plugins": plugins.sections()})
 
 
 def current_claims(record: Record) -> Card:

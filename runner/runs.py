@@ -112,6 +112,10 @@ def run_id(card: Card, *resolved: Snapshot | None) -> str:
     }
     for section, name in (("training", "seed"), ("training", "total_batch_size"), ("evaluation", "margin")):
         del sections[section][name]
+    # How weights are divided may change them, as settings of DeepSpeed do; where they are not, the id is that of before
+    # a card could say so.
+    if sections["training"]["distributed"] is None:
+        del sections["training"]["distributed"]
     # Over how many devices a step's rows were spread says how many rows it has.
     sections["training"]["devices"] = card.hardware.count
     revisions = [snapshot.revision if snapshot else None for snapshot in resolved]

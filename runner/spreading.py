@@ -58,6 +58,11 @@ def spread(card: Card, machine: Machine, processes: int | None = None, device_ba
     )
 
 
+def is_divided(card: Card, device: str, processes: int) -> bool:
+    """Whether the weights are divided over the devices as the card declares: one cannot, nor can CPUs."""
+    return card.training.distributed is not None and device != "cpu" and processes > 1
+
+
 def weight(spread: Spread, declared_batch: int, rows: int, index: int) -> tuple[int, float]:
     """What a device's batch counts for, so that a step's mean is that of one process with the declared batches.
 

@@ -6,6 +6,7 @@ Over several processes, or batches that are divided, it is changed in what it wo
 from __future__ import annotations
 
 import contextlib
+import copy
 import ctypes
 import json
 import math
@@ -26,7 +27,7 @@ from runner.record import Item
 from runner.runs import flush, write
 from runner.scoring import averaging_of
 from runner.speed import lengths
-from runner.spreading import weight
+from runner.spreading import is_divided, weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,6 +109,7 @@ def make_trainer(
         report_to="none",
         disable_tqdm=True,
         label_names=["labels"],
+        **_divided(card, plan),
     )
     # On a machine with several GPUs one process would split every batch over them and so multiply the batch size.
     arguments._n_gpu = min(arguments.n_gpu, 1)
@@ -243,6 +245,7 @@ class Mark(Item):
         loss: Sum of the losses of the steps since the last line of the log, which the Trainer does not save.
         of_others: The same of each further rank.
         steps: How many steps those are.
+        processes: How many processes train.
     """
 
     cost: Cost
@@ -250,6 +253,7 @@ class Mark(Item):
     loss: float = 0.0
     of_others: tuple[float, ...] = ()
     steps: int = 0
+    processes: int = 1
 
 
 def mark_of(checkpoint: Path | None) -> Mark:
@@ -311,6 +315,7 @@ class Checkpoints(TrainerCallback):  # type: ignore[misc]
                 loss=loss,
                 of_others=tuple(of_others),
                 steps=state.global_step - self.worker._globalstep_last_logged,
+                processes=args.world_size,
             )
             write(folder / MARKER, mark.model_dump_json())
         self.saved = time.monotonic()
@@ -352,6 +357,16 @@ def _keep_freed_memory() -> None:
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
         libc.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def _divided(card: Card, plan: Plan) -> dict[str, Any]:
+    """The Trainer's options for weights that are divided over the devices."""
+    declared = card.training.distributed
+    if declared is None or not is_divided(card, plan.device, plan.processes):
+        return {}
+    if declared.deepspeed is not None:
+        return {"deepspeed": copy.deepcopy(declared.deepspeed)}  # it fills in what is `auto`
+    return {"fsdp": True, "fsdp_config": copy.deepcopy(declared.fsdp_config)}
 
 
 def _optimizer(name: str, model: Any, device: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runner import energy, progress, ranks, stopping, trainer
 from runner.record import Point, TrainingResult
 from runner.runs import file_sha256, flush
+from runner.spreading import is_divided
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,11 +74,13 @@ def train(
         worker.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         total = cost()
 
+    divided = is_divided(card, plan.device, plan.processes)
+    whole = worker.accelerator.get_state_dict(worker.model_wrapped) if divided else None
     with ranks.first_first():
         if ranks.is_first():
             # A model folder without a record is one that was never finished: it is written anew.
             shutil.rmtree(run.model, ignore_errors=True)
-            models.save(model, tokenizer, card, base, run.model)
+            models.save(model, tokenizer, card, base, run.model, whole)
             for folder in (run.model, run.base):
                 flush(folder)
     best = worker.state.best_model_checkpoint
@@ -88,6 +91,7 @@ def train(
         seconds=total.seconds,
         energy=energy.spent(total.kwh, meter, machine) if meter is not None and total.kwh is not None else None,
         resumed_from=int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else None,
+        begun_with=resumed.processes if checkpoint and resumed.processes != plan.processes else None,
         loss=_mean_loss(log),
         best_step=int(best.rpartition("-")[2]) if card.training.select == "best" and best else None,
         log=tuple(log),

@@ -310,7 +310,9 @@ def of_type(form: dict[str, Any], kind: str) -> st.SearchStrategy[Any]:
             return st.fixed_dictionaries(required, optional=known)
         case "object":
             keys = st.sampled_from(["training.epochs", "training", "reported[0].value", "base.x"])
-            return st.dictionaries(keys, values(form["additionalProperties"]), max_size=2)
+            anything = form["additionalProperties"] is True
+            texts_or_settings = st.booleans() if anything else values(form["additionalProperties"])
+            return st.dictionaries(keys, texts_or_settings, max_size=2)
         case "array" if "prefixItems" in form:
             return st.tuples(*map(values, form["prefixItems"])).map(list)
         case "array":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import pickle
 import signal
 import sys
 from pathlib import Path
@@ -40,8 +39,7 @@ def main(folder: Path) -> int:
 def _do(folder: Path) -> None:
     from runner import model, reproducing
 
-    # Written by the process that launched this one, of the same user, into a folder that only they can read.
-    task: reproducing.Task = pickle.loads((folder / "task").read_bytes())
+    task = reproducing.Task.from_json((folder / "task").read_text(encoding="utf-8"))
     model.quiet()
     ranks.join(folder / "meeting", task.ready.machine.device)
     if ranks.count() != task.ready.spread.processes:
