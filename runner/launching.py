@@ -212,7 +212,7 @@ def _last_words(log: Path) -> str:
     return f" ({last[:300]})" if last else ""
 
 
-# In a rank
+# In the processes that it starts
 
 
 def live_with(folder: Path) -> None:
@@ -243,6 +243,7 @@ def main() -> None:
     from torch.distributed.run import get_args_parser, run
 
     folder, processes = Path(sys.argv[1]), sys.argv[2]
+    live_with(folder)  # torchrun alone would wait minutes for the file in which its ranks met
     options = {
         "nnodes": "1",
         "nproc-per-node": processes,

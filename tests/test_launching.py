@@ -119,8 +119,10 @@ def test_a_run_of_two_processes_outlives_all_that_ends_it(tmp_path: Path, monkey
     with reproduce(card, runs, "-q") as gone:
         once(lambda: steps_kept(runs) - before)
         orphans = ranks_of(gone.pid)
+        agent = int(Path(f"/proc/{orphans[0]}/stat").read_text().rpartition(")")[2].split()[1])
         gone.kill()
     assert len(orphans) == 2
+    orphans.append(agent)
     once(lambda: not any(map(lives, orphans)), seconds=10)
 
     assert replicard(*together, runs).code == 0
