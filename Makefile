@@ -53,7 +53,7 @@ table: .venv/.installed  ## Rehearse the seed cards, and write their table in RE
 	$(BIN)/replicard rehearse $(SEEDS) --quiet > /dev/null
 	$(BIN)/python bench/seed_table.py README.md
 
-recording: .venv/.installed  ## Record the terminal pictures of README.md anew
+recording: .venv/.installed-test  ## Record the pictures of README.md anew
 	$(BIN)/python bench/recording.py docs/images
 
 pages: .venv/.installed-test  ## Build docs/ into build/pages; a link that leads nowhere is an error

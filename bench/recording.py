@@ -1,6 +1,7 @@
-"""Record what a terminal shows of real commands as SVG pictures: `python bench/recording.py docs/images`.
+"""Record what real commands show: `python bench/recording.py docs/images`.
 
-Each command runs in an empty folder, with a terminal of `COLUMNS` columns for its output.
+They run one after the other in one empty folder, with a terminal of `COLUMNS` columns, of which an SVG is made. The
+site that is built from what they made is seen by Chromium.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import fcntl
 import os
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -29,8 +31,8 @@ RECORDINGS = {
 """Name of the picture → what is typed."""
 
 
-def record(command: str) -> str:
-    """What a terminal shows of a command, colours included.
+def record(command: str, folder: Path) -> str:
+    """What a terminal shows of a command in a folder, colours included.
 
     Raises:
         CalledProcessError: The command failed.
@@ -40,17 +42,15 @@ def record(command: str) -> str:
     # CI: lines in the place of bars, whose redrawing no picture shows.
     environment = {**os.environ, "CI": "1", "TERM": "xterm-256color", "PYTHONPATH": str(REPO)}
     words = [sys.executable, "-m", "runner.cli", *command.split()[1:]]
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "cards").symlink_to(REPO / "cards")
-        with subprocess.Popen(words, cwd=folder, env=environment, stdout=theirs, stderr=theirs) as process:
-            os.close(theirs)
-            shown = b""
-            try:
-                while part := os.read(ours, 65536):
-                    shown += part
-            except OSError:  # the end of a terminal
-                pass
-        os.close(ours)
+    with subprocess.Popen(words, cwd=folder, env=environment, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 65536):
+                shown += part
+        except OSError:  # the end of a terminal
+            pass
+    os.close(ours)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, shown)
     return shown.decode().replace("\r\n", "\n")
@@ -65,8 +65,32 @@ def picture(command: str, shown: str) -> str:
     return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
 
 
-if __name__ == "__main__":
-    for name, command in RECORDINGS.items():
-        file = Path(sys.argv[1]) / f"{name}.svg"
-        file.write_text(picture(command, record(command)), encoding="utf-8")
+def photograph(page: Path, file: Path) -> None:
+    """The top of a page as PNG."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        options = {"executable_path": shutil.which("chromium"), "args": ["--no-sandbox"]}
+        browser = playwright.chromium.launch(**options)
+        seen = browser.new_page(viewport={"width": 1440, "height": 760}, color_scheme="light")
+        seen.goto(page.as_uri())
+        seen.locator("tbody tr").first.wait_for()
+        seen.screenshot(path=file)
+        browser.close()
+
+
+def main(images: Path) -> None:
+    """Make all pictures."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        (folder / "cards").symlink_to(REPO / "cards")
+        for name, command in RECORDINGS.items():
+            (images / f"{name}.svg").write_text(picture(command, record(command, folder)), encoding="utf-8")
+        record("replicard site build --out site", folder)
+        photograph(folder / "site/index.html", images / "site.png")
+    for file in sorted(images.iterdir()):
         print(f"{file}: {file.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
