@@ -112,6 +112,8 @@ class Cluster:
 
     def cancel(self, handle: str, at_once: bool = False) -> None:
         """Interrupt a task, or kill its worker, and its process with it."""
+        if self.known[handle].state == "waiting":  # as it was at the last look; one that runs is not asked twice
+            self.known[handle] = _under_way(self.tasks[handle][1])
         if self.known[handle].state == "waiting":
             self.unwanted[handle] = at_once  # Ray forgets it if the task is on its way to a worker
         else:
