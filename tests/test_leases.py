@@ -82,7 +82,7 @@ def test_the_lease_of_a_killed_process_is_free_at_once_even_while_nobody_has_wai
 def test_another_process_under_the_id_of_a_dead_one_holds_nothing(tmp_path: Path) -> None:
     write_lease(tmp_path, machine=leases._machine(), pid=os.getpid())
     with holding(tmp_path):
-        pass
+        assert [found.path.name for found in look(tmp_path)] == [".lock-2"]
 
 
 def test_the_lease_of_another_machine_holds_as_long_as_it_changes(tmp_path: Path, short: None) -> None:
