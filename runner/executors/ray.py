@@ -7,7 +7,6 @@ the environment here: tokens are what each node has (docs/clusters.md).
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import secrets
@@ -21,6 +20,7 @@ from registry.errors import MissingError, Problem
 from runner.executors import OUT_OF_MEMORY, Settings, Status, Task
 from runner.machine import code_commit, versions
 from runner.record import Item
+from runner.runs import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -290,7 +290,7 @@ def _code() -> str:
 
 def _sha256(file: Path) -> str:
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return file_sha256(file)
     except OSError:
         return ""
 
