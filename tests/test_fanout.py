@@ -520,7 +520,7 @@ def test_after_the_driver_was_killed_two_at_once_finish_the_set_and_every_task_i
     assert (one.returncode, other.returncode) == (0, 0), said + also
     assert results(runs) == results(serial / "runs")
     assert trainings(runs) == {"seed1": 1, "seed2": 1, "seed3": 1}
-    assert counts.read_text().split() == ["200", "80"]  # each split once, by the first driver
+    assert sorted(counts.read_text().split()) == ["200", "80"]  # each split once, by the first driver
     (audit,) = runs.glob("tiny/*/audit.json")
     assert json.loads(audit.read_bytes())["seeds"] == [1, 2, 3]
     before = {file: file_sha256(file) for file in runs.rglob("seed*/record.json")}
