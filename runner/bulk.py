@@ -38,6 +38,8 @@ TEXT_COLUMNS = ("card", "text")
 NAME_COLUMNS = ("name", "id", "modelId", "repo")
 MAX_BYTES = 10_000_000
 """A larger file is no README, and is refused unread."""
+BUFFER = 1 << 20
+"""Bytes of a Parquet file's column that are in memory before they are decoded."""
 
 _KNOWN = frozenset((*METRICS.values(), "co2_kg"))
 _RUN, _SUMMARY = "run.json", "summary.json"
@@ -256,7 +258,8 @@ def _of_parquet(file: Path) -> Iterator[tuple[str, str | None]]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(file)
+        # Read ahead, as is the default, pyarrow holds the file whole before the last of it is read.
+        table = pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER)
     except pyarrow.ArrowInvalid as error:
         raise InputError(Problem(str(file), "", f"no Parquet: {str(error).splitlines()[0]}")) from None
     columns = table.schema_arrow.names

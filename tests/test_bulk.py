@@ -112,6 +112,18 @@ def test_a_cell_without_a_text_is_refused_and_counted(tmp_path):
     assert "refused" in rows(tmp_path / "out")[1]
 
 
+def test_a_large_file_is_never_in_memory_whole(tmp_path):
+    file, groups = tmp_path / "a.parquet", 40
+    with pq.ParquetWriter(file, pa.schema([("card", pa.string())])) as writer:
+        for number in range(groups):  # a quarter of a MiB each, which no compression makes smaller
+            texts = [random.Random(f"{number} {row}").randbytes(512).hex() for row in range(256)]
+            writer.write_table(pa.table({"card": texts}))
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in bulk._of_parquet(file)]
+    assert len(held) == groups * 256
+    assert max(held) < file.stat().st_size / 4
+
+
 def test_a_readme_that_the_reader_fails_at_stops_nothing(tmp_path, monkeypatch):
     def fails(text, name):
         raise RuntimeError("a fault")
