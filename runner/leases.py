@@ -205,7 +205,8 @@ def holding(folder: Path) -> Iterator[Lease]:
         HeldError: Another process does. If it is on another machine, that it lives is seen first, for up to a minute.
     """
     watch, first = Watch(), None
-    while not isinstance(taken := _take(folder, watch), Lease):
+    place = folder.absolute()  # the process may go to work elsewhere meanwhile
+    while not isinstance(taken := _take(place, watch), Lease):
         here = taken.holder is not None and taken.holder.is_here
         if here or (first is not None and (first.path, first.content) != (taken.path, taken.content)):
             raise HeldError(Problem(str(folder), "", f"another process is at work on this run{_who(taken)}"))

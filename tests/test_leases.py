@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -65,6 +66,22 @@ def test_progress_is_written_while_it_is_held(tmp_path: Path, short: None) -> No
         assert (told.stage, told.done, told.total, told.note) == ("train", 50, 100, "loss 0.4")
         assert told.seconds_left is not None
         assert 1 < told.seconds_left < 10  # ten steps took 0.3 s or a bit more, fifty are left
+
+
+def test_a_process_that_goes_to_work_in_another_folder_keeps_its_lease(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    work = """
+import os, time
+from pathlib import Path
+from runner import leases
+leases.BEAT = leases._SHOWN = 0.01
+with leases.holding(Path("run")) as lease:
+    os.chdir("/")
+    while lease.holder.beat < 3:
+        time.sleep(0.01)
+"""
+    done = subprocess.run([sys.executable, "-c", work], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_lease_of_a_killed_process_is_free_at_once_even_while_nobody_has_waited_for_it(tmp_path: Path) -> None:
