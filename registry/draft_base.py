@@ -63,12 +63,13 @@ _FAMILY = (
     r"|segformer|stable[ -]diffusion|(?:opus|vit|swin|deit|beit|detr|clip|blip|opt|phi)-)"
 )
 _NAMED = (
-    rf"[`*_\"']{{0,3}}((?:[\w-]{{1,40}}/)?[\w-]{{0,40}}?{_FAMILY}[\w.-]{{0,60}}(?:\([a-z]{{1,10}}\))?"
+    rf"[`*_\"'\[]{{0,3}}((?:[\w-]{{1,40}}/)?[\w-]{{0,40}}?{_FAMILY}[\w.-]{{0,60}}(?:\([a-z]{{1,10}}\))?"
     r"(?:[ -](?:base|small|large|tiny|mini|medium|xx?l|v?\d[\d.]{0,4}[bm]?|(?:un)?cased)(?![\w/.])){0,3})(?![\w/])"
 )
+_FAMILY_ID = rf"[\w-]{{1,40}}/[\w-]{{0,40}}?{_FAMILY}[\w.-]{{0,60}}"
 _FROM_ID = re.compile(
     rf"\b(?:fine-?tun(?:ed|e|ing)?|derived|initiali[sz]ed|trained)\s(?:version\s)?(?:of|from)\s(?:the )?[`*_]{{0,3}}"
-    rf"({_ID})(?![\w/])|\bbased\son\s(?:the )?`({_ID})`|\bis\san?\s[`*_]{{1,3}}({_ID})[`*_]{{1,3}}\smodel\b",
+    rf"({_ID})(?![\w/])|\bbased\son\s(?:the )?`({_ID})`|\bbased\son\s(?:the )?({_FAMILY_ID})(?![\w/])|\bis\san?\s[`*_]{{1,3}}({_ID})[`*_]{{1,3}}\smodel\b",
     re.IGNORECASE,
 )
 _FROM_NAME = re.compile(
@@ -111,8 +112,12 @@ _OTHERS = re.compile(
     r"|how to|recommend|\bor\b|\bboth\b",
     re.IGNORECASE,
 )
+_TUNING_NAME = re.compile(
+    rf"(?:^\W{{0,6}}|\b(?:by|we) )fine-?tun(?:ing|ed) (?:of )?(?:the |an? )?{_NAMED}[`*_\"'\]]{{0,3}}(?: model)? (?:on|for|with)\b",
+    re.IGNORECASE,
+)
 _BY_LINK = (_MADE_FROM, _BASE_IS, _LINK_TUNED)
-_BY_NAME = (_FROM_NAME, _TUNED_NAME, _NAME_TUNED, _IS_TUNED, _FROM_CHECKPOINT, _USING, _USED_IS)
+_BY_NAME = (_FROM_NAME, _TUNED_NAME, _NAME_TUNED, _IS_TUNED, _FROM_CHECKPOINT, _USING, _USED_IS, _TUNING_NAME)
 _TRIGGERS = ("tun", "ased ", "rained", "erived", "nitiali", "istilled", "version", "ackbone", "ase ", "model")
 
 _SETTING = re.compile(

@@ -59,6 +59,20 @@ METRICS: dict[str, str] = {
         "meteor": "meteor",
         "hamming_loss": "hamming loss",
         "jaccard": "jaccard; jaccard score",
+        "bpc": "bpc; bits per character",
+        "bpb": "bpb; bits per byte",
+        "explained_variance": "explained variance; explained variance score",
+        "si_sdr": "si sdr; si snr; scale invariant signal to distortion ratio",
+        "si_sdr_imp": "si sdr imp; si sdri; si sdr improvement",
+        "sdr": "sdr; signal to distortion ratio",
+        "sdr_imp": "sdr imp; sdri; sdr improvement",
+        "sir": "sir; signal to interference ratio",
+        "sir_imp": "sir imp; sir improvement",
+        "sar": "sar; signal to artifacts ratio",
+        "sar_imp": "sar imp; sar improvement",
+        "stoi": "stoi",
+        "stoi_imp": "stoi imp; stoi improvement",
+        "pesq": "pesq",
         "ndcg": "ndcg",
         "mrr": "mrr",
     }.items()
@@ -160,6 +174,7 @@ class Named:
     split: str | None = None
     averaging: str | None = None
     label: str | None = None
+    dataset: str | None = None
 
 
 @lru_cache(maxsize=4096)
@@ -167,7 +182,7 @@ def named(words: str) -> Named | None:
     """The metric that words name, and nothing else but a split, an averaging and a class in brackets.
 
     >>> named("Test F1-score (macro)")
-    Named(metric='f1', split='test', averaging='macro', label=None)
+    Named(metric='f1', split='test', averaging='macro', label=None, dataset=None)
     >>> named("accuracy of the baseline") is None
     True
     """
@@ -218,9 +233,17 @@ def split_of(words: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+_UNBOUNDED = frozenset({
+    "loss", "perplexity", "mse", "mae", "rmse", "gen_len", "bpc", "bpb", "explained_variance",
+    "si_sdr", "si_sdr_imp", "sdr", "sdr_imp", "sir", "sir_imp", "sar", "sar_imp", "stoi",
+    "stoi_imp", "pesq",
+})  # fmt: skip
+"""Metrics that are no shares: of ratios in decibels and of losses any number may be one."""
+
+
 def _fits(metric: str, number: Number) -> bool:
     """Whether a metric can have a value: a share lies in 0..1, or, without a percent sign, in 0..100."""
-    if metric == "loss" or metric in ("perplexity", "mse", "mae", "rmse", "gen_len"):
+    if metric in _UNBOUNDED:
         return number.unit in ("fraction", "raw")
     if number.unit not in ("fraction", "raw", "percent"):
         return False

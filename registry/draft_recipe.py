@@ -177,6 +177,7 @@ _PAIR = re.compile(
     r"(?:[:=]|–|—| - | is (?=\d)|(?<=[a-z_])[ \t]{1,9}(?=\d))[\s*`_]{0,12}(.*)",
     re.DOTALL,
 )
+_HEADING = re.compile(r"([A-Za-z][\w -]{0,50}?)[*`_]{0,3}\s?:\s?[*`_]{0,3}([\d.][\w.-]{0,12})[*`_]{0,3}\s?$")  # `#### Epochs: **3**`
 _BRACKETS = re.compile(r"\s?\([^()]{0,60}\)\s?")
 _BOUNDARY = re.compile(r"[^a-zé0-9]+")
 _OPTION = re.compile(r"(?<![\w-])--?([A-Za-z][\w-]{1,40})(?:[ \t=]+(?!-)(\"[^\"\n]{0,200}\"|[^\s\\`|;]{1,200}))?")
@@ -220,7 +221,7 @@ def read_pair(page: Page, words: str, value: str, start: int, end: int, *, weak:
 def _read_named(page: Page, key: str, value: str, start: int, end: int, offset: int) -> bool:
     """Add what stands behind a name of `NAMES`; false where its value is none."""
     fact, reader = NAMES[key]
-    value = plain(value) if not value.startswith("<class ") else value
+    value = plain(value) if "<class " not in value[:9] else value  # a class of Python is no tag
     if is_placeholder(value):
         page.say(fact, None, start, end, "placeholder")
         return True
@@ -277,7 +278,8 @@ def _across(page: Page, grid: Grid) -> None:
     """A table of one row whose header names hyperparameters: `| Optimizer | Learning rate | … |`."""
     (row,) = grid.rows
     keys = [key_of(cell.text) for cell in grid.header]
-    of_recipe = sum(key in NAMES for key in keys) > max(2, len(keys) // 3)
+    known = sum(key in NAMES for key in keys)
+    of_recipe = known > max(2, len(keys) // 3) or (known > 1 and "hyperparam" in grid.title)
     for key, name, value in zip(keys, grid.header, row, strict=False):
         if of_recipe or key in _DEVICES:
             read_pair(page, name.text, value.text, value.start, value.end, weak=True, offset=value.start)
@@ -290,7 +292,7 @@ _SKIPPED = ("use", "pretraining", "other")
 def _line(page: Page, line: Line) -> None:
     """A name with its value, and what else its words say; else sentences."""
     words = page.text[line.start : min(line.end, line.start + 2000)]
-    found = _PAIR.match(words) if line.kind != "heading" else None
+    found = (_PAIR if line.kind != "heading" else _HEADING).match(words)
     weak = line.role == "training"
     before = len(page.facts)
     if found is not None:

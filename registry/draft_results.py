@@ -122,12 +122,12 @@ _METRIC_WORDS = (
     r"|matthews correlation(?: coefficient)?|exact match|em score|loss|mse|rmse|mae|kappa)\b"
 )
 _PREFIX = (
-    r"(?P<prefix>(?:(?:test|training|train|validation|val|dev|eval|evaluation|overall|macro|micro|weighted|average"
+    r"(?:(?:entity|token|span|sentence)-level )?(?P<prefix>(?:(?:test|training|train|validation|val|dev|eval|evaluation|overall|macro|micro|weighted|average"
     r"|averaged|avg|mean|top-1|final|best)[- _]{0,2}){0,4})"
 )
 _SUFFIX = r"(?P<suffix>(?:[- ](?:macro|micro|weighted|score|value|average)){0,3})"
 _N = (
-    r"(?P<digits>(?:~|≈)?(?<![\w.,])\d{1,3}(?:[.,]\d{1,18})?(?:e-\d{1,2})?)\s?(?P<percent>%"
+    r"(?P<digits>(?:~|≈)?(?<![\w.,])\d{1,3}(?:[.,]\d{1,18})?(?:e-\d{1,2})?)\s?(?P<percent>\\?%"
     r"|percent)?(?![\w%])(?!\.\d)(?!\s{0,3}(?:-|–"
     r"|to|/|→|->|or)\s{0,3}\d)"
 )
@@ -148,7 +148,8 @@ _DIGIT = re.compile("[0-9]")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
 _BEGIN = re.compile(
     r"accura|precis|recall|f1|f-|auc|auroc|loss|wer|cer|bleu|rouge|perplex|mcc|matthews|exact|sensitiv|specific|mse|mae"
-    r"|kappa|error rate|spearman|pearson|chrf|meteor|ndcg|bertscore|\biou|mean iou|miou|\b(?:em|acc|map|mrr|gen.len)\b"
+    r"|kappa|error rate|spearman|pearson|chrf|meteor|ndcg|bertscore|\biou|mean iou|miou|bits per|explained|jaccard|sdr\b"
+    r"|\b(?:em|acc|map|mrr|gen.len|r2|bpc|bpb|sir|sar|stoi|pesq)\b"
 )
 """Words one of which stands, in lower case, in whatever names a metric; to look for them is quicker."""
 
@@ -303,7 +304,7 @@ def _told(words: str) -> Iterator[tuple[int, int, Named, Number]]:
                 continue
             parts = one.groupdict()
             what = named(f"{parts['prefix'] or ''} {parts['metric']} {parts['suffix'] or ''}")
-            number = number_of(f"{parts['digits']}{parts['percent'] or ''}")
+            number = _number(parts["digits"], parts["percent"])
             if what is None or number is None:
                 continue
             inner = (parts.get("inner") or "").lower()
@@ -318,6 +319,11 @@ def _told(words: str) -> Iterator[tuple[int, int, Named, Number]]:
                 continue
             taken.append(one.span())
             yield one.start(), one.end(), what, number
+
+
+def _number(digits: str, percent: str | None) -> Number | None:
+    """A number with its percent sign, which Markdown may escape."""
+    return number_of(digits + (percent or "").lstrip("\\"))
 
 
 # `91.3 (for comparison, the larger model reaches 92.7)`
@@ -377,7 +383,7 @@ def _run(page: Page, words: str, pairs: list[re.Match[str]], at: int, split: str
     for one in pairs:
         prefix, metric, suffix, digits, percent = one.groups()
         what = named(f"{prefix or ''} {metric} {suffix or ''}")
-        number = number_of(f"{digits}{percent or ''}")
+        number = _number(digits, percent)
         if what is None or number is None:
             return
         told = what.split or told

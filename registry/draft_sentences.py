@@ -51,6 +51,9 @@ _SENTENCES: tuple[tuple[str, str, Callable[[str], Any], re.Pattern[str]], ...] =
     for trigger, fact, reader, pattern in (
         ("learning rate", "learning_rate", rate, _said(r"learning rates?(?: \(lr\))?", bare=True)),
         ("learning rate", "learning_rate", rate, rf"{_V} learning rate"),
+        ("epoch", "num_epochs", epochs, rf"(?:\bor (?:about|around|approximately|roughly)\s|, (?:and )?){_V} epochs\b"),
+        ("epochs of", "num_epochs", epochs, rf"{_V} epochs of (?:fine-?tuning|training)\b"),
+        ("batch", "train_batch_size", positive, rf"(?:\b(?:with|and|using)\s|, )(?:an? )?{_V} batch[- ]size\b"),
         ("epoch", "num_epochs", epochs,
             r"\b(?:for|over|during|in|with|on|using|of|to|just|only)\s(?:a )?(?:(?:total|maximum) of )?"
             rf"{_V}(?: full| training| complete)? (?:training )?epochs?\b"),
@@ -75,6 +78,12 @@ _SENTENCES: tuple[tuple[str, str, Callable[[str], Any], re.Pattern[str]], ...] =
             + r"(?!\s?(?:s|sec\w{0,5}|words?|char\w{0,8}|new)\b)"),
         ("length", "max_length", positive,
             r"\b(?:chunked|truncated|cut|split|padded) (?:in)?to (?:an? |the )?(?:max\w* )?length of (\d{1,6}) tokens"),
+        ("length", "max_length", positive,
+            rf"(?:\b(?:with|and|using)\s|, )(?:an? )?{_V}(?: tokens)? (?:max(?:imum)? )?(?:sequence|input|token) length\b"),
+        ("steps", "max_steps", positive, rf"\btrained (?:on|with) [^.,;\n]{{1,80}}, {_V} (?:training )?steps\b"),
+        ("steps", "max_steps", positive,
+            r"\b(?:trained|fine-?tuned|training)(?: \w{1,30}){0,6} over "
+            rf"{_V} (?:training |optimization |gradient |update )?steps\b"),
         ("steps of", "max_steps", steps, r"\b(?:with|for) (\d{1,9}(?:\.\d)?[kK]?) steps of training"),
         ("for", "max_steps", positive,
             r"\b(?:trained|fine-?tuned|tuned|training|run)(?: \w{1,30}){0,4} for(?: a total of)? "

@@ -27,7 +27,6 @@ from registry.draft_metrics import (
 )
 
 if TYPE_CHECKING:
-    from registry.draft_metrics import Named
     from registry.draft_page import Page
     from registry.markdown import Cell, Grid
     from registry.numbers import Number
@@ -45,18 +44,62 @@ def tables(page: Page) -> None:
         if any(words in _EPOCH_COLUMNS for words in low):
             _epoch_table(page, grid, low)
             continue
-        if grid.role in ("use", "other", "pretraining"):
+        if grid.role in ("use", "pretraining"):
             continue
-        columns = [named(words) if words else None for words in header]
+        columns = _columns(header, low)
         count = sum(what is not None for what in columns[1:])
-        if count and not (of_others(grid.before) and len(grid.rows) > 1):
+        of_others_too = grid.role == "other" or (of_others(grid.before) and len(grid.rows) > 1)
+        if count and (own := _own_row(page, grid, low)) is not None:
+            _row(page, own, columns, _context(grid), {})
+        elif grid.role == "other" or (count and of_others_too):
+            continue
+        elif count:
             _by_column(page, grid, low, columns)
-        elif not count and len(header) == 2:
+        elif len(header) == 2:
             _by_row(page, grid)
-        elif not count and "err" in low:
+        elif "err" in low:
             _error_rates(page, grid, low)
-        elif not count:
+        else:
             _by_row_and_column(page, grid, low)
+
+
+_ABBREVIATED = {"p": "precision", "r": "recall", "f": "f1", "f1": "f1"}
+
+
+def _columns(header: list[str], low: list[str]) -> list[Named | None]:
+    """The metric of each column; of `| P | R | F |` together what the letters mean."""
+    letters = _ABBREVIATED if {"p", "r"} < {*low} and {"f", "f1"} & {*low} else {}
+    columns = [
+        Named(letters[short]) if short in letters else named(words) if words else None
+        for words, short in zip(header, low, strict=True)
+    ]
+    parted = [words.rpartition(" ") for words in header]
+    of_data = [named(metric) if _DATA_NAME.fullmatch(data) else None for data, _, metric in parted]
+    whole = {data for (data, _, _), what in zip(parted, of_data, strict=True) if what and what.metric in _OF_NO_CLASS}
+    for at, ((data, _, _), what) in enumerate(zip(parted, of_data, strict=True)):
+        if columns[at] is None and what is not None and data in whole:
+            columns[at] = replace(what, dataset=data)
+    return columns
+
+
+# `| LibriSpeech WER | Lambada PPL | Lambada Acc |`; `Loc F1` is a class's.
+_DATA_NAME = re.compile(r"(?=.{0,40}[a-z])[A-Z][\w.-]{1,30}(?: [\w.-]{1,20})?")
+_OF_NO_CLASS = frozenset({
+    "perplexity", "wer", "cer", "bleu", "chrf", "rouge1", "rouge2", "rougeL", "exact_match", "bpc", "bpb",
+})  # fmt: skip
+"""Metrics that no class has of its own: what stands before one is data."""
+
+
+_PART_OF_TITLE = re.compile(r"[|:(),–—]| - | with | for | on | in ")
+_MARKS = re.compile(r"[\W_]+")
+_LONG_NAME = 6
+
+
+def _own_row(page: Page, grid: Grid, low: list[str]) -> tuple[Cell, ...] | None:
+    """The one row that the README's title names, `# Our-Model-2 for news`, beside those of other models."""
+    names = {_MARKS.sub("", part) for part in _PART_OF_TITLE.split(_title(page).rpartition("/")[2])}
+    own = [row for row in grid.rows if row and len(bare := _MARKS.sub("", row[0].text.casefold())) >= _LONG_NAME and bare in names]
+    return own[0] if len(own) == 1 and len(grid.rows) > 1 and _MODELS.search(low[0]) is not None else None
 
 
 def _context(grid: Grid) -> str | None:
@@ -65,6 +108,8 @@ def _context(grid: Grid) -> str | None:
 
 def _epoch_table(page: Page, grid: Grid, low: list[str]) -> None:
     columns = [_column(words, cell.text) for words, cell in zip(low, grid.header, strict=True)]
+    if any(words.startswith("overall ") for words in low):  # beside `Overall F1`, `Loc F1` is a class's
+        columns = [(None, None) if _OF_CLASS.fullmatch(name or "") else (name, split) for name, split in columns]
     names = [name for name, _ in columns]
     if not any(name in _LOGGED for name in names) or names.count("epoch") > 1 or names.count("step") > 1:
         return
@@ -85,6 +130,7 @@ def _epoch_table(page: Page, grid: Grid, low: list[str]) -> None:
         page.tables.append(Table(tuple(rows), split, page.place(grid.header[0].start, grid.header[-1].end)))
 
 
+_OF_CLASS = re.compile(r"\w{1,60}_(?:precision|recall|f1|number|accuracy)")
 _LOGGED = frozenset({"train_loss", *METRICS.values()})
 
 
@@ -211,16 +257,26 @@ def _by_column(page: Page, grid: Grid, low: list[str], columns: list[Named | Non
         if key.lower() == "accuracy":
             _accuracy_row(page, row, split)
     for row, averaging, more in _rows_of_the_model(grid, keys, low):
-        group = page.new_group()
-        for what, cell in zip(columns, row, strict=False):
-            read = value_of(cell.text) if what is not None else None
-            if what is None or read is None or len(cell.text) - read[1] > 12:
-                continue
-            own = what.split or more.get("split") or split
-            settled = replace(what, averaging=what.averaging or averaging, split=own)
-            dataset = more.get("dataset")
-            headline = own != "train" and (dataset is None or len(grid.rows) == 1)
-            add(page, settled, read[0], cell.start, cell.end, group, dataset=dataset, headline=headline)
+        headline = more.get("dataset") is None or len(grid.rows) == 1
+        _row(page, row, columns, split, more, averaging=averaging, headline=headline)
+
+
+def _row(
+    page: Page, row: tuple[Cell, ...], columns: list[Named | None], split: str | None, more: dict[str, str | None],
+    *, averaging: str | None = None, headline: bool = True,
+) -> None:  # fmt: skip
+    """The results of a row of this model; `more` is the split and the dataset that the row itself names."""
+    group = page.new_group()
+    for what, cell in zip(columns, row, strict=False):
+        read = value_of(cell.text) if what is not None else None
+        if what is None or read is None or len(cell.text) - read[1] > 12:
+            continue
+        own = what.split or more.get("split") or split
+        settled = replace(what, averaging=what.averaging or averaging, split=own)
+        add(
+            page, settled, read[0], cell.start, cell.end, group, dataset=what.dataset or more.get("dataset"),
+            headline=headline and own != "train" and what.dataset is None,
+        )  # fmt: skip
 
 
 def _accuracy_row(page: Page, row: tuple[Cell, ...], split: str | None) -> None:

@@ -153,6 +153,7 @@ _SCHEDULERS = (
     ("cosine_with_min_lr", re.compile(r"cosine_with_min_lr", re.I)),
     ("warmup_decay", re.compile(r"WarmupDecayLR", re.I)),
     ("warmup_stable_decay", re.compile(r"warmup_stable_decay", re.I)),
+    ("noam", re.compile(r"\bnoam", re.I)),
     ("inverse_sqrt", re.compile(r"inverse[\s_](?:sqrt|square root)", re.I)),
     ("constant_with_warmup", re.compile(r"constant[\s_]*with[\s_]*warm-?up", re.I)),
     ("polynomial", re.compile(r"polynomial", re.I)),
