@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from registry.completeness import sections
 from registry.document import Document
 from registry.draft_adapter import adapter_method, quantization_in_effect
+from registry.draft_base import leave_the_base
 from registry.draft_identity import read_identity
 from registry.draft_page import Page, page_of
 from registry.draft_recipe import read_pairs
@@ -39,6 +40,7 @@ def read(text: str, name: str) -> Document:
     """
     page = page_of(text[:MAX_CHARACTERS], name)
     read_identity(page)
+    leave_the_base(page)
     read_pairs(page)
     adapter_method(page)
     quantization_in_effect(page)

@@ -7,6 +7,7 @@ or that name several bases, name none; neither does a link to the model itself.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from registry.draft_recipe import is_placeholder
@@ -163,6 +164,20 @@ def read_base(page: Page) -> None:
                 return
     if not _in_code(page) and named is not None:
         page.say("base_model", *named)
+
+
+_ABOUT = re.compile(r"about (?:the )?")
+
+
+def leave_the_base(page: Page) -> None:
+    """Sections with the base model's name, `About BERT Large`, tell how that one was made: they become another model's."""
+    bases = [_bare(str(fact.value)) for fact in page.facts if fact.name == "base_model" and fact.value]
+    last = {line.title: line.title.rpartition("/")[2] for line in page.lines if line.kind == "heading"}
+    names = {title: _bare(words.removesuffix(" model")[found.end() :]) for title, words in last.items() if (found := _ABOUT.match(words))}
+    others = {title for title, name in names.items() if len(name) > 3 and any(name in base or base in name for base in bases if len(base) > 3)}
+    if others:
+        page.lines = [replace(line, role="other") if line.title in others else line for line in page.lines]
+        page.grids = [replace(grid, role="other") if grid.title in others else grid for grid in page.grids]
 
 
 def _own_name(page: Page) -> str:

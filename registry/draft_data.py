@@ -121,7 +121,7 @@ def read_data(page: Page) -> None:
             for row in grid.rows:
                 if len(row) == 2 and _of_key(page, row[0].text, row[1].start, row[1].end):
                     return
-    _listed(page) or _told(page) or _in_code(page)
+    _listed(page) or _below_colon(page) or _told(page) or _in_code(page)
 
 
 _HEADING = re.compile(
@@ -209,6 +209,35 @@ def _listed(page: Page) -> bool:
                 if all(map(_is_name, names)):
                     page.say("datasets", tuple(names), *found.span(1))
                     return True
+    return False
+
+
+# `The following datasets were used for training:` above a list.
+_BELOW = re.compile(r"\b(?:following|these) (?:data ?sets?|corpora)\b[^\n]{0,100}:\W{0,4}$", re.IGNORECASE)
+_NAME_OF_ITEM = re.compile(r"[^\n(:;,]{2,80}?(?=\s?(?:[(:;,]|\s[-–—]\s|$))")
+
+
+def _below_colon(page: Page) -> bool:
+    """The list below a line that says that the model was trained on it; of one that is more than names nothing."""
+    for index, line in enumerate(page.lines):
+        if line.kind != "text" or line.role in _SKIPPED:
+            continue
+        words = page.text[line.start : min(line.end, line.start + _LOOKED_AT)]
+        if not words.rstrip("*_ ").endswith(":") or _BELOW.search(words) is None or _TRAINED.search(words) is None:
+            continue
+        named: list[tuple[str, int, int]] = []
+        for item in page.lines[index + 1 : index + 40]:
+            if item.kind != "item":
+                break
+            link = _DATA_LINK.search(page.text, item.start, min(item.end, item.start + _LOOKED_AT))
+            found = _NAME_OF_ITEM.match(plain(page.text[item.start : min(item.end, item.start + _LOOKED_AT)]))
+            name = link[1] or link[2] if link is not None else _END.sub("", found.group().rstrip(" .")) if found is not None else ""
+            if link is None and not _is_name(name):
+                return False
+            named.append((name, item.start, item.end))
+        if named:
+            page.say("datasets", tuple(name for name, _, _ in named), named[0][1], named[-1][2])
+            return True
     return False
 
 

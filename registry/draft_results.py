@@ -163,7 +163,10 @@ def prose(page: Page, taken: set[int]) -> None:
     evaluated: tuple[str, str | None] = "", None
     lead = ""
     for line in page.lines:
-        if line.kind in ("code", "table") or line.role in ("use", "other", "pretraining") or line.start in taken:
+        if line.kind in ("code", "table") or line.role in ("other", "pretraining") or line.start in taken:
+            continue
+        if line.role == "use":
+            _split_metric(page, line, groups)
             continue
         words = page.text[line.start : min(line.end, line.start + 4000)]
         if "evaluated" in words and line.kind == "text" and len(words) < 400:
@@ -283,6 +286,14 @@ def _metric_line(
     group = group_of(page, groups, (line.block, own), what)
     add(page, what, number, line.start, line.end, group, headline=own != "train" and what.label is None)
     return True
+
+
+def _split_metric(page: Page, line: Line, groups: dict[tuple[int, str | None], int]) -> None:
+    """`- validation_accuracy: 0.87`, which is a result in a section on use too."""
+    found = _METRIC_LINE.match(page.text, line.start, line.end) if line.kind == "item" else None
+    what = named(found[1]) if found is not None else None
+    if what is not None and what.split not in (None, "train"):
+        _metric_line(page, line, page.text[line.start : min(line.end, line.start + 300)], what.split, groups)
 
 
 _BESIDE = re.compile(r"\b(?:than|over|above|below|least|from|by)\s*[*`_]{0,3}$")

@@ -50,7 +50,8 @@ def tables(page: Page) -> None:
         count = sum(what is not None for what in columns[1:])
         of_others_too = grid.role == "other" or (of_others(grid.before) and len(grid.rows) > 1)
         if count and (own := _own_row(page, grid, low)) is not None:
-            _row(page, own, columns, _context(grid), {})
+            by_data = any(what is not None and what.dataset is not None for what in columns)
+            _row(page, own, columns, _context(grid), {}, headline=not by_data)
         elif grid.role == "other" or (count and of_others_too):
             continue
         elif count:
@@ -78,7 +79,8 @@ def _columns(header: list[str], low: list[str]) -> list[Named | None]:
     whole = {data for (data, _, _), what in zip(parted, of_data, strict=True) if what and what.metric in _OF_NO_CLASS}
     for at, ((data, _, _), what) in enumerate(zip(parted, of_data, strict=True)):
         if columns[at] is None and what is not None and data in whole:
-            columns[at] = replace(what, dataset=data)
+            split = next((SPLITS[word] for word in WORD.findall(data.lower()) if word in SPLITS), None)
+            columns[at] = replace(what, dataset=data, split=split)
     return columns
 
 
@@ -275,7 +277,7 @@ def _row(
         settled = replace(what, averaging=what.averaging or averaging, split=own)
         add(
             page, settled, read[0], cell.start, cell.end, group, dataset=what.dataset or more.get("dataset"),
-            headline=headline and own != "train" and what.dataset is None,
+            headline=headline and own != "train",
         )  # fmt: skip
 
 
