@@ -18,7 +18,7 @@ METRICS: dict[str, str] = {
     alias: name
     for name, aliases in {
         "accuracy": "accuracy; acc; accuray; overall accuracy; classification accuracy; top 1 accuracy; top1 "
-        "accuracy; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; binary accuracy",
+        "accuracy; top 1 acc; top1 acc; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; binary accuracy",
         "precision": "precision; prec; ents p",
         "recall": "recall; rec; sensitivity; ents r",
         "f1": "f1; f1 score; f1score; f score; f measure; f 1; f1 measure; fscore; f 1 score; ents f",
@@ -32,6 +32,7 @@ METRICS: dict[str, str] = {
         "mean_accuracy": "mean accuracy",
         "wer": "wer; word error rate",
         "cer": "cer; character error rate",
+        "ter": "ter; token error rate; translation edit rate",
         "bleu": "bleu; bleu score; sacrebleu; sacre bleu",
         "chrf": "chrf; chr f",
         "rouge1": "rouge1; rouge 1",
@@ -249,7 +250,7 @@ def _fits(metric: str, number: Number) -> bool:
         return False
     if metric in ("matthews_correlation", "cohen_kappa", "r2", "pearson", "spearmanr"):
         return -100 <= number.value <= 100
-    return 0 <= number.value <= (1000 if metric in ("wer", "cer") else 100)
+    return 0 <= number.value <= (1000 if metric in ("wer", "cer", "ter") else 100)
 
 
 def _in_share(metric: str, number: Number) -> Number:

@@ -75,19 +75,20 @@ def _columns(header: list[str], low: list[str]) -> list[Named | None]:
         for words, short in zip(header, low, strict=True)
     ]
     parted = [words.rpartition(" ") for words in header]
-    of_data = [named(metric) if _DATA_NAME.fullmatch(data) else None for data, _, metric in parted]
+    of_data = [named(metric.strip("()")) if _DATA_NAME.fullmatch(data) else None for data, _, metric in parted]
     whole = {data for (data, _, _), what in zip(parted, of_data, strict=True) if what and what.metric in _OF_NO_CLASS}
-    for at, ((data, _, _), what) in enumerate(zip(parted, of_data, strict=True)):
-        if columns[at] is None and what is not None and data in whole:
+    for at, ((data, _, metric), what) in enumerate(zip(parted, of_data, strict=True)):
+        if columns[at] is None and what is not None and (data in whole or (whole and metric[0] == "(")):
             split = next((SPLITS[word] for word in WORD.findall(data.lower()) if word in SPLITS), None)
             columns[at] = replace(what, dataset=data, split=split)
     return columns
 
 
-# `| LibriSpeech WER | Lambada PPL | Lambada Acc |`; `Loc F1` is a class's.
+# `| LibriSpeech WER | Lambada PPL | Lambada Acc |`, `| STS (Pearson) | NER (F1) |`; `Loc F1` is a class's.
 _DATA_NAME = re.compile(r"(?=.{0,40}[a-z])[A-Z][\w.-]{1,30}(?: [\w.-]{1,20})?")
 _OF_NO_CLASS = frozenset({
     "perplexity", "wer", "cer", "bleu", "chrf", "rouge1", "rouge2", "rougeL", "exact_match", "bpc", "bpb",
+    "pearson", "spearmanr", "matthews_correlation",
 })  # fmt: skip
 """Metrics that no class has of its own: what stands before one is data."""
 
@@ -100,7 +101,8 @@ _LONG_NAME = 6
 def _own_row(page: Page, grid: Grid, low: list[str]) -> tuple[Cell, ...] | None:
     """The one row that the README's title names, `# Our-Model-2 for news`, beside those of other models."""
     names = {_MARKS.sub("", part) for part in _PART_OF_TITLE.split(_title(page).rpartition("/")[2])}
-    own = [row for row in grid.rows if row and len(bare := _MARKS.sub("", row[0].text.casefold())) >= _LONG_NAME and bare in names]
+    keys = [_MARKS.sub("", row[0].text.casefold().rpartition("/")[2]) if row else "" for row in grid.rows]
+    own = [row for key, row in zip(keys, grid.rows, strict=True) if len(key) >= _LONG_NAME and key in names]
     return own[0] if len(own) == 1 and len(grid.rows) > 1 and _MODELS.search(low[0]) is not None else None
 
 
@@ -212,7 +214,7 @@ _SPLIT_OF_KEY = re.compile(r"(?<![a-z])(test|dev|valid|eval)(?![a-z])")
 def _error_rates(page: Page, grid: Grid, low: list[str]) -> None:
     """`| dataset | Snt | … | Err | S.Err |`, as sclite counts errors, below a heading of an error rate: `WER`."""
     what = named(grid.title.rpartition("/")[2])
-    if what is None or what.metric not in ("wer", "cer") or any(len(row) != len(low) for row in grid.rows):
+    if what is None or what.metric not in ("wer", "cer", "ter") or any(len(row) != len(low) for row in grid.rows):
         return
     at = low.index("err")
     for row in grid.rows:
@@ -313,7 +315,8 @@ def _rows_of_the_model(
             (row, None, {"dataset": key, "split": of_test}) for key, row in zip(keys, grid.rows, strict=True) if key
         ]
     ours = [row for key, row in zip(keys, grid.rows, strict=True) if _OURS.search(key)]
-    return [(ours[0], None, {})] if keyed and _MODELS.search(low[0]) and len(ours) == 1 else []
+    named_as_models = _MODELS.search(low[0]) is not None or not low[0]
+    return [(ours[0], None, {})] if keyed and named_as_models and len(ours) == 1 else []
 
 
 _TEST_SETS = re.compile(r"test ?sets?$")
