@@ -173,8 +173,16 @@ def leave_the_base(page: Page) -> None:
     """Sections with the base model's name, `About BERT Large`, tell how that one was made: they become another model's."""
     bases = [_bare(str(fact.value)) for fact in page.facts if fact.name == "base_model" and fact.value]
     last = {line.title: line.title.rpartition("/")[2] for line in page.lines if line.kind == "heading"}
-    names = {title: _bare(words.removesuffix(" model")[found.end() :]) for title, words in last.items() if (found := _ABOUT.match(words))}
-    others = {title for title, name in names.items() if len(name) > 3 and any(name in base or base in name for base in bases if len(base) > 3)}
+    names = {
+        title: _bare(words.removesuffix(" model")[found.end() :])
+        for title, words in last.items()
+        if (found := _ABOUT.match(words))
+    }
+    others = {
+        title
+        for title, name in names.items()
+        if len(name) > 3 and any(name in base or base in name for base in bases if len(base) > 3)
+    }
     if others:
         page.lines = [replace(line, role="other") if line.title in others else line for line in page.lines]
         page.grids = [replace(grid, role="other") if grid.title in others else grid for grid in page.grids]

@@ -231,7 +231,13 @@ def _below_colon(page: Page) -> bool:
                 break
             link = _DATA_LINK.search(page.text, item.start, min(item.end, item.start + _LOOKED_AT))
             found = _NAME_OF_ITEM.match(plain(page.text[item.start : min(item.end, item.start + _LOOKED_AT)]))
-            name = link[1] or link[2] if link is not None else _END.sub("", found.group().rstrip(" .")) if found is not None else ""
+            name = (
+                link[1] or link[2]
+                if link is not None
+                else _END.sub("", found.group().rstrip(" ."))
+                if found is not None
+                else ""
+            )
             if link is None and not _is_name(name):
                 return False
             named.append((name, item.start, item.end))

@@ -1,7 +1,8 @@
 """What a README says the model is: base model, license, language, datasets, task, classes and versions of software.
 
 The front matter speaks first; the body is asked for what it leaves out, by `registry.draft_base` for the base model,
-`registry.draft_data` for the data and `registry.draft_task` for the task and the classes.
+`registry.draft_data` for the data and `registry.draft_task` for the task and
+`registry.draft_classes` for the classes.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import re
 from typing import TYPE_CHECKING
 
 from registry.draft_base import read_base
+from registry.draft_classes import read_classes
 from registry.draft_data import read_data
 from registry.draft_recipe import is_placeholder
-from registry.draft_task import read_classes, read_task
+from registry.draft_task import read_task
 from registry.front_matter import scalars
 from registry.languages import code_of_name
 from registry.markdown import plain

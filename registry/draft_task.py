@@ -1,4 +1,4 @@
-"""What a README says that its model does, and the classes that it tells apart.
+"""What a README says that its model does.
 
 The task is said by the front matter, else by a label, by code that shows how the model is used, or by the first words;
 where it is one of several, nothing is read.
@@ -6,7 +6,6 @@ where it is one of several, nothing is read.
 
 from __future__ import annotations
 
-import ast
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ from registry.front_matter import Scalar, index_of, scalars
 
 if TYPE_CHECKING:
     from registry.draft_page import Page
-    from registry.markdown import Line
 
 TASKS = frozenset({
     "any-to-any", "audio-classification", "audio-text-to-text", "audio-to-audio", "automatic-speech-recognition",
@@ -74,18 +72,6 @@ _ABOUT = 1500
 _SPACES = re.compile(r"[\s_]+")
 _PIPELINE = re.compile(r"\bpipeline\(\s{0,9}(?:task\s?=\s?)?[\"']([a-z0-9-]{3,40})[\"']")
 _HEAD = re.compile(rf"\b\w{{2,40}}?({'|'.join(HEADS)})\b")
-_CLASSES = re.compile(r"\b(id2label|label2id)\b[\"']?\]?\s{0,3}[:=]\s{0,3}(\{[^{}]{3,2000}\})")
-# Not `labels`, which are mostly the candidates of a zero-shot call.
-_CLASS_LIST = re.compile(
-    r"\b(?:class_names|label_names|label_list|classes)[\"']?\s{0,3}[:=]\s{0,3}(\[[^\[\]]{3,2000}\])"
-)
-# `- LABEL_0: negative`, and below a heading of labels or classes `0 = negative`, `| 0 | negative |`.
-_CLASS_LINE = re.compile(
-    r"\W{0,6}(label[_ ])?(\d{1,2})[\"'`*]{0,3}\s{0,9}(?::|=|->|→|–|-|\|)\s{0,9}[\"'`*]{0,3}([A-Za-z][\w /&-]{0,39}?)"
-    r"[\"'`*|,.;\s]{0,9}$",
-    re.IGNORECASE,
-)
-_OF_CLASSES = re.compile(r"\b(?:labels?|class(?:es)?|label mapping|categor(?:y|ies)|emotions|intents)\b")
 
 
 def read_task(page: Page) -> None:
@@ -150,58 +136,3 @@ def _spoken(page: Page) -> dict[str, tuple[int, int]]:
                 for one in found:
                     told.setdefault(str(one.lastgroup).replace("_", "-"), one.span())
     return told
-
-
-def read_classes(page: Page) -> None:
-    """The classes by their numbers: `id2label = {0: "negative", 1: "positive"}`, a list of names, a line each."""
-    for found in _CLASSES.finditer(page.text) if "2label" in page.text or "label2" in page.text else ():
-        table = _literal(found[2])
-        pairs = list(table.items()) if isinstance(table, dict) else []
-        numbered = {
-            str(key): name for key, name in (pairs if found[1] == "id2label" else [pair[::-1] for pair in pairs])
-        }
-        names = [numbered.get(str(index)) for index in range(len(pairs))]
-        if _said_classes(page, names, found.start(), found.end()):
-            return
-    for line in page.lines:
-        if (
-            line.kind == "code"
-            and line.role != "other"
-            and (begin := _CLASS_LIST.search(page.text, line.start, line.end))
-        ):
-            told = _literal(begin[1])
-            if isinstance(told, list) and _said_classes(page, told, begin.start(), begin.end()):
-                return
-    _listed_classes(page)
-
-
-def _literal(source: str) -> object:
-    """What a literal of Python means; null for anything else."""
-    try:
-        return ast.literal_eval(source)
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-        return None
-
-
-def _said_classes(page: Page, names: list[Any], start: int, end: int) -> bool:
-    """Whether names are those of two or more classes, and if so the fact that they are."""
-    good = len(names) > 1 and all(isinstance(name, str) and name.strip() for name in names)
-    if good and len(set(names)) == len(names):
-        page.say("labels", tuple(names), start, end)
-    return good
-
-
-def _listed_classes(page: Page) -> None:
-    """Neighbouring lines that number the classes from 0 on."""
-    run: list[tuple[str, Line]] = []
-    for line in [*page.lines, None]:
-        words = page.text[line.start : min(line.end, line.start + 100)] if line is not None else ""
-        found = _CLASS_LINE.fullmatch(words) if words[-1:].isalpha() or "abel" in words or "|" in words else None
-        if found is not None and line is not None and line.role != "other" and int(found[2]) == len(run):
-            told = found[1] or run or _OF_CLASSES.search(line.title.rpartition("/")[2])
-            if told and (not run or line.block == run[-1][1].block):
-                run.append((found[3].strip(), line))
-                continue
-        if len(run) > 1 and _said_classes(page, [name for name, _ in run], run[0][1].start, run[-1][1].end):
-            return
-        run = []

@@ -533,6 +533,12 @@ def _task(draft: Drafting) -> None:
     elif data is not None and own:
         whose = f"the classes of {data.repo}{f' ({data.config})' if data.config else ''}, in their order there"
         draft.assume("task.labels", own, whose)
+    elif (named := draft.facts.get("task.labels")) is not None:
+        where = _quoted(named[0].place, named[0].text)
+        question = (
+            "the source names classes, not their numbers; put them in the order of id2label, and add what is left out"
+        )
+        draft.decide("task.labels", named[0].value, f"{question}: {where}")
     else:
         question = "the source does not name the classes in the order of their numbers; write them so"
         draft.decide("task.labels", (f"{TODO} 0", f"{TODO} 1"), question)

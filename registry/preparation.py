@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.datasets import DATASETS
 from registry.document import Document, Fact
+from registry.draft_classes import read_classes_of_classifier
 from registry.draft_metrics import METRICS
 from registry.draft_page import Page, page_of
 from registry.front_matter import scalars
@@ -95,20 +96,6 @@ _BASE_IN_PROSE = re.compile(
 _KNOWN = re.compile(
     rf"(?<![\w/.-])({'|'.join(sorted({re.escape(name) for name in DATASETS if len(name) > 3}, key=len, reverse=True))})"
     r"(?![\w-])(?=[^.\n]{0,40}\b(?:data ?set|corpus|reviews)\b)",
-    re.IGNORECASE,
-)
-
-_ONE_ELSE = re.compile(
-    r"[\"']([A-Za-z][\w /-]{0,39})[\"']\s{1,9}if\s{1,9}[^\n\"']{1,60}?==\s?1(?:\.0)?\s{1,9}else\s{1,9}"
-    r"[\"']([A-Za-z][\w /-]{0,39})[\"']"
-)
-_BY_NUMBER = re.compile(
-    r"(?<![\w.,-])(\d{1,2})[\"'`*]{0,2}\s?(?:for|is|means|denotes|represents|stands for|[:=→]|->)\s?[\"'`*]{0,2}"
-    r"([A-Za-z][\w-]{1,39})(?=[\"'`*]{0,3}\s?(?:[,;.)\]}/\n]|and\b|or\b|$))"
-)
-_NUMBERED = re.compile(
-    r"\W{0,4}(?:label[_ ])?(\d{1,2})[\"'`*]{0,2}\s{0,9}(?::|=|->|→|–|-|\|)\s{0,9}[\"'`*]{0,2}"
-    r"([A-Za-z][\w /&-]{0,39}?)[\"'`*|,.\s]{0,9}$",
     re.IGNORECASE,
 )
 
@@ -258,7 +245,7 @@ def preparation(document: Document) -> tuple[Fact, ...]:
     """
     page = page_of(_read(document), document.name)
     _identity(page, document)
-    _labels(page)
+    read_classes_of_classifier(page)
     for line in page.lines:
         if line.kind == "code" or line.role in ("use", "other") or line.end - line.start < _SHORTEST:
             continue
@@ -292,36 +279,6 @@ def _identity(page: Page, document: Document) -> None:
                     line.start + one.start(),
                     line.start + one.end() + (about.end() if about else 0),
                 )
-
-
-def _labels(page: Page) -> None:
-    """Names of classes in the order of their numbers."""
-    run: dict[int, str] = {}
-    began, block, last = 0, -1, 0
-    for line in [*page.lines, None]:
-        words = page.text[line.start : line.end] if line is not None and line.end - line.start < 120 else ""
-        item = _NUMBERED.fullmatch(words)
-        if item is not None and line is not None and int(item[1]) == len(run) and (not run or line.block == block):
-            if not run:
-                began, block = line.start, line.block
-            run[int(item[1])], last = item[2].strip(), line.end
-            continue
-        _say_labels(page, run, began, last)
-        run = {}
-        if line is None or line.kind == "code":
-            continue
-        long = page.text[line.start : min(line.end, line.start + 2000)]
-        told = list(_BY_NUMBER.finditer(long)) if "0" in long and "1" in long else []
-        if [int(one[1]) for one in told] == list(range(len(told))) and len(told) > 1:
-            at = line.start
-            _say_labels(page, {int(one[1]): one[2] for one in told}, at + told[0].start(), at + told[-1].end())
-    for one in _ONE_ELSE.finditer(page.text):
-        _say_labels(page, {0: one[2], 1: one[1]}, one.start(), one.end())
-
-
-def _say_labels(page: Page, labels: dict[int, str], start: int, end: int) -> None:
-    if len(labels) > 1 and sorted(labels) == list(range(len(labels))) and len(set(labels.values())) == len(labels):
-        page.say("labels", tuple(labels[index] for index in range(len(labels))), start, end)
 
 
 def _splits(page: Page, line: Line) -> None:
