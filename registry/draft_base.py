@@ -70,7 +70,8 @@ _NAMED = (
 _FAMILY_ID = rf"[\w-]{{1,40}}/[\w-]{{0,40}}?{_FAMILY}[\w.-]{{0,60}}"
 _FROM_ID = re.compile(
     rf"\b(?:fine-?tun(?:ed|e|ing)?|derived|initiali[sz]ed|trained)\s(?:version\s)?(?:of|from)\s(?:the )?[`*_]{{0,3}}"
-    rf"({_ID})(?![\w/])|\bbased\son\s(?:the )?`({_ID})`|\bbased\son\s(?:the )?({_FAMILY_ID})(?![\w/])|\bis\san?\s[`*_]{{1,3}}({_ID})[`*_]{{1,3}}\smodel\b",
+    rf"({_ID})(?![\w/])|\bbased\son\s(?:the )?`({_ID})`|\bbased\son\s(?:the )?({_FAMILY_ID})(?![\w/])"
+    rf"|\bis\san?\s[`*_]{{1,3}}({_ID})[`*_]{{1,3}}\smodel\b",
     re.IGNORECASE,
 )
 _FROM_NAME = re.compile(
@@ -114,7 +115,8 @@ _OTHERS = re.compile(
     re.IGNORECASE,
 )
 _TUNING_NAME = re.compile(
-    rf"(?:^\W{{0,6}}|\b(?:by|we) )fine-?tun(?:ing|ed) (?:of )?(?:the |an? )?{_NAMED}[`*_\"'\]]{{0,3}}(?: model)? (?:on|for|with)\b",
+    rf"(?:^\W{{0,6}}|\b(?:by|we) )fine-?tun(?:ing|ed) (?:of )?(?:the |an? )?{_NAMED}[`*_\"'\]]{{0,3}}"
+    r"(?: model)? (?:on|for|with)\b",
     re.IGNORECASE,
 )
 _BY_LINK = (_MADE_FROM, _BASE_IS, _LINK_TUNED)
@@ -170,7 +172,7 @@ _ABOUT = re.compile(r"about (?:the )?")
 
 
 def leave_the_base(page: Page) -> None:
-    """Sections with the base model's name, `About BERT Large`, tell how that one was made: they become another model's."""
+    """Make sections with the base model's name, `About BERT Large`, another model's: they tell how that was made."""
     bases = [_bare(str(fact.value)) for fact in page.facts if fact.name == "base_model" and fact.value]
     last = {line.title: line.title.rpartition("/")[2] for line in page.lines if line.kind == "heading"}
     names = {

@@ -21,7 +21,7 @@ _CLASSES = re.compile(r"\b(id2label|label2id)\b[\"']?\]?\s{0,3}[:=]\s{0,3}(\{[^{
 _CLASS_LIST = re.compile(
     r"\b(?:class_names|label_names|label_list|classes|CLASS_NAMES|LABELS|CLASSES)[\"']?\s{0,3}[:=]\s{0,3}(\[[^\[\]]{3,2000}\])"
 )
-# `- LABEL_0: negative`, `LABEL_1: good (as people say)`, and below a heading of labels `0 = negative`, `| 0 | negative |`.
+# `- LABEL_0: negative`, `LABEL_1: good (as we say)`, and below a heading of labels `0 = negative`, `| 0 | negative |`.
 _CLASS_LINE = re.compile(
     r"\W{0,6}(label[_ ])?(\d{1,2})[\"'`*]{0,3}\s{0,9}(?::|=|->|→|–|-|\|)\s{0,9}[\"'`*]{0,3}([A-Za-z][\w /&-]{0,39}?)"
     r"[\"'`*|,.;\s]{0,9}(?:\([^()]{1,60}\)\W{0,4})?$",
@@ -45,7 +45,8 @@ _ONE_NAME = r"[`\"'*]{0,3}[A-Za-z][\w-]{1,25}(?: [A-Za-z][\w-]{1,20})?[`\"'*]{0,
 # `three classes (positive, neutral and negative)`, `whether a review is positive or negative`.
 _IN_WORDS = re.compile(
     rf"\b(?:classes|labels|categories|sentiments|emotions|polarities)(?: are)?\s?[:(]\s?"
-    rf"({_ONE_NAME}(?:\s?[,/]\s?{_ONE_NAME}){{0,20}}\s?(?:,? ?\b(?:and|or) |[,&/]\s?(?:and )?){_ONE_NAME})(?=\s?[).;\n]|$)"
+    rf"({_ONE_NAME}(?:\s?[,/]\s?{_ONE_NAME}){{0,20}}\s?(?:,? ?\b(?:and|or) |[,&/]\s?(?:and )?){_ONE_NAME})"
+    rf"(?=\s?[).;\n]|$)"
     rf"|\b(?:whether|if) [^.,;\n]{{1,60}}? (?:is|are) ({_ONE_NAME} or {_ONE_NAME})(?=[.,;)\n]|$)"
 )
 _PARTS_OF_LIST = re.compile(r",?\s?\b(?:and|or) |[,/&]")
@@ -100,7 +101,9 @@ def _listed_classes(page: Page, *, anywhere: bool = False) -> None:
     run: dict[int, tuple[str, Line]] = {}
     for line in [*page.lines, None]:
         words = page.text[line.start : min(line.end, line.start + 100)] if line is not None else ""
-        found = _CLASS_LINE.fullmatch(words) if words[-1:].isalpha() or "abel" in words.lower() or "|" in words else None
+        found = (
+            _CLASS_LINE.fullmatch(words) if words[-1:].isalpha() or "abel" in words.lower() or "|" in words else None
+        )
         if found is not None and line is not None and line.role != "other" and int(found[2]) not in run:
             told = anywhere or found[1] or run or _OF_CLASSES.search(line.title.rpartition("/")[2])
             above = [*run.values()][-1][1].block if run else line.block

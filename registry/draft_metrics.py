@@ -18,7 +18,8 @@ METRICS: dict[str, str] = {
     alias: name
     for name, aliases in {
         "accuracy": "accuracy; acc; accuray; overall accuracy; classification accuracy; top 1 accuracy; top1 "
-        "accuracy; top 1 acc; top1 acc; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; binary accuracy",
+        "accuracy; top 1 acc; top1 acc; acc 1; acc@1; sparse categorical accuracy; categorical accuracy; "
+        "binary accuracy",
         "precision": "precision; prec; ents p",
         "recall": "recall; rec; sensitivity; ents r",
         "f1": "f1; f1 score; f1score; f score; f measure; f 1; f1 measure; fscore; f 1 score; ents f",

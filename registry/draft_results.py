@@ -122,7 +122,8 @@ _METRIC_WORDS = (
     r"|matthews correlation(?: coefficient)?|exact match|em score|loss|mse|rmse|mae|kappa)\b"
 )
 _PREFIX = (
-    r"(?:(?:entity|token|span|sentence)-level )?(?P<prefix>(?:(?:test|training|train|validation|val|dev|eval|evaluation|overall|macro|micro|weighted|average"
+    r"(?:(?:entity|token|span|sentence)-level )?"
+    r"(?P<prefix>(?:(?:test|training|train|validation|val|dev|eval|evaluation|overall|macro|micro|weighted|average"
     r"|averaged|avg|mean|top-?[135]|final|best)[- _]{0,2}){0,4})"
 )
 _SUFFIX = r"(?P<suffix>(?:[- ](?:macro|micro|weighted|score|value|average)){0,3})"
@@ -134,7 +135,8 @@ _N = (
 _OF = re.compile(
     rf"\b{_PREFIX}\(?(?P<metric>{_METRIC_WORDS}){_SUFFIX}[*`_)]{{0,3}}(?: \((?P<inner>[A-Za-z0-9 "
     rf"]{{1,20}})\))?[*`_]{{0,3}}(?:\s?[:=]\s?| of(?: about| around| approximately| over| roughly"
-    rf"| nearly)? | is | was |\s\(| at | reached | score of | rate of | as high as | of (?:the|this|our) model (?:is|was) | - | – "
+    rf"| nearly)? | is | was |\s\(| at | reached | score of | rate of | as high as "
+    rf"| of (?:the|this|our) model (?:is|was) | - | – "
     rf"| )[*`_\s]{{0,3}}{_N}",
     re.IGNORECASE,
 )
@@ -148,8 +150,8 @@ _DIGIT = re.compile("[0-9]")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
 _BEGIN = re.compile(
     r"accura|precis|recall|f1|f-|auc|auroc|loss|wer|cer|bleu|rouge|perplex|mcc|matthews|exact|sensitiv|specific|mse|mae"
-    r"|kappa|error rate|ppl|spearman|pearson|chrf|meteor|ndcg|bertscore|\biou|mean iou|miou|bits per|explained|jaccard|sdr\b"
-    r"|\b(?:em|acc|map|mrr|gen.len|r2|bpc|bpb|sir|sar|stoi|pesq)\b"
+    r"|kappa|error rate|ppl|spearman|pearson|chrf|meteor|ndcg|bertscore|\biou|mean iou|miou|bits per|explained|jaccard"
+    r"|sdr\b|\b(?:em|acc|map|mrr|gen.len|r2|bpc|bpb|sir|sar|stoi|pesq)\b"
 )
 """Words one of which stands, in lower case, in whatever names a metric; to look for them is quicker."""
 

@@ -79,7 +79,8 @@ _SENTENCES: tuple[tuple[str, str, Callable[[str], Any], re.Pattern[str]], ...] =
         ("length", "max_length", positive,
             r"\b(?:chunked|truncated|cut|split|padded) (?:in)?to (?:an? |the )?(?:max\w* )?length of (\d{1,6}) tokens"),
         ("length", "max_length", positive,
-            rf"(?:\b(?:with|and|using)\s|, )(?:an? )?{_V}(?: tokens)? (?:max(?:imum)? )?(?:sequence|input|token) length\b"),
+            rf"(?:\b(?:with|and|using)\s|, )(?:an? )?{_V}(?: tokens)? "
+            r"(?:max(?:imum)? )?(?:sequence|input|token) length\b"),
         ("steps", "max_steps", positive, rf"\btrained (?:on|with) [^.,;\n]{{1,80}}, {_V} (?:training )?steps\b"),
         ("steps", "max_steps", positive,
             r"\b(?:trained|fine-?tuned|training)(?: \w{1,30}){0,6} over "

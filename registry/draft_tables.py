@@ -85,7 +85,7 @@ def _columns(header: list[str], low: list[str]) -> list[Named | None]:
 
 
 # `| LibriSpeech WER | Lambada PPL | Lambada Acc |`, `| STS (Pearson) | NER (F1) |`; `Loc F1` is a class's.
-_DATA_NAME = re.compile(r"(?=.{0,40}[a-z])[A-Z][\w.-]{1,30}(?: [\w.-]{1,20})?")
+_DATA_NAME = re.compile(r"[A-Z][\w.-]{1,30}(?: [\w.-]{1,20})?")
 _OF_NO_CLASS = frozenset({
     "perplexity", "wer", "cer", "bleu", "chrf", "rouge1", "rouge2", "rougeL", "exact_match", "bpc", "bpb",
     "pearson", "spearmanr", "matthews_correlation",

@@ -176,6 +176,23 @@ def test_words_stand_where_the_place_says():
         ("Training took 5 hours on a single NVIDIA A100 GPU.", "hardware.count", 1),
         ("- Training Set: 25,000 labeled reviews", "rows.train", 25000),
         ("There are 25,000 training samples and 5,000 test samples.", "rows.test", 5000),
+        ("It was trained with 5e-5 learning rate, 15 epochs, 128 maximum sequence length and 64 batch size.",
+         "num_epochs", 15),
+        ("It was trained with 5e-5 learning rate, 15 epochs, 128 maximum sequence length and 64 batch size.",
+         "max_length", 128),
+        ("It was trained with 5e-5 learning rate, 15 epochs, 128 maximum sequence length and 64 batch size.",
+         "train_batch_size", 64),
+        ("It was trained for 200,000 iterations or about 98 epochs.", "num_epochs", 98),
+        ("We ran 4 epochs of fine-tuning.", "num_epochs", 4),
+        ("It was trained for 420 billion tokens over 400,000 steps.", "max_steps", 400_000),
+        ("Trained on 39 pictures, 3000 steps", "max_steps", 3000),
+        ("## Training\n#### Epochs: **40**", "num_epochs", 40),
+        ("## Fit\n```\n{\n    \"epochs\": 1,\n    \"optimizer_class\": \"<class 'torch.optim.adamw.AdamW'>\"\n}\n```",
+         "optimizer", "adamw"),
+        ("## Training\n```\nmax_epoch: 9\noptim_conf:\n    lr: 1.0\nscheduler: noamlr\n```", "lr_scheduler", "noam"),
+        ("### Training hyperparameters\n| name | optimizer | training_precision |\n|---|---|---|\n"
+         "| SWA | {'class_name': 'Adam', 'config': {'learning_rate': 1e-04, 'beta_1': 0.9}} | float32 |",
+         "learning_rate", 1e-4),
     ],
 )  # fmt: skip
 def test_a_stated_value_is_read(words, name, value):
@@ -205,6 +222,9 @@ def test_a_stated_value_is_read(words, name, value):
         ("The calibration's sampling size 300 isn't divisible by batch size 8.", "train_batch_size"),
         ("So for fine-tuning on a single GPU it was converted.", "hardware.count"),
         ("## Training\n- duration: 1841.46", "training_time_hours"),
+        ("It was trained for just under 1 epoch on one part and about 1.5 epochs on the other.", "num_epochs"),
+        ("## Training\n#### Epochs: 40 or 80", "num_epochs"),
+        ("Fine-tuned from roberta-large.\n\n### About RoBERTa Large model\nIt was trained for 4 epochs.", "num_epochs"),
     ],
 )
 def test_what_is_no_value_of_this_model_is_left_alone(words, name):
@@ -247,6 +267,22 @@ def test_settings_of_four_bits_are_not_in_effect_where_eight_are_loaded():
         ("## MLQA DEV\nEM: 64.27", [("exact_match", "64.27", "validation")]),
         ("### Accuracy\n| Type | Score |\n|---|---|\n| `ENTS_F` | 62.12 |\n| `NER_LOSS` | 38227.81 |",
          [("f1", "62.12", None)]),
+        ("## Results\n| Model | P | R | F |\n|---|---|---|---|\n| this | 0.9 | 0.8 | 0.85 |",
+         [("precision", "0.9", None), ("recall", "0.8", None), ("f1", "0.85", None)]),
+        ("## Scores\n| | ROUGE-1 | ROUGE-L |\n|---|---|---|\n| BART | 44.1 | 40.9 |\n| Ours | 47.7 | 44.5 |",
+         [("rouge1", "47.7", None), ("rougeL", "44.5", None)]),
+        ("## Metrics\n- R2: 0.68\n- Explained Variance: 0.69",
+         [("r2", "0.68", None), ("explained_variance", "0.69", None)]),
+        ("### Results:\n```yaml\nsi_sdr: 16.2\nsar_imp: -131.9\n```",
+         [("si_sdr", "16.2", None), ("sar_imp", "-131.9", None)]),
+        ("It is a tagger (with 73.71\\% Entity-Level F1).", [("f1", "73.71%", None)]),
+        ("**Metrics of the model:**\n\naccuracy           0.715467\n\nf1_macro           0.596625",
+         [("accuracy", "0.715467", None), ("f1", "0.596625", None)]),
+        ("It has a top1-accuracy of 82.6% and a top-5 accuracy of 96.5% on the evaluation set.",
+         [("accuracy", "82.6%", "validation"), ("top_5_accuracy", "96.5%", "validation")]),
+        ("The test accuracy of the model is 83.57%.", [("accuracy", "83.57%", "test")]),
+        ("## How to use\nSee the paper.\n- validation_loss: 0.458\n- validation_acc : 0.866",
+         [("loss", "0.458", "validation"), ("accuracy", "0.866", "validation")]),
     ],
 )  # fmt: skip
 def test_a_reported_result_is_read(words, expected):
@@ -270,6 +306,7 @@ def test_a_reported_result_is_read(words, expected):
         "Accuracy and recall:\n- Training: 0.8\n- Test: 0.2",
         "1) Tagging with spaCy Accuracy: **0.911**",
         "loss: 0.3 accuracy: 0.91\nloss: 0.2 accuracy: 0.92\nloss: 0.1 accuracy: 0.93",
+        "## How to use\n- accuracy: 0.866",
     ],
 )
 def test_what_is_no_result_of_this_model_is_left_alone(words):
@@ -306,6 +343,40 @@ def test_of_columns_of_models_the_one_that_the_title_names_is_this_model_s():
     text = f"# INT8 mini\n### Result\n| | INT8 | FP32 |\n|---|---|---|\n{rows}\n"
     assert numbers(read(text, "x.md")) == [("f1", "0.90", "validation")]
     assert numbers(read(text.replace("# INT8", "# Quantized"), "x.md")) == []
+
+
+def own_row(title, rows):
+    head = "| Model | WikiText PPL | Lambada PPL | Lambada Acc | Loc F1 |\n|---|---|---|---|---|"
+    return f"# {title}\n## Comparison with other models\n{head}\n{rows}\n"
+
+
+def test_of_rows_of_models_the_one_that_the_title_names_is_this_model_s():
+    rows = "| Mini-2 | 9.1 | 8.1 | 50% | 0.7 |\n| **Maxi-Model 2.7B** | **5.6** | **4.6** | 62% | 0.8 |"
+    document = read(own_row("Maxi-Model 2.7B for stories", rows), "x.md")
+    found = [(one.metric, one.number.text, one.dataset, one.headline) for one in document.results]
+    assert found == [
+        ("perplexity", "5.6", "WikiText", False), ("perplexity", "4.6", "Lambada", False),
+        ("accuracy", "62%", "Lambada", False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("title", ["Somebody's model", "Maxi", "A study of models"])
+def test_without_a_row_of_that_name_no_model_of_a_comparison_is_this_one(title):
+    rows = "| Mini-2 | 9.1 | 8.1 | 50% | 0.7 |\n| Maxi | 5.6 | 4.6 | 62% | 0.8 |"
+    assert read(own_row(title, rows), "x.md").results == ()
+
+
+def test_a_metric_in_brackets_behind_data_is_that_data_s():
+    head = "| Model | STS (Pearson) | Test NER (F1) |\n|---|---|---|\n"
+    document = read(f"# Great-BERT\n{head}| Great-BERT | 0.79 | 0.88 |\n| mBERT | 0.7 | 0.8 |\n", "x.md")
+    found = [(one.metric, one.dataset, one.split) for one in document.results]
+    assert found == [("pearson", "STS", None), ("f1", "Test NER", "test")]
+
+
+def test_beside_an_overall_score_the_scores_of_classes_are_no_columns_of_an_epoch_table():
+    head = "| Step | Overall F1 | Loc F1 | Org F1 |\n|---|---|---|---|\n"
+    (table,) = read(f"# M\n{head}| 500 | 0.8 | 0.7 | 0.9 |\n| 1000 | 0.9 | 0.8 | 0.9 |\n", "x.md").tables
+    assert [{*row.cells} for row in table.rows] == [{"f1"}, {"f1"}]
 
 
 def test_scores_of_a_kind_of_questions_are_no_headline():

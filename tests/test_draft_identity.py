@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from registry.draft import read
+from registry.draft_classes import read_classes_of_classifier
 from registry.draft_code import python_settings
+from registry.draft_page import page_of
 
 HUB = "https://huggingface.co"
 
@@ -82,6 +84,9 @@ def test_a_task_that_is_not_told_or_is_one_of_several_is_left_out(words):
         ("GPT-Neo-Tale is a finetune created using Somebody's GPT-Neo 2.7B model.", "GPT-Neo 2.7B"),
         (f"## How to use\nWe fine-tuned the [mini]({HUB}/owner/mini) model on letters.", "owner/mini"),
         ("This model is a *owner/m2m* model that was fine-tuned on letters.", "owner/m2m"),
+        ("Based on owner/stable-diffusion-v1 trained by a friend", "owner/stable-diffusion-v1"),
+        ("It is initialized from the [distilgpt2](https://example.org/gpt.md) model.", "distilgpt2"),
+        ("Fine-tuning bert-base-cased on letters.", "bert-base-cased"),
     ],
 )  # fmt: skip
 def test_a_base_model_is_told(words, base):
@@ -99,6 +104,8 @@ def test_a_base_model_is_told(words, base):
         f"See how it was derived from [the paper]({HUB}/papers/2401.00001).",
         "It outperforms a fine-tuned BERT model.",
         "BERT can be fine-tuned for your task.",
+        "It is based on owner/tools and runs anywhere.",
+        "How to do it: fine-tuning BERT on letters.",
     ],
 )
 def test_what_is_no_base_model_is_left_alone(words):
@@ -289,10 +296,70 @@ def test_a_table_that_is_cut_by_the_limit_is_left_out():
         "- LABEL_0: bad\n- LABEL_1: good",
         "## Labels\n0 = bad\n1 = good",
         "## Classes\n| Id | Name |\n|---|---|\n| 0 | bad |\n| 1 | good |",
+        "LABEL_1: good\n\nLABEL_0: bad (as people say)",
+        "```python\nLABELS = ['bad', 'good']\n```",
     ],
 )
 def test_classes_are_read_in_the_order_of_their_numbers(words: str) -> None:
     assert read(f"# Model\n\n{words}\n", "x.md").value("labels") == ("bad", "good")
+
+
+def classes(words: str) -> list[tuple[str, tuple[str, ...]]]:
+    page = page_of(f"# Model\n\n{words}\n", "x.md")
+    read_classes_of_classifier(page)
+    return [(fact.name, fact.value) for fact in page.facts]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The labels are 0 for bad and 1 for good.",
+        "```python\nprint(out)  # LABEL_0: bad; LABEL_1: good\n```",
+        "```python\nprint('good' if score == 1 else 'bad')\n```",
+        "0: bad\n1: good",
+    ],
+)
+def test_of_a_classifier_looser_words_number_the_classes(words: str) -> None:
+    assert classes(words) == [("labels", ("bad", "good"))]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "```\n[{'label': 'bad', 'score': 0.9}, {'label': 'good', 'score': 0.8}]\n```",
+        "It has two classes (bad, good).",
+        "It has two labels(bad,and good).",
+        "Predicting whether a letter is bad or good.",
+        "| Class | Precision | Recall |\n|---|---|---|\n| bad | 1 | 1 |\n| good | 1 | 1 |\n| Macro avg | 1 | 1 |",
+    ],
+)
+def test_classes_that_are_only_named_have_no_order(words: str) -> None:
+    assert classes(words) == [("task.labels", ("bad", "good"))]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["```\n[{'label': 'LABEL_0'}, {'label': 'LABEL_1'}]\n```", "```\n{'label': 'bad'}\n```", "The classes are many.",
+     "| Class | Rows |\n|---|---|\n| bad | 1 |\n| good | 2 |"],
+)  # fmt: skip
+def test_what_names_no_two_classes_is_left_alone(words: str) -> None:
+    assert classes(words) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "data"),
+    [
+        ("The following corpora were used for training the model:\n* Tales 2.0\n* Letters (only old ones)",
+         ("Tales 2.0", "Letters")),
+        (f"We trained on the following datasets:\n- [Tales]({HUB}/datasets/owner/tales), all of it\n- Letters: the old",
+         ("owner/tales", "Letters")),
+        ("The following datasets were used for training:\n- Tales\n- 300 of our own", None),
+        ("The following datasets were used to train the model:\n\nNone.", None),
+        ("The following datasets are alike:\n- Tales\n- Letters", None),
+    ],
+)  # fmt: skip
+def test_data_is_listed_below_a_colon(words: str, data: tuple[str, ...] | None) -> None:
+    assert value(words, "datasets") == data
 
 
 @pytest.mark.parametrize("words", ["## Steps\n0 - load\n1 - train", "- LABEL_1: good\n- LABEL_2: bad"])

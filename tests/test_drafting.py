@@ -185,6 +185,14 @@ def test_classes_of_an_unknown_dataset_are_open_unless_the_source_numbers_them()
     assert numbered.loaded.evidence["task.labels"].status == "stated"
 
 
+def test_classes_that_the_source_only_names_stand_in_until_a_person_orders_them() -> None:
+    text = PLAIN.replace("stanfordnlp/imdb", "somebody/rows")
+    made = drafted(text + "\nIt tells three classes (sad, calm and glad).\n")
+    assert "task.labels" in made.draft.undecided
+    assert "labels: [sad, calm, glad]" in made.draft.text
+    assert "in the order of id2label" in made.draft.text
+
+
 def test_two_values_of_a_field_are_a_contradiction_that_a_person_decides() -> None:
     made = drafted(PLAIN + "\n## Training procedure\n\nIt was trained with a learning rate of 5e-5.\n")
     assert made.draft.undecided == ("training.learning_rate",)
