@@ -48,11 +48,12 @@ def tables(page: Page) -> None:
             continue
         columns = _columns(header, low)
         count = sum(what is not None for what in columns[1:])
-        of_others_too = grid.role == "other" or (of_others(grid.before) and len(grid.rows) > 1)
+        by_data = any(what is not None and what.dataset is not None for what in columns)
+        if by_data:  # then rows are models, whatever the first column is called
+            low[0] = "model"
         if count and (own := _own_row(page, grid, low)) is not None:
-            by_data = any(what is not None and what.dataset is not None for what in columns)
             _row(page, own, columns, _context(grid), {}, headline=not by_data)
-        elif grid.role == "other" or (count and of_others_too):
+        elif grid.role == "other" or (count and len(grid.rows) > 1 and of_others(grid.before)):
             continue
         elif count:
             _by_column(page, grid, low, columns)
@@ -95,7 +96,7 @@ _OF_NO_CLASS = frozenset({
 
 _PART_OF_TITLE = re.compile(r"[|:(),–—]| - | with | for | on | in ")
 _MARKS = re.compile(r"[\W_]+")
-_LONG_NAME = 6
+_LONG_NAME = 5
 
 
 def _own_row(page: Page, grid: Grid, low: list[str]) -> tuple[Cell, ...] | None:

@@ -367,7 +367,7 @@ def test_without_a_row_of_that_name_no_model_of_a_comparison_is_this_one(title):
 
 
 def test_a_metric_in_brackets_behind_data_is_that_data_s():
-    head = "| Model | STS (Pearson) | Test NER (F1) |\n|---|---|---|\n"
+    head = "| Task | STS (Pearson) | Test NER (F1) |\n|---|---|---|\n"
     document = read(f"# Great-BERT\n{head}| Great-BERT | 0.79 | 0.88 |\n| mBERT | 0.7 | 0.8 |\n", "x.md")
     found = [(one.metric, one.dataset, one.split) for one in document.results]
     assert found == [("pearson", "STS", None), ("f1", "Test NER", "test")]
