@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from registry.draft_page import Page
-    from registry.markdown import Cell, Line
+    from registry.markdown import Line
 
 _CLASSES = re.compile(r"\b(id2label|label2id)\b[\"']?\]?\s{0,3}[:=]\s{0,3}(\{[^{}]{3,2000}\})")
 # Not `labels`, which are mostly the candidates of a zero-shot call.
@@ -101,34 +101,37 @@ def _listed_classes(page: Page, *, anywhere: bool = False) -> None:
     run: dict[int, tuple[str, Line]] = {}
     for line in [*page.lines, None]:
         words = page.text[line.start : min(line.end, line.start + 100)] if line is not None else ""
-        found = (
-            _CLASS_LINE.fullmatch(words) if words[-1:].isalpha() or "abel" in words.lower() or "|" in words else None
-        )
+        found = _class_line(words)
         if found is not None and line is not None and line.role != "other" and int(found[2]) not in run:
             told = anywhere or found[1] or run or _OF_CLASSES.search(line.title.rpartition("/")[2])
             above = [*run.values()][-1][1].block if run else line.block
             if told and (line.block == above or (found[1] and line.block == above + 1)):
                 run[int(found[2])] = found[3].strip(), line
                 continue
-        if sorted(run) == list(range(len(run))):
+        if run and sorted(run) == list(range(len(run))):
             lines = [one for _, one in run.values()]
             names = [run[number][0] for number in range(len(run))]
-            if lines and _said_classes(page, names, lines[0].start, lines[-1].end):
+            if _said_classes(page, names, lines[0].start, lines[-1].end):
                 return
-        run = {}
+        run = run and {}
+
+
+def _class_line(words: str) -> re.Match[str] | None:
+    """A line with the number and the name of a class; most lines are told by a look that they are none."""
+    likely = words[-1:].isalpha() or "|" in words or "abel" in words or "ABEL" in words
+    return _CLASS_LINE.fullmatch(words) if likely else None
 
 
 def read_classes_of_classifier(page: Page) -> None:
     """Classes by number in looser words (`labels`), else by name alone (`task.labels`)."""
     _listed_classes(page, anywhere=True)
+    of_code = "LABEL_" in page.text
     for line in page.lines:
-        if line.kind != "code":
+        if line.kind != "code" or of_code:
             words = page.text[line.start : min(line.end, line.start + 2000)]
-            _numbered(page, line.start, list(_BY_NUMBER.finditer(words)) if "0" in words and "1" in words else [])
-        else:
-            _numbered(
-                page, line.start, list(_LABEL_NUMBER.finditer(page.text[line.start : min(line.end, line.start + 300)]))
-            )
+            if "0" in words and "1" in words:
+                pattern = _BY_NUMBER if line.kind != "code" else _LABEL_NUMBER
+                _numbered(page, line.start, list(pattern.finditer(words)))
     for one in _ONE_ELSE.finditer(page.text):
         _said_classes(page, [one[2], one[1]], one.start(), one.end())
     if not page.has("labels"):
@@ -139,11 +142,8 @@ def _numbered(page: Page, at: int, found: list[re.Match[str]]) -> None:
     """`0 for negative and 1 for positive`."""
     names = {int(one[1]): one[2] for one in found}
     if len(names) == len(found) and sorted(names) == list(range(len(names))):
-        _said_classes(page, [names[index] for index in range(len(names))], *_around(at, found))
-
-
-def _around(at: int, found: list[re.Match[str]]) -> tuple[int, int]:
-    return (at + found[0].start(), at + found[-1].end()) if found else (at, at)
+        first, last = (found[0].start(), found[-1].end()) if found else (0, 0)
+        _said_classes(page, [names[index] for index in range(len(names))], at + first, at + last)
 
 
 def _named(page: Page, names: Iterable[str], start: int, end: int) -> bool:
@@ -167,13 +167,9 @@ def _of_rows(page: Page) -> bool:
             continue
         rows = [row for row in grid.rows if row and row[0].text.strip() and not _SUMMARY.search(row[0].text)]
         names = [row[0].text.strip() for row in rows]
-        if all(name[0].isalpha() and len(name) < 40 for name in names) and _named(page, names, *_ends(rows)):
-            return True
+        if rows and all(name[0].isalpha() and len(name) < 40 for name in names):
+            return _named(page, names, rows[0][0].start, rows[-1][0].end)
     return False
-
-
-def _ends(rows: list[tuple[Cell, ...]]) -> tuple[int, int]:
-    return (rows[0][0].start, rows[-1][0].end) if rows else (0, 0)
 
 
 def _in_words(page: Page) -> bool:

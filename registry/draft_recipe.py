@@ -294,7 +294,7 @@ _SKIPPED = ("use", "pretraining", "other")
 def _line(page: Page, line: Line) -> None:
     """A name with its value, and what else its words say; else sentences."""
     words = page.text[line.start : min(line.end, line.start + 2000)]
-    found = (_PAIR if line.kind != "heading" else _HEADING).match(words)
+    found = _PAIR.match(words) if line.kind != "heading" else _HEADING.match(words)
     weak = line.role == "training"
     before = len(page.facts)
     if found is not None:

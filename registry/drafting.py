@@ -568,11 +568,11 @@ def _data(draft: Drafting) -> None:
         draft.state("data.dataset", exact or other or data.repo, told, default=data.repo)
         if data.config is not None and (exact or not other):
             draft.assume("data.config", data.config, f"the part of {data.repo} that is meant")
-    elif len(names) == 1 and _ID.fullmatch(names[0]):
+    elif len(names) == 1 and _is_data_id(names[0]):
         draft.state("data.dataset", names[0], facts[0], default=TODO)
     else:
         named = f"the source names {', '.join(map(comment, names[:6]))}" if names else "the source names no dataset"
-        one = next((name for name in names if _ID.fullmatch(name)), TODO)
+        one = next(filter(_is_data_id, names), TODO)
         draft.decide("data.dataset", one, f"{named}; write the Hub's id, or a folder, of the rows it was trained on")
     if "data.config" not in draft.values and (config := _config(draft)) is not None:
         draft.state("data.config", config.value, config)
@@ -590,6 +590,11 @@ def _data(draft: Drafting) -> None:
     draft.take("data.tokens.max_length", "max_length", _whole, default=default or 512, reason=reason)
     draft.take("data.tokens.truncation", "data.tokens.truncation", default=True)
     draft.take("data.tokens.padding", "data.tokens.padding", default="longest")
+
+
+def _is_data_id(name: str) -> bool:
+    """Whether a name is an id of the Hub: without a namespace an old one, `imdb`; `KAUST` is none."""
+    return _ID.fullmatch(name) is not None and ("/" in name or name.islower())
 
 
 def _config(draft: Drafting) -> Fact | None:

@@ -178,6 +178,38 @@ def test_a_name_that_no_card_can_have_is_refused(name: str) -> None:
     assert answer.code == 2 and "a card is a .yaml file" in answer.line
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("no.md", None, "no such file"),
+        ("model", None, "a folder or a device; give a file"),
+        ("bytes.md", b"\x00\xff\xfe# Model", "not UTF-8, so that its words cannot be quoted"),
+        ("empty.md", b"", "does not say what its model does"),
+        ("long.md", b"# Model\n" * 1_300_000, "larger than 10,000,000 bytes; a page of text is not"),
+        ("https://huggingface.co/somebody/model/blob/main/README.md", None,
+         "a web address; a repo of the Hub is hub:somebody/model"),
+        ("https://example.org/README.md", None, "a web address; a repo of the Hub is hub:owner/name"),
+        ("hub:", None, "'' is neither a folder here nor a Hub id"),
+    ],
+)  # fmt: skip
+def test_what_is_no_readme_is_refused_in_one_line(here: Path, name: str, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (here / name).write_bytes(content)
+    answer = replicard("draft", name, "-o", "cards/mine.yaml")
+    assert answer.code == 2 and message in answer.line
+    assert not (here / "cards").exists()
+
+
+def test_more_than_a_page_on_standard_input_is_refused() -> None:
+    answer = replicard("draft", "-", "-o", "cards/mine.yaml", stdin=b"# Model\n" * 1_300_000)
+    assert answer.code == 2 and answer.line.startswith("standard input  larger than 10,000,000 bytes")
+
+
+def test_a_place_that_cannot_be_written_is_refused_in_one_line() -> None:
+    answer = replicard("draft", "model/README.md", "-o", "model/README.md/mine.yaml")
+    assert answer.code == 2 and "cannot be written: Not a directory; choose another place" in answer.line
+
+
 # Facts
 
 

@@ -170,6 +170,13 @@ def test_a_name_that_is_no_id_of_the_hub_is_named_and_open() -> None:
     assert "base.model" in made.draft.undecided and "DistilBert is no id" in made.draft.text
 
 
+def test_data_that_is_only_named_is_open() -> None:
+    text = PLAIN.replace("stanfordnlp/imdb", "LETTERS")
+    made = drafted(text)
+    assert "data.dataset" in made.draft.undecided and "the source names LETTERS" in made.draft.text
+    assert "data.dataset" not in drafted(text.replace("LETTERS", "letters")).draft.undecided
+
+
 def test_the_part_of_a_dataset_is_that_of_the_front_matter_s_results() -> None:
     part = "---\ndatasets:\n- letters\nmodel-index:\n- results:\n  - task: {type: text-classification}\n    dataset:\n"
     part += "      name: letters\n      type: letters\n      args: formal\n---\n"

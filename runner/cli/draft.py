@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Task = Literal["text-classification"]
 
+_ADDRESS = re.compile(r"https?://(?:(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+))?")
 SOURCES = "sources"
 """The folder beside a card that the README it quotes is kept in."""
 
@@ -126,7 +127,15 @@ def _read(readme: str) -> tuple[bytes, str, str | None, str | None]:
     from runner.fetching import fetch_readme
 
     if readme == "-":
-        return sys.stdin.buffer.read(MAX_BYTES + 1), "standard input", None, None
+        content = sys.stdin.buffer.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise InputError(Problem("standard input", "", f"larger than {MAX_BYTES:,} bytes; a page of text is not"))
+        return content, "standard input", None, None
+    if (address := _ADDRESS.match(readme)) is not None:
+        named = f"hub:{address[1]}" if address[1] else "hub:owner/name"
+        raise InputError(
+            Problem(readme, "", f"a web address; a repo of the Hub is {named}, of another page give a file")
+        )
     if readme.startswith("hub:"):
         repo = readme.removeprefix("hub:").partition("@")[0]
         content, commit = fetch_readme(readme.removeprefix("hub:"))
@@ -158,7 +167,7 @@ def _file(readme: str, repo: str | None, output: Path | None) -> Path:
 def _beside(readme: str, file: Path) -> Path:
     """Where the README lies as seen from the card: where it is, if that is beside the card or below."""
     folder, here = file.parent.resolve(), Path(readme).resolve()
-    inside = readme != "-" and not readme.startswith("hub:") and here.is_relative_to(folder)
+    inside = readme != "-" and not readme.startswith("hub:") and folder in here.parents
     return here.relative_to(folder) if inside else Path(SOURCES) / f"{file.stem}.md"
 
 
