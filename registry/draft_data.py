@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from registry.draft_base import OUR_TRAINING
+from registry.draft_page import ELSEWHERE
 from registry.languages import code_of_name
 from registry.markdown import plain
 
@@ -93,7 +94,6 @@ _LOADED = re.compile(r"\bload_dataset\(\s{0,9}[\"']([\w.-]{1,96}(?:/[\w.-]{1,96}
 _BUILDERS = frozenset({"csv", "json", "text", "parquet", "imagefolder", "audiofolder", "arrow", "pandas", "webdataset"})
 """What `load_dataset` calls files of one's own."""
 
-_SKIPPED = ("use", "pretraining", "other")
 _END = re.compile(r"\s(?:data ?set|corpus)$", re.IGNORECASE)
 _MARKS = re.compile(r"[\W_]+")
 _LONGEST_NAME = 6
@@ -108,16 +108,16 @@ def read_data(page: Page) -> None:
     if page.has("datasets"):
         return
     for index, line in enumerate(page.lines):
-        if line.kind == "heading" and line.role not in _SKIPPED and _below_heading(page, index):
+        if line.kind == "heading" and line.role not in ELSEWHERE and _below_heading(page, index):
             return
-        if line.kind in ("item", "text") and line.role not in _SKIPPED:
+        if line.kind in ("item", "text") and line.role not in ELSEWHERE:
             words = page.text[line.start : min(line.end, line.start + 400)]
             if ":" in words[:60]:
                 key, _, value = words.partition(":")
                 if _of_key(page, key, line.start + len(words) - len(value), line.start + len(words)):
                     return
     for grid in page.grids:
-        if grid.role not in _SKIPPED:
+        if grid.role not in ELSEWHERE:
             for row in grid.rows:
                 if len(row) == 2 and _of_key(page, row[0].text, row[1].start, row[1].end):
                     return
@@ -155,7 +155,7 @@ def _told(page: Page) -> bool:
     for line in page.lines:
         end = min(line.end, line.start + _LOOKED_AT)
         ours = line.role == "use" and OUR_TRAINING.search(page.text, line.start, end) is not None
-        if line.kind == "code" or (line.role in _SKIPPED and not ours):
+        if line.kind == "code" or (line.role in ELSEWHERE and not ours):
             continue
         linked.update(_linked(page, line.start, end))
         for pattern in _NAMING:
@@ -197,7 +197,7 @@ def _linked(page: Page, start: int, end: int) -> dict[str, tuple[int, int]]:
 def _listed(page: Page) -> bool:
     """The datasets that one sentence on training lists by their links."""
     for line in page.lines:
-        if line.kind != "code" and line.role not in _SKIPPED:
+        if line.kind != "code" and line.role not in ELSEWHERE:
             found = _LIST_OF_DATA.search(page.text, line.start, min(line.end, line.start + 2 * _LOOKED_AT))
             if found is not None and _on_training(page, found.start()):
                 names = [
@@ -220,7 +220,7 @@ _NAME_OF_ITEM = re.compile(r"[^\n(:;,]{2,80}?(?=\s?(?:[(:;,]|\s[-–—]\s|$))")
 def _below_colon(page: Page) -> bool:
     """The list below a line that says that the model was trained on it; of one that is more than names nothing."""
     for index, line in enumerate(page.lines):
-        if line.kind != "text" or line.role in _SKIPPED:
+        if line.kind != "text" or line.role in ELSEWHERE:
             continue
         words = page.text[line.start : min(line.end, line.start + _LOOKED_AT)]
         if not words.rstrip("*_ ").endswith(":") or _BELOW.search(words) is None or _TRAINED.search(words) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 MAX_SENTENCES = 12_000
 """Characters of sentences that name a metric or a hyperparameter which are searched for its value; no real model card
 of 10,400 has more."""
+
+ELSEWHERE = ("use", "pretraining", "other")
+"""Roles of sections that tell nothing of how this model was made: of what can be done with it, and of other models."""
+
+SENTENCE_ENDS = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
 
 
 @dataclass(slots=True)

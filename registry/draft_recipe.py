@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from registry.draft_code import python_settings
+from registry.draft_page import ELSEWHERE
 from registry.draft_sentences import read_prose
 from registry.draft_values import (
     NUMBER,
@@ -257,7 +258,7 @@ def read_pairs(page: Page) -> None:
     for line in page.lines:
         if line.kind == "code" and line.role != "use":
             code.setdefault(line.block, []).append(line)
-        elif line.kind not in ("code", "table") and line.role not in _SKIPPED:
+        elif line.kind not in ("code", "table") and line.role not in ELSEWHERE:
             _line(page, line)
     for block in code.values():
         if page.text.startswith(_ARCHITECTURE, block[0].start):
@@ -268,11 +269,11 @@ def read_pairs(page: Page) -> None:
             _environment(page, block)
     for grid in page.grids:
         rows = [grid.header, *grid.rows]
-        if grid.role not in _SKIPPED and all(len(row) == 2 for row in rows):
+        if grid.role not in ELSEWHERE and all(len(row) == 2 for row in rows):
             weak = sum(key_of(row[0].text) in NAMES for row in rows) > 1
             for name, value in rows:
                 read_pair(page, name.text, value.text, name.start, value.end, weak=weak, offset=value.start)
-        elif grid.role not in _SKIPPED and len(grid.rows) == 1:
+        elif grid.role not in ELSEWHERE and len(grid.rows) == 1:
             _across(page, grid)
 
 
@@ -288,7 +289,6 @@ def _across(page: Page, grid: Grid) -> None:
 
 
 _INLINE = re.compile(r"`([A-Za-z]\w{0,40})\s?=\s?([^`\n]{1,100})`")  # `lr_scheduler_type = "linear"`
-_SKIPPED = ("use", "pretraining", "other")
 
 
 def _line(page: Page, line: Line) -> None:

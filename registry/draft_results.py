@@ -30,6 +30,7 @@ from registry.draft_metrics import (
     title_split,
     value_of,
 )
+from registry.draft_page import SENTENCE_ENDS
 from registry.draft_tables import tables
 from registry.front_matter import Scalar, index_of, scalars
 from registry.markdown import plain
@@ -147,7 +148,6 @@ _PAIRS = re.compile(
     rf"\b{_PREFIX}(?P<metric>{_METRIC_WORDS}){_SUFFIX}[*`_]{{0,3}}\s?[:=]\s?[*`_]{{0,3}}{_N}", re.IGNORECASE
 )
 _DIGIT = re.compile("[0-9]")
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
 _BEGIN = re.compile(
     r"accura|precis|recall|f1|f-|auc|auroc|loss|wer|cer|bleu|rouge|perplex|mcc|matthews|exact|sensitiv|specific|mse|mae"
     r"|kappa|error rate|ppl|spearman|pearson|chrf|meteor|ndcg|bertscore|\biou|mean iou|miou|bits per|explained|jaccard"
@@ -207,7 +207,7 @@ def prose(page: Page, taken: set[int]) -> None:
         if line.kind in ("item", "text") and _metric_line(page, line, words, above, groups):
             continue
         at = line.start
-        for cut in [*_SENTENCE.finditer(page.text, line.start, min(line.end, line.start + 4000)), None]:
+        for cut in [*SENTENCE_ENDS.finditer(page.text, line.start, min(line.end, line.start + 4000)), None]:
             end = cut.start() if cut is not None else line.end
             _sentence(page, page.text[at : min(end, at + 2000)], at, above if line.kind != "heading" else None)
             at = cut.end() if cut is not None else end

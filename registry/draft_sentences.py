@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from registry.draft_metrics import SPLITS
+from registry.draft_page import SENTENCE_ENDS
 from registry.draft_values import (
     NUMBER,
     ONE,
@@ -115,7 +117,6 @@ _ASIDE = (
     "original", "stage", "phase", "calibrat", "first", "then", "followed", "teacher", "respectively",
 )  # fmt: skip
 """Words one of which stands in whatever `_NOT_OURS` finds; to look for them is quicker."""
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"'*(`])|\n")
 _AFTER = re.compile(r"\b(?:after|at|by|from|epoch)\s{0,3}$", re.IGNORECASE)
 _TRAINED = re.compile(r"\b(?:train(?:ed|ing)?|fine-?tun\w+|finetun\w+|ran)\b", re.IGNORECASE)
 _TOOK = re.compile(
@@ -158,15 +159,6 @@ _SAMPLES_FOR = re.compile(
     rf"|is )?(?:used )?for (train(?:ing)?|test(?:ing)?|validation|evaluation)\b",
     re.IGNORECASE,
 )
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "testing": "test",
-    "validation": "validation",
-    "dev": "validation",
-    "evaluation": "validation",
-}
 _UNNAMED = re.compile(
     r"\b(?:on|using|with) (an?|one|two|four|eight|a single|single|[1-9]\d{0,3}) (?:cloud )?GPUs?\b(?! hours)",
     re.IGNORECASE,
@@ -187,7 +179,7 @@ def read_prose(page: Page, line: Line) -> None:
     ):
         return
     at = line.start
-    for cut in [*(found for found in _SENTENCE.finditer(text, line.start, line.end)), None]:
+    for cut in [*(found for found in SENTENCE_ENDS.finditer(text, line.start, line.end)), None]:
         end = cut.start() if cut is not None else line.end
         if end > at:
             _sentence(page, text[at : min(end, at + 2000)], at, line)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from registry.datasets import DATASETS
 from registry.document import Document, Fact
 from registry.draft_classes import read_classes_of_classifier
-from registry.draft_metrics import METRICS
+from registry.draft_metrics import METRICS, SPLITS
 from registry.draft_page import Page, page_of
 from registry.front_matter import scalars
 from registry.markdown import plain
@@ -122,8 +122,6 @@ _TRAIN_TEST = re.compile(
     r"(\d\d)\s?%?\s?[-/:]\s?(\d\d)\b",
     re.IGNORECASE,
 )
-_PARTS = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "eval": "validation",
-          "dev": "validation", "test": "test", "testing": "test"}  # fmt: skip
 _STRATIFIED = re.compile(
     r"\b(?:split|sampl\w+|divided)\b[^.\n]{0,120}\bstratif\w+|\bstratif\w+ (?:sampling|split)\w*", re.IGNORECASE
 )
@@ -294,11 +292,11 @@ def _splits(page: Page, line: Line) -> None:
     if (one := _TRAIN_TEST.search(words)) is not None:
         part, train, held = (one[3], one[1], one[2]) if one[3] else (one[4], one[5], one[6])
         if int(train) + int(held) == 100:
-            page.say(f"data.split.{_PARTS[part.lower()]}", int(held) / 100, at + one.start(), at + one.end())
+            page.say(f"data.split.{SPLITS[part.lower()]}", int(held) / 100, at + one.start(), at + one.end())
             return
     for pattern, part_first in ((_PERCENT_OF, True), (_PERCENT_FOR, False)):
         found = list(pattern.finditer(words))
-        shares = {_PARTS[one[1 if part_first else 2].lower()]: int(one[2 if part_first else 1]) for one in found}
+        shares = {SPLITS[one[1 if part_first else 2].lower()]: int(one[2 if part_first else 1]) for one in found}
         if len(shares) == len(found) > 1 and "train" in shares and sum(shares.values()) == 100:
             for part in ("test", "validation"):
                 if part in shares:
