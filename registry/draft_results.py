@@ -30,7 +30,7 @@ from registry.draft_metrics import (
     title_split,
     value_of,
 )
-from registry.draft_page import SENTENCE_ENDS
+from registry.draft_page import ELSEWHERE, SENTENCE_ENDS
 from registry.draft_tables import tables
 from registry.front_matter import Scalar, index_of, scalars
 from registry.markdown import plain
@@ -420,7 +420,7 @@ def code(page: Page) -> None:
     """Reports of scikit-learn's `classification_report`, and listings of names and numbers."""
     blocks: dict[int, list[Line]] = {}
     for line in page.lines:
-        if line.kind == "code" and line.role not in ("use", "other", "pretraining"):
+        if line.kind == "code" and line.role not in ELSEWHERE:
             blocks.setdefault(line.block, []).append(line)
     for block in blocks.values():
         whole = page.text[block[0].start : min(block[-1].end, block[0].start + 20_000)]

@@ -24,6 +24,7 @@ TASKS = frozenset({
     "text-classification", "text-generation", "text-ranking", "text-to-audio", "text-to-image", "text-to-speech",
     "text-to-video", "text2text-generation", "time-series-forecasting", "token-classification", "translation",
     "unconditional-image-generation", "video-classification", "video-text-to-text", "visual-question-answering",
+    "voice-activity-detection",
     "zero-shot-classification", "zero-shot-image-classification", "zero-shot-object-detection",
 })  # fmt: skip
 """The Hub's tags of tasks (https://huggingface.co/tasks, and those it had before)."""

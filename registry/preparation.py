@@ -25,21 +25,6 @@ if TYPE_CHECKING:
 
     from registry.markdown import Line
 
-PIPELINE_TAGS = frozenset({
-    "audio-classification", "audio-to-audio", "automatic-speech-recognition", "depth-estimation",
-    "document-question-answering", "feature-extraction", "fill-mask", "graph-ml", "image-classification",
-    "image-feature-extraction", "image-segmentation", "image-text-to-text", "image-to-image", "image-to-text",
-    "image-to-video", "keypoint-detection", "mask-generation", "multiple-choice", "object-detection",
-    "question-answering",
-    "reinforcement-learning", "robotics", "sentence-similarity", "summarization", "table-question-answering",
-    "tabular-classification", "tabular-regression", "text-classification", "text-generation", "text-ranking",
-    "text-to-audio", "text-to-image", "text-to-speech", "text-to-video", "text2text-generation",
-    "time-series-forecasting", "token-classification", "translation", "unconditional-image-generation",
-    "video-classification", "visual-question-answering", "voice-activity-detection", "zero-shot-classification",
-    "zero-shot-image-classification",
-})  # fmt: skip
-"""Tasks by the Hub's names (https://huggingface.co/docs/hub/models-tasks, and the tags of its `pipelines.ts`)."""
-
 TEXT_CLASSIFICATION = "text-classification"
 
 _TEXTS = r"(?:text|review|tweet|sentence|comment|article|email|message|post|headline|document|question|title)s?"
@@ -200,14 +185,11 @@ class Kind:
 
 
 def kind_of(document: Document) -> Kind:
-    """The task of a README's model: as `registry.draft` reads it, else by a tag or the first words that tell."""
+    """The task of a README's model: as `registry.draft` reads it, else by the first words that tell."""
     stated = document.fact("task")
     if stated is not None:
         return Kind(str(stated.value), stated)
     page = page_of(_read(document), document.name)
-    tags = [one for one in scalars(page.meta.get("tags")) if one.text.strip().lower() in PIPELINE_TAGS]
-    if len({one.text.strip().lower() for one in tags}) == 1:
-        return _kind(document, tags[0].text.strip().lower(), tags[0].start, tags[0].end)
     first: tuple[int, str, int] | None = None
     for line in page.lines:
         if line.kind == "code":
@@ -222,17 +204,14 @@ def kind_of(document: Document) -> Kind:
                         first = (one.start(), task, one.end())
                     break
         if first is not None:
-            return _kind(document, first[1], first[0], first[2])
+            start, task, end = first
+            return Kind(task, Fact("task", task, document.text[start:end], document.at(start, end)))
     return Kind(None, None)
 
 
 def _read(document: Document) -> str:
     """The text as far as `registry.draft` reads it."""
     return document.text[: len(document.text) - document.unread]
-
-
-def _kind(document: Document, task: str, start: int, end: int) -> Kind:
-    return Kind(task, Fact("task", task, document.text[start:end], document.at(start, end)))
 
 
 def preparation(document: Document) -> tuple[Fact, ...]:
