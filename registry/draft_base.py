@@ -119,8 +119,28 @@ _TUNING_NAME = re.compile(
     r"(?: model)? (?:on|for|with)\b",
     re.IGNORECASE,
 )
+_ON_BACKBONE = re.compile(
+    rf"\b(?:trained|fine-?tuned|built) (?:on|with|using|on top of) (?:the |an? )?{_NAMED}[`*_\"'\]]{{0,3}} backbone\b",
+    re.IGNORECASE,
+)
+# `The original pre-trained model can be found here: https://huggingface.co/owner/name`
+_FOUND_AT = re.compile(
+    r"\b(?:original|base|pre-?trained|parent)(?: pre-?trained)? (?:language )?(?:model|checkpoint)"
+    rf" (?:can be found|is available) (?:here|at|on)\W{{1,3}}{_HUB}{_NO_MODEL}({_ID})",
+    re.IGNORECASE,
+)
 _BY_LINK = (_MADE_FROM, _BASE_IS, _LINK_TUNED)
-_BY_NAME = (_FROM_NAME, _TUNED_NAME, _NAME_TUNED, _IS_TUNED, _FROM_CHECKPOINT, _USING, _USED_IS, _TUNING_NAME)
+_BY_NAME = (
+    _FROM_NAME,
+    _TUNED_NAME,
+    _NAME_TUNED,
+    _IS_TUNED,
+    _FROM_CHECKPOINT,
+    _USING,
+    _USED_IS,
+    _TUNING_NAME,
+    _ON_BACKBONE,
+)
 _TRIGGERS = ("tun", "ased ", "rained", "erived", "nitiali", "istilled", "version", "ackbone", "ase ", "model")
 
 _SETTING = re.compile(
@@ -130,7 +150,8 @@ _SETTING = re.compile(
 )
 _LABEL = re.compile(
     r"[*_`\s]{0,6}(?:(?:fine-?tuned|derived|adapted) from(?: model)?|(?:base|foundation|parent|pre-?trained|backbone"
-    r"|language) (?:language )?model(?: used)?|backbone|base checkpoint)\s?(?:\[optional\])?[*_`\s]{0,6}:[*_`\s]{0,6}"
+    r"|language) (?:language )?model(?: used)?|backbone|base checkpoint)\s?(?:\[optional\])?[*_`\s]{0,6}"
+    r"(?::|-\s(?=https?:))[*_`\s]{0,6}"
     r"(.{2,200})",
     re.IGNORECASE,
 )
@@ -223,7 +244,7 @@ def _linked(page: Page, words: str, start: int, own: str) -> bool:
         if _LISTED.match(words, found.end(1) + 1) is None and _bare(found[1]) != own:
             page.say("base_model", found[1].rstrip("."), start + found.start(1), start + found.end(1))
             return True
-    found = _FROM_ID.search(words)
+    found = _FROM_ID.search(words) or _FOUND_AT.search(words)
     if found is not None:
         at = found.lastindex or 0
         page.say("base_model", found[at].rstrip("."), start + found.start(at), start + found.end(at))

@@ -130,6 +130,7 @@ _FILLERS = frozenset(
 )
 WORD = re.compile(r"[a-z0-9@+]+")
 _LABEL = re.compile(r"\(\s*([^()]{1,40})\)\s*$")
+_AT_RANK = re.compile(r"(?:p|r|precision|recall|hits?|map|mrr|ndcg|f1)@\d{1,4}")  # of the first so many: `NDCG@10`
 _EVAL_OF = re.compile("eval[-_]", re.IGNORECASE)
 _REMARK = re.compile(r"[\d%.\s,–-]{1,40}|(?:higher|lower).{0,40}|in %|↑|↓")
 _CLASS = re.compile(r"\b(?:class|label)\b|positive|negative|neutral")
@@ -223,6 +224,8 @@ def _of_words(words: str) -> Named | None:
         else:
             kept.append(token)
     metric = METRICS.get(" ".join(kept)) or METRICS.get(" ".join(one for one in kept if one not in _FILLERS))
+    if metric is None and len(kept) == 1 and _AT_RANK.fullmatch(kept[0]):
+        metric = kept[0]
     return Named(metric, split, averaging) if metric is not None else None
 
 

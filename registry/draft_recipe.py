@@ -28,6 +28,7 @@ from registry.draft_values import (
     name_alone,
     number_of_hours,
     optimizer,
+    optimizer_alone,
     positive,
     precision,
     quant_type,
@@ -38,6 +39,7 @@ from registry.draft_values import (
     share,
     some_steps,
     steps,
+    tiny,
     truth,
     whole,
 )
@@ -79,6 +81,7 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
          "gradient accumulate steps; gradient accumulation step"),
         ("optimizer", optimizer, "optimizer; optim; optimiser; optimizer name; optimization algorithm; "
             "optimizer type; optimizer class; optimization"),
+        ("optimizer", optimizer_alone, "name"),
         ("lr_scheduler", scheduler, "lr scheduler type; lr scheduler; scheduler; learning rate scheduler; "
             "scheduler type; "
          "learning rate scheduler type; learning rate schedule; lr schedule; schedule; learning rate decay; "
@@ -89,13 +92,13 @@ NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
         ("warmup_ratio", share, "warmup ratio; lr scheduler warmup ratio; warm up ratio; warmup proportion"),
         ("weight_decay", real, "weight decay; weight decay rate; l2 weight decay"),
         ("seed", whole, "seed; random seed; training seed; manual seed; data seed"),
-        ("adam_epsilon", real, "adam epsilon; epsilon; eps; adam eps"),
+        ("adam_epsilon", real, "adam epsilon; adam eps"), ("adam_epsilon", tiny, "epsilon; eps"),
         ("mixed_precision", precision, "training precision; training regime; mixed precision; precision; "
             "mixed precision training; "
          "compute precision; training dtype; train dtype; train precision"),
         ("mixed_precision", flag("fp16"), "fp16; use fp16"), ("mixed_precision", flag("bf16"), "bf16; use bf16"),
         ("max_length", positive, "max length; max seq length; max sequence length; maximum sequence length; "
-            "sequence length; "
+            "max length of input; max input length; maximum input length; sequence length; "
          "sequence len; block size; max seq len; model max length; model max len; cutoff len; maximum length; "
              "seq length; "
          "max token length; max len; cutoff length; seq len; max tokens length"),
@@ -166,6 +169,7 @@ WEAK = frozenset(
         "block size",
         "number of steps",
         "total steps",
+        "name",
     }
 )
 """Names that mean something else elsewhere: they count in a section on training, or beside a learning rate."""
@@ -243,8 +247,8 @@ def _read_named(page: Page, key: str, value: str, start: int, end: int, offset: 
 
 
 _DEVICES = frozenset({
-    "hardware type", "hardware", "gpu", "gpus", "gpu type", "gpu model", "gpu used", "accelerator", "accelerators",
-    "azureml sku", "cpu gpu",
+    "device", "hardware type", "hardware", "gpu", "gpus", "gpu type", "gpu model", "gpu used", "accelerator",
+    "accelerators", "azureml sku", "cpu gpu",
 })  # fmt: skip
 _TOTAL = re.compile(r"[^a-z]{0,20}(?:total|effective|global)", re.IGNORECASE)
 _ROWS = re.compile(

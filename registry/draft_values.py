@@ -118,6 +118,12 @@ def real(value: str) -> float | None:
     return float(read) if read is not None else None
 
 
+def tiny(value: str) -> float | None:
+    """A number that an optimizer adds so as not to divide by 0; the `epsilon` of other methods is larger."""
+    read = real(value)
+    return read if read is not None and 0 < read <= 0.01 else None
+
+
 _ALL_LINEAR = re.compile(r"\W{0,6}all[-_ ]linear\b")
 _MODULE = re.compile(r"[A-Za-z_][\w.]{0,60}")
 _QUANT_TYPE = re.compile(r"\b(nf4|fp4|int8|int4)\b", re.IGNORECASE)
@@ -142,6 +148,12 @@ def optimizer(value: str) -> str | None:
     if "adamw" in found:
         found.discard("adam")
     return found.pop() if len(found) == 1 else None
+
+
+def optimizer_alone(value: str) -> str | None:
+    """The family of a value that is an optimizer's name and nothing else: `name: Adam`, as Keras' settings have it."""
+    found = _OPTIMIZER.fullmatch(value.strip(" \"'`,"))
+    return optimizer(found.group()) if found is not None else None
 
 
 _SCHEDULERS = (

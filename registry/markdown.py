@@ -348,12 +348,15 @@ def _outside_code(cut: _Cut, stripped: str, at: tuple[int, int, int, int], *, pi
 
 
 def _open_section(cut: _Cut, level: int, words: str, *, piece: bool) -> None:
-    """Begin a section; below `How to use`, `Fine-tuning for two classes` is about the reader's training."""
+    """Begin a section; below `How to use`, `Fine-tuning for two classes` is about the reader's training.
+
+    A heading of the template is about this model's wherever it stands.
+    """
     while cut.headings and cut.headings[-1][0] >= level:
         cut.headings.pop()
     above = cut.headings[-1][2] if cut.headings else ""
     own = role_of(words[:30] if piece else words)
-    if not own or (above == "use" and level > 2 and own == "training"):
+    if not own or (above == "use" and level > 2 and own == "training" and words not in _TEMPLATE):
         own = above
     cut.headings.append((level, words, own))
     cut.role = own

@@ -190,6 +190,10 @@ def test_words_stand_where_the_place_says():
         ("## Fit\n```\n{\n    \"epochs\": 1,\n    \"optimizer_class\": \"<class 'torch.optim.adamw.AdamW'>\"\n}\n```",
          "optimizer", "adamw"),
         ("## Training\n```\nmax_epoch: 9\noptim_conf:\n    lr: 1.0\nscheduler: noamlr\n```", "lr_scheduler", "noam"),
+        ("## Usage\nRun it.\n### Training hyperparameters\n- seed: 7", "seed", 7),
+        ("## Training\n| Name | Value |\n|---|---|\n| name | Adam |\n| learning_rate | 3e-3 |", "optimizer", "adam"),
+        ("## Training\n- Learning rate: 0.1\n- Max length of input: 64", "max_length", 64),
+        ("## Training\n- Learning rate: 0.1\n- Device: NVIDIA Tesla T4", "hardware.accelerator", "NVIDIA Tesla T4"),
         ("### Training hyperparameters\n| name | optimizer | training_precision |\n|---|---|---|\n"
          "| SWA | {'class_name': 'Adam', 'config': {'learning_rate': 1e-04, 'beta_1': 0.9}} | float32 |",
          "learning_rate", 1e-4),
@@ -224,6 +228,8 @@ def test_a_stated_value_is_read(words, name, value):
         ("## Training\n- duration: 1841.46", "training_time_hours"),
         ("It was trained for just under 1 epoch on one part and about 1.5 epochs on the other.", "num_epochs"),
         ("## Training\n#### Epochs: 40 or 80", "num_epochs"),
+        ("## Training\n| Name | Value |\n|---|---|\n| name | my-adam-model |\n| learning_rate | 3e-3 |", "optimizer"),
+        ("## Training\n```yaml\nlearning_rate: 0.0003\nepsilon: 0.2\n```", "adam_epsilon"),
         ("Fine-tuned from roberta-large.\n\n### About RoBERTa Large model\nIt was trained for 4 epochs.", "num_epochs"),
     ],
 )
@@ -280,6 +286,8 @@ def test_settings_of_four_bits_are_not_in_effect_where_eight_are_loaded():
          [("accuracy", "0.715467", None), ("f1", "0.596625", None)]),
         ("It has a top1-accuracy of 82.6% and a top-5 accuracy of 96.5% on the evaluation set.",
          [("accuracy", "82.6%", "validation"), ("top_5_accuracy", "96.5%", "validation")]),
+        ("## Results\n| P@1 | MRR | NDCG@10 |\n|---|---|---|\n| 10.81 | 18.15 | 24.47 |",
+         [("p@1", "10.81", None), ("mrr", "18.15", None), ("ndcg@10", "24.47", None)]),
         ("The test accuracy of the model is 83.57%.", [("accuracy", "83.57%", "test")]),
         ("## How to use\nSee the paper.\n- validation_loss: 0.458\n- validation_acc : 0.866",
          [("loss", "0.458", "validation"), ("accuracy", "0.866", "validation")]),

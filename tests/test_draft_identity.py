@@ -87,6 +87,9 @@ def test_a_task_that_is_not_told_or_is_one_of_several_is_left_out(words):
         ("Based on owner/stable-diffusion-v1 trained by a friend", "owner/stable-diffusion-v1"),
         ("It is initialized from the [distilgpt2](https://example.org/gpt.md) model.", "distilgpt2"),
         ("Fine-tuning bert-base-cased on letters.", "bert-base-cased"),
+        (f"The original pre-trained model can be found here: {HUB}/owner/old-bert", "owner/old-bert"),
+        (f"Base model - {HUB}/owner/small", "owner/small"),
+        ("It was trained on resnet34 backbone and is good.", "resnet34"),
     ],
 )  # fmt: skip
 def test_a_base_model_is_told(words, base):
