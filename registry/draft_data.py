@@ -229,22 +229,24 @@ def _below_colon(page: Page) -> bool:
         for item in page.lines[index + 1 : index + 40]:
             if item.kind != "item":
                 break
-            link = _DATA_LINK.search(page.text, item.start, min(item.end, item.start + _LOOKED_AT))
-            found = _NAME_OF_ITEM.match(plain(page.text[item.start : min(item.end, item.start + _LOOKED_AT)]))
-            name = (
-                link[1] or link[2]
-                if link is not None
-                else _END.sub("", found.group().rstrip(" ."))
-                if found is not None
-                else ""
-            )
-            if link is None and not _is_name(name):
+            name = _item_name(page.text[item.start : min(item.end, item.start + _LOOKED_AT)])
+            if name is None:
                 return False
             named.append((name, item.start, item.end))
         if named:
             page.say("datasets", tuple(name for name, _, _ in named), named[0][1], named[-1][2])
             return True
     return False
+
+
+def _item_name(words: str) -> str | None:
+    """The data that an item of a list is about: its link, or the name that it begins with."""
+    link = _DATA_LINK.search(words)
+    if link is not None:
+        return link[1] or link[2]
+    found = _NAME_OF_ITEM.match(plain(words))
+    name = _END.sub("", found.group().rstrip(" .")) if found is not None else ""
+    return name if _is_name(name) else None
 
 
 def _one_sentence(page: Page, told: dict[str, tuple[int, int]]) -> bool:
