@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _MAGIC = re.compile(r"(?m)^([ \t]*)[!%]|^([ \t]*)(?:>>>|\.\.\.) ")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n|$)")
+"""A line as Python's parser counts them, with what ends it."""
 _READ = (ast.Constant, ast.UnaryOp, ast.BinOp, ast.List, ast.Tuple, ast.Set, ast.Attribute, ast.Name, ast.Call)
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -58,10 +60,10 @@ def python_settings(code: str) -> list[Setting] | None:
             tree = ast.parse(first + shown)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    lines = [line.encode() for line in (first + shown).split("\n")]
+    lines = [line.encode() for line in _LINE.findall(first + shown)]
     begins = [-len(first)]
     for line in lines:
-        begins.append(begins[-1] + len(line.decode()) + 1)
+        begins.append(begins[-1] + len(line.decode()))
 
     def offset(line: int, column: int) -> int:
         return begins[line - 1] + len(lines[line - 1][:column].decode())

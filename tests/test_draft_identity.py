@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from registry.draft import read
 from registry.draft_classes import read_classes_of_classifier
@@ -269,6 +271,19 @@ def test_settings_of_indented_code_stand_where_the_offsets_say():
     code = "    é = 1\n    x = f(r=8, names=['a', 'b'])\n"
     found = {one.name: code[one.start : one.end] for one in python_settings(code)}
     assert found == {"é": "é = 1"[:1] + " = 1", "r": "r=8", "names": "names=['a', 'b']"}
+
+
+STATEMENTS = st.sampled_from(["lr = 1", "b = f(r=2)", "#é"])
+ENDS = st.sampled_from(["\r", "\n", "\r\n", "\n\f", " # \v\x85\u2028\n"])
+
+
+@given(st.lists(st.tuples(STATEMENTS, ENDS), min_size=2, max_size=6))
+def test_settings_stand_where_the_offsets_say_whatever_ends_a_line(parts):
+    code = "".join(f"{statement}{end}" for statement, end in parts)
+    found = python_settings(code)
+    assert [code[one.start : one.end] for one in found] == [
+        words for statement, _ in parts for words in {"lr = 1": ["lr = 1"], "b = f(r=2)": ["r=2"], "#é": []}[statement]
+    ]
 
 
 def test_what_is_no_python_gives_no_settings():
