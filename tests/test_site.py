@@ -85,7 +85,7 @@ def test_a_claim_in_the_source_leads_to_the_arithmetic_that_condemns_it(site: Pa
     finding = text[text.index(f'id="{link[1]}"') :].partition("</article>")[0]
     assert "impossible" in finding
     assert 'class="arithmetic"' in finding
-    assert re.search(r'<aside class="beside"><p class="bad">.*?class="arithmetic"', text, re.DOTALL)
+    assert re.search(r'<aside class="beside" dir="ltr"><p class="bad">.*?class="arithmetic"', text, re.DOTALL)
 
 
 def test_the_source_is_shown_letter_by_letter(site: Path) -> None:
@@ -117,6 +117,30 @@ def test_the_page_of_a_run_has_its_results(site: Path) -> None:
     for words in ("0.9085", "Confusion matrix", "Slices", "Some CPU", "training.precision", "replicard reproduce ran"):
         assert words in page.text, words
     assert {"curves", "confusion", "slices", "deviations", "environment", "files", "rehearsal"} <= set(page.ids)
+
+
+def test_plots_stand_in_the_order_of_the_charts_that_take_their_place(tmp_path: Path) -> None:
+    card = load_card(site_cards.impossible(tmp_path)).card
+    finished(card, tmp_path / "runs", {1: 0.9}, hub=False)
+    known = gather(load_card(tmp_path / "impossible.yaml"), tmp_path / "runs", print)
+    assert known.ran is not None
+    titles = [chart["plot"] for chart in charts(known.ran)]
+    text = pages.card_page(known, ["calibration", "confusion_matrix", *reversed(titles)])
+    assert re.findall(r'<figure data-plot="([^"]+)"', text) == titles
+
+
+def test_what_was_run_is_not_said_to_be_untried(tmp_path: Path) -> None:
+    loaded = load_card(site_cards.impossible(tmp_path))
+    untried = "Whether it runs from end to end was not tried."
+    assert untried in pages.card_page(gather(loaded, RUNS, print), [])
+    finished(loaded.card, tmp_path / "runs", {1: 0.9}, hub=False)
+    assert untried not in pages.card_page(gather(loaded, tmp_path / "runs", print), [])
+
+
+def test_the_page_of_the_verdicts_has_no_markup_left(site: Path) -> None:
+    text = Page(site / "checks.html").text
+    assert "**" not in text
+    assert "`" not in text
 
 
 def test_claim_verdict_run_verdict_and_rehearsal_stand_apart(site: Path) -> None:

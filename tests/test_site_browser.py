@@ -38,6 +38,8 @@ DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 SEEDS = sorted(file for file in (CARDS / "imdb").glob("*.yaml"))
 MANY = 5000
+LONG = "x" * 96
+"""The longest id that a card may have, with no place to break it."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     finished(load_card(ran).card, runs, {1: 0.905, 2: 0.912}, hub=False)
     other = load_card(ran, ["training.epochs=1"]).card
     finished(other, folder / "others", {1: 0.7}, hub=False).over_seeds.replace(runs / "ran" / "bbbbbbbbbbbb")
-    files = [*SEEDS, site_cards.hostile(folder), ran, folder / "tiny.yaml"]
+    long = site_cards.impossible(folder, LONG)
+    files = [*SEEDS, site_cards.hostile(folder), ran, long, folder / "tiny.yaml"]
     build(files, folder / "out", runs)
     return folder / "out"
 
@@ -119,23 +122,23 @@ def test_a_search_finds_by_any_word_and_says_how_many(open_page: Callable[..., A
     page = open_page()
     page.locator("#q").press_sequentially("LLAMA lora")
     assert names(page) == ["gq-llama-2-7b-imdb"]
-    assert page.locator("[data-status]").inner_text() == f"1 of {len(SEEDS) + 3} cards"
+    assert page.locator("[data-status]").inner_text() == f"1 of {len(SEEDS) + 4} cards"
     page.locator("#q").fill("no such card")
     assert page.locator("[data-none]").is_visible()
     page.locator("[data-none] button").click()
-    assert len(names(page)) == len(SEEDS) + 3
+    assert len(names(page)) == len(SEEDS) + 4
 
 
 def test_a_verdict_shows_its_cards_alone_until_it_is_clicked_again(open_page: Callable[..., Any]) -> None:
     page = open_page()
     chip = page.locator('[data-only="claims"][data-verdict="impossible"]')
     chip.click()
-    assert set(names(page)) == {"gq-llama-2-7b-imdb", "ran"}
+    assert set(names(page)) == {"gq-llama-2-7b-imdb", "ran", LONG}
     assert chip.get_attribute("aria-pressed") == "true"
     page.reload()
-    assert set(names(page)) == {"gq-llama-2-7b-imdb", "ran"}, "the address keeps what is looked for"
+    assert set(names(page)) == {"gq-llama-2-7b-imdb", "ran", LONG}, "the address keeps what is looked for"
     chip.click()
-    assert len(names(page)) == len(SEEDS) + 3
+    assert len(names(page)) == len(SEEDS) + 4
 
 
 def test_a_choice_narrows_the_list(open_page: Callable[..., Any]) -> None:
@@ -143,7 +146,7 @@ def test_a_choice_narrows_the_list(open_page: Callable[..., Any]) -> None:
     page.locator("#by-adapter").select_option("lora")
     assert set(names(page)) == {"gq-llama-2-7b-imdb", "jamander-project-blockbuster"}
     page.locator("[data-find] [data-clear]").click()
-    assert len(names(page)) == len(SEEDS) + 3
+    assert len(names(page)) == len(SEEDS) + 4
 
 
 def test_a_column_sorts_both_ways_and_what_has_no_value_comes_last(open_page: Callable[..., Any]) -> None:
@@ -320,7 +323,8 @@ def test_no_page_is_wider_than_its_window(open_page: Callable[..., Any]) -> None
         "index.html",
         "cards/gq-llama-2-7b-imdb.html",
         "cards/ran.html",
-        "compare.html#ran,tiny",
+        f"cards/{LONG}.html",
+        f"compare.html#ran,{LONG},tiny",
         "checks.html",
     ):
         for viewport in (DESKTOP, {"width": 1024, "height": 768}, PHONE):
@@ -328,6 +332,21 @@ def test_no_page_is_wider_than_its_window(open_page: Callable[..., Any]) -> None
             page.wait_for_timeout(200)
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (path, viewport)
             page.close()
+
+
+def test_on_a_phone_a_claim_is_read_without_scrolling_sideways(open_page: Callable[..., Any]) -> None:
+    page = open_page("cards/ran.html", PHONE)
+    for table in page.locator("table.stack").all():
+        assert table.evaluate("one => one.scrollWidth <= innerWidth")
+    row = page.locator("#reported-0")
+    assert row.locator("[data-label='Run']").bounding_box()["x"] < PHONE["width"] / 2
+
+
+def test_without_script_nothing_is_offered_that_needs_it(open_page: Callable[..., Any]) -> None:
+    page = open_page(java_script_enabled=False)
+    assert page.locator(".name a").first.is_visible()
+    for control in (".find", "[data-pick]", "[data-theme-toggle]"):
+        assert not page.locator(control).first.is_visible()
 
 
 def test_axe_finds_no_serious_violation(open_page: Callable[..., Any], keep: Callable[[Any, str], None]) -> None:

@@ -306,7 +306,7 @@ def card_page(known: Known, plots: Sequence[str]) -> str:
         if shown is not None and ran is not None
         else f"replicard reproduce {card.id}",
         "charts": drawn,
-        "plots": [(name, next((one["title"] for one in drawn if one["plot"] == name), _title(name))) for name in plots],
+        "plots": _ordered(plots, {one["plot"]: one["title"] for one in drawn}),
         "labels": LABELS,
         "plotly_styles": plotly_styles(),
         "base": line(base_of(card)),
@@ -333,8 +333,10 @@ def plotly_styles() -> list[str]:
     return ["plotly.js-style-global", *sorted(set(re.findall(r'getElementById\("([0-9a-f]{64})"\)', plotly_script())))]
 
 
-def _title(plot: str) -> str:
-    return plot.replace("_", " ").capitalize()
+def _ordered(plots: Sequence[str], titles: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Plots with their titles, in the order of the charts that take their place."""
+    told = {**titles, **{plot: plot.replace("_", " ").capitalize() for plot in plots if plot not in titles}}
+    return [(plot, title) for plot, title in told.items() if plot in plots]
 
 
 def _claims(known: Known) -> list[dict[str, Any]]:
@@ -500,8 +502,15 @@ def _script(name: str, *arguments: Any) -> str:
 def checks_page() -> str:
     """What the verdicts and the kinds of findings mean."""
     modules = ((name.replace("_", "-"), plugins.module("checks", name)) for name in plugins.names("checks"))
-    described = [(name, check.__doc__.strip().split("\n\n"), check.KINDS) for name, check in modules]
+    described = [
+        (name, [_prose(part) for part in check.__doc__.strip().split("\n\n")], check.KINDS) for name, check in modules
+    ]
     return environment().get_template("checks.html.jinja").render(root="", checks=described)
+
+
+def _prose(text: str) -> Markup:
+    """A paragraph of a docstring: its backticks as code, what stands between `**` in bold."""
+    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", said(text, len(text))))
 
 
 def compare_page() -> str:
