@@ -203,7 +203,8 @@ def _devices(machine: Machine) -> Iterator[Line]:
             yield Line(name=f"{machine.device}:{index}", told=told)
     else:
         yield Line(name=machine.device, told=f"{machine.name}, {machine.memory_bytes / 2**30:.0f} GiB")
-    yield Line(name="processor", told=f"{machine.cpu_threads} threads, {torch.backends.cpu.get_cpu_capability()}")
+    threads = f"{machine.cpu_threads} thread{'s' * (machine.cpu_threads != 1)}"
+    yield Line(name="processor", told=f"{threads}, {torch.backends.cpu.get_cpu_capability()}")
     if machine.device != "cpu":
         yield Line(name="bf16", told="yes" if machine.bf16 else "no")
         return

@@ -14,6 +14,7 @@ from command import replicard, write_card
 from rich.console import Console
 
 from runner import progress
+from runner.cli.output import widths
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,6 +104,28 @@ def test_a_pipe_with_forced_colours_is_as_wide_as_one_without(monkeypatch: pytes
     plain = replicard("audit", "--static", "quickstart").out
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert re.sub(r"\x1b\[[0-9;]*m", "", replicard("audit", "--static", "quickstart").out) == plain
+
+
+def test_a_table_breaks_no_word_in_a_terminal_of_80_columns() -> None:
+    verdicts = ["reproduced", "not comparable", "not reported"]
+    rows = [[name, "85%", "not checked", "0.9307 ± 0.0012", "0.9 to 1", "0.9 to 1", *verdicts[:1]] for name in verdicts]
+    header = [
+        "tickets (test, 200 rows, 3 seeds)",
+        "Reported",
+        "Claim check",
+        "Reproduced",
+        "Mean, 95%",
+        "Further seed, 95%",
+    ]
+    found = widths([[*header, "Run verdict"], *rows], 60)
+    assert sum(found) <= 60
+    for width, cells in zip(found, zip([*header, "Run verdict"], *rows, strict=True), strict=True):
+        assert width >= max(len(word) for cell in cells for word in cell.split())
+
+
+def test_where_no_table_fits_the_longest_words_are_broken_alone() -> None:
+    assert widths([["Card", "File"], ["tiny", "a" * 100]], 30) == [4, 26]
+    assert widths([["Card", "File"]], 1) == [1, 1]
 
 
 class Terminal(io.StringIO):

@@ -26,14 +26,42 @@ def table(header: list[str], rows: list[list[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name in header:
-        table.add_column(Text(one_line(name)), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
+    shown = [[one_line(cell) for cell in row] for row in (header, *rows)]
     # Colours may be forced on a pipe (FORCE_COLOR), which has no width for all that.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    room = console.width - 3 * len(header) + 1  # without what stands between and around columns
+    for name, width in zip(shown[0], widths(shown, room), strict=True):
+        table.add_column(Text(name), overflow="fold", width=width)
+    for row in shown[1:]:
+        table.add_row(*map(Text, row))
     console.print(table)
+
+
+def widths(rows: list[list[str]], room: int) -> list[int]:
+    """How wide columns are so that no word is broken; where there is no room for that, the longest words are.
+
+    What is left over goes first to the columns that lack least to be read in one line.
+
+    >>> widths([["Card", "Run verdict"], ["tiny", "not comparable"]], 15)
+    [4, 11]
+    >>> widths([["Card", "Run verdict"], ["tiny", "not comparable"]], 9)
+    [4, 5]
+    """
+    from rich.cells import cell_len
+
+    columns = list(zip(*rows, strict=True))
+    whole = [max(map(cell_len, column)) for column in columns]
+    found = [max((cell_len(word) for cell in column for word in cell.split()), default=0) for column in columns]
+    room = max(room, len(columns))
+    while sum(found) > room:
+        found[found.index(max(found))] -= 1
+    spare = room - sum(found)
+    for index in sorted(range(len(columns)), key=lambda index: whole[index] - found[index]):
+        more = min(spare, whole[index] - found[index])
+        found[index] += more
+        spare -= more
+    return found
 
 
 def print_json(value: Any) -> None:

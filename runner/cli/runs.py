@@ -68,8 +68,9 @@ def _print_rows(rows: Sequence[Row]) -> None:
             done = f" {at.done:,}/{at.total:,}" if at.total else ""
             state = f"{state}: {at.stage}{done} on {row.where}"
         value = f"{row.metric} {row.value:.4f}" if row.value is not None else ""
-        lines.append([f"{row.card}/{row.run_id}/seed{row.seed}", state, row.started or "", value, row.verdict or "–"])
-    table(["Run", "State", "Started", "Measured", "Verdict"], lines)
+        started = (row.started or "")[:16].replace("T", " ")
+        lines.append([f"{row.card}/{row.run_id}/seed{row.seed}", state, started, value, row.verdict or "–"])
+    table(["Run", "State", "Started (UTC)", "Measured", "Verdict"], lines)
 
 
 def _print_summary(cards: Sequence[Over]) -> None:

@@ -38,7 +38,7 @@ def build(
     workers: WorkersOption = CORES,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written; write nothing.")] = False,
 ) -> None:
-    """Write a static site: a page for each card, a list of them, a page that compares.
+    """Write a static site: a list of cards and a page for each.
 
     It needs no server: open index.html, or put the folder on any static host. It is a static Space of the Hub, too.
     The folder is replaced as a whole, and only when all of the site is there.
