@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +19,7 @@ from command import REPO
 from hub_server import Account, Hub
 from markdown_it import MarkdownIt
 
-from runner import judging, reference
+from runner import audit_readme, judging, reference
 from runner.cli.app import app
 
 if TYPE_CHECKING:
@@ -249,6 +250,27 @@ def test_the_table_of_the_seed_cards_is_current() -> None:
     ours, theirs = ([line.split(" | ")[:4] for line in text.splitlines() if "| `" in line] for text in (made, shown))
     assert len(ours) == len(SEEDS)
     assert ours == theirs
+
+
+def test_the_readme_opens_with_what_the_audit_of_the_sources_finds() -> None:
+    files = sorted((REPO / "cards/imdb/sources").iterdir())
+    found = Counter(
+        (finding.verdict, file.stem)
+        for file in files
+        for finding in audit_readme(file.read_text(encoding="utf-8"), file.name).findings
+        if finding.verdict in ("impossible", "suspicious")
+    )
+    page = (REPO / "README.md").read_text()
+    told, name = Counter[tuple[str, str]](), ""
+    for row in re.findall(r"(?m)^\|(?: `([\w.-]+)`)? \| .* \| (.*) \|$", page.partition("## The two commands")[0]):
+        name = row[0] or name
+        told.update((verdict, name) for verdict in ("impossible", "suspicious") if verdict in row[1].split(":")[0])
+    assert told == found
+    assert len(files) == 5
+    assert "reads five model cards" in page
+    counts = Counter(verdict for verdict, _ in found.elements())
+    assert counts == {"impossible": 1, "suspicious": 4}
+    assert "finds an impossible number and four suspicious statements" in page
 
 
 def test_the_figures_of_the_worked_example_are_those_of_the_code() -> None:

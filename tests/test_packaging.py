@@ -53,7 +53,7 @@ def test_the_wheel_holds_every_card_template_and_corpus(wheel: Path) -> None:
         wanted = {
             f"{inside}/{file.as_posix()}"
             for file in files
-            if not {"sources", "__pycache__"} & set(file.parts) and file.suffix != ".py"
+            if not {"sources", "__pycache__"} & set(file.parts) and file.suffix not in (".py", ".md")
         }
         assert wanted
         assert wanted <= held
