@@ -45,6 +45,6 @@ def markdown(report: Report) -> str:
         text.append("")
     for _, finding in lines(report):
         where = one_line(finding.where).replace("`", "")
-        text.append(f"- **{finding.verdict}** {escape(finding.message)} (`{where}`, [{finding.id}]({finding.docs}))")
+        text.append(f"- **{finding.verdict}** {escape(finding.message)} (`{where}`, `{finding.id}`)")
         text += [f"  - {escape(detail)}" for detail in (finding.arithmetic, finding.remedy) if detail]
     return "\n".join(text) + "\n"

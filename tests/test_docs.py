@@ -31,6 +31,7 @@ PAGES = sorted(
 
 NOT_RUN = {
     # What a line begins with → why it is not run here. It must parse all the same, if it is replicard's.
+    "pip wheel": "it fetches gigabytes",
     "pip install": "tests install into no environment; test_elsewhere.py and `make` do",
     "python3 -m venv": "the same",
     "make ": "it makes its own environment; .ci/run runs it",

@@ -88,7 +88,7 @@ def test_a_package_that_is_too_old_is_named_and_nothing_runs(
     assert found["too old"]["told"] == f"torch {torch.__version__}, >=99 is needed"
     assert found["missing"]["told"] == "no-such-package"
     assert "pip install" in found["missing"]["remedy"]
-    assert answer.line == "nothing can be run here: missing, too old; see above for what to do"
+    assert answer.line == "nothing can be run here; what to do stands above, beside: missing, too old"
 
 
 def test_another_version_than_was_tested_is_told_and_breaks_nothing(

@@ -98,7 +98,7 @@ def test_markdown_escapes_what_it_quotes(tmp_path: Path) -> None:
     text = replicard("audit", "--static", file, "--format", "markdown").out
     assert "<script>" not in text
     assert "| Claim | Reported | Split | Verdict |" in text
-    assert not re.search(r"(?<!\\)\[x\]\(", text)
+    assert not re.search(r"(?<!\\)\[\S+\]\(", text)  # a link of ours would lead nowhere in a summary of a job, either
 
 
 def test_a_folder_means_the_readmes_in_it(tmp_path: Path) -> None:

@@ -29,4 +29,4 @@ def doctor(as_json: JsonOption = False, runs: RunsOption = Path("runs")) -> None
             table(["Card", "Run", "Rehearse", "Missing here"], rows)
     if found.broken:
         what = ", ".join(line.name for line in found.lines if line.broken)
-        raise MissingError(f"nothing can be run here: {what}; see above for what to do")
+        raise MissingError(f"nothing can be run here; what to do stands above, beside: {what}")
