@@ -37,7 +37,7 @@ NOTHING = "nothing reported"
 """What stands in the place of a verdict where the card reports no numbers."""
 
 _LONGEST = 600
-"""Characters of a text of a card that are shown of it in a table."""
+"""Characters of HTML that a text of a card takes in a table at most."""
 
 _FOLDER = re.compile(r"(?:^|(?<=[\s'\"`=(]))(?:~|[A-Za-z]:)?[/\\](?:[\w.@+~-]+[/\\])+(?=[\w.@+~-])")
 """All but the last part of the path of a folder of some machine, which is nobody else's business."""
@@ -132,7 +132,10 @@ def environment() -> Environment:
 def line(text: object, most: int = _LONGEST) -> str:
     """A text of somebody's as one line of a page: nothing that turns or hides others, no folder of a machine."""
     shown = one_line(" ".join(_FOLDER.sub("…/", str(text)).split()))
-    return shown if len(shown) <= most else f"{shown[:most]}… ({len(shown):,} characters)"
+    kept = shown[:most]
+    while (size := len(escape(kept))) > most:  # a page is bounded by what it takes, and `&` takes five characters
+        kept = kept[: len(kept) * most // size]
+    return shown if kept == shown else f"{kept}… ({len(shown):,} characters)"
 
 
 def said(text: str, most: int = _LONGEST) -> Markup:
@@ -510,7 +513,7 @@ def checks_page() -> str:
 
 def _prose(text: str) -> Markup:
     """A paragraph of a docstring: its backticks as code, what stands between `**` in bold."""
-    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", said(text, len(text))))
+    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", said(text, 9 * len(text))))
 
 
 def compare_page() -> str:
