@@ -26,6 +26,20 @@ with leases.holding(Path(sys.argv[1])):
 """
 
 
+WANDER = """
+import os, sys, time
+from pathlib import Path
+from runner import leases
+leases._SHOWN = leases.BEAT = 0.05
+os.chdir(sys.argv[1])
+with leases.holding(Path()) as lease:
+    os.chdir("/")
+    while lease.holder.beat < 3:
+        time.sleep(0.05)
+print("let go")
+"""
+
+
 def write_lease(folder: Path, number: int = 1, beat: int = 0, machine: str = "elsewhere", pid: int = 1) -> Path:
     """A lease as another machine wrote it."""
     path = folder / f".lock-{number}"
@@ -94,6 +108,13 @@ def test_the_lease_of_a_killed_process_is_free_at_once_even_while_nobody_has_wai
         os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
         with holding(tmp_path):
             assert [found.path.name for found in look(tmp_path)] == [".lock-2"]
+
+
+def test_a_holder_that_goes_to_another_folder_keeps_its_lease(tmp_path: Path) -> None:
+    with process([sys.executable, "-c", WANDER, tmp_path]) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "let go\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_process_under_the_id_of_a_dead_one_holds_nothing(tmp_path: Path) -> None:

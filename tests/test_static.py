@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 
 from runner import plugins
 from runner.checks import VERDICTS
+from runner.cli.arguments import hub_name
 from runner.cli.schema import _report
 
 SOURCES = sorted((REPO / "cards/imdb/sources").glob("*-*.md"))
@@ -140,9 +141,24 @@ def test_a_readme_of_the_hub_is_fetched(monkeypatch: pytest.MonkeyPatch, tmp_pat
         server.add("models", "tester/model", {"README.md": IMPOSSIBLE.encode()})
         (report,) = json.loads(replicard("audit", "--static", "hub:tester/model", "--json").out)
         assert (report["document"], report["verdict"]) == ("hub:tester/model", "impossible")
+        (pasted,) = json.loads(replicard("audit", "--static", "https://huggingface.co/tester/model", "--json").out)
+        assert pasted == report
         missing = replicard("audit", "--static", "hub:tester/none")
         assert missing.code == 2
         assert missing.line.startswith("hub:tester/none  no model 'tester/none'")
+
+
+@pytest.mark.parametrize(
+    ("pasted", "meant"),
+    [
+        ("https://huggingface.co/tester/model/tree/v1", "hub:tester/model@v1"),
+        ("https://hf.co/tester/model?library=transformers#results", "hub:tester/model"),
+        ("https://huggingface.co/datasets/tester/rows", "https://huggingface.co/datasets/tester/rows"),
+        ("https://huggingface.co.example/tester/model", "https://huggingface.co.example/tester/model"),
+    ],
+)
+def test_the_address_of_a_model_is_its_name(pasted: str, meant: str) -> None:
+    assert hub_name(pasted) == meant
 
 
 def test_a_card_is_checked_at_the_words_of_its_source() -> None:

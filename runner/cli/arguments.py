@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from registry.listing import Entry
     from registry.loading import Loaded
     from runner.reproducing import Ready
+
+_ADDRESS = re.compile(
+    r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/(?!(?:datasets|spaces)/)(?P<repo>[^/\s?#]+/[^/\s?#]+)"
+    r"(?:/(?:tree|blob|resolve|raw)/(?P<revision>[^/\s?#]+))?(?:[/?#]\S*)?"
+)
 
 CardArgument = Annotated[
     str,
@@ -114,6 +120,18 @@ TrackOption = Annotated[
         autocompletion=lambda incomplete: [name for name in REPORTERS if name.startswith(incomplete)],
     ),
 ]
+
+
+def hub_name(argument: str) -> str:
+    """The `hub:owner/name` of a model's address on the Hub, as it is pasted from a browser; else the argument.
+
+    >>> hub_name("https://huggingface.co/distilbert/distilbert-base-uncased/blob/main/README.md")
+    'hub:distilbert/distilbert-base-uncased@main'
+    """
+    found = _ADDRESS.fullmatch(argument)
+    if found is None:
+        return argument
+    return f"hub:{found['repo']}" + (f"@{found['revision']}" if found["revision"] else "")
 
 
 def load(file: Path, overrides: Sequence[str] | None = None) -> Loaded:

@@ -44,7 +44,7 @@ def audit(
         list[str],
         typer.Argument(
             metavar="RUN | CARD | README…",
-            help="A run; with --weights, a card; with --static, cards, READMEs, hub:owner/name, or -.",
+            help="A run; with --weights, a card; with --static, cards, READMEs, hub:owner/name or its address, or -.",
             show_default=False,
             autocompletion=completing.runs_and_cards,
         ),

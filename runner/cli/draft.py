@@ -12,6 +12,7 @@ import typer
 
 from registry.errors import InputError, Problem
 from runner.cli.app import app
+from runner.cli.arguments import hub_name
 from runner.cli.init import write_schema, writing
 from runner.cli.output import print_json, short, table
 
@@ -126,6 +127,7 @@ def _read(readme: str) -> tuple[bytes, str, str | None, str | None]:
     from registry.loading import read_bytes
     from runner.fetching import fetch_readme
 
+    readme = hub_name(readme)
     if readme == "-":
         content = sys.stdin.buffer.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from registry.errors import InputError, Problem, ReplicardError, json_text
-from runner.cli.arguments import listed, load_to_read
+from runner.cli.arguments import hub_name, listed, load_to_read
 from runner.cli.output import annotation, print_json, print_report
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _as_annotation(finding: Finding) -> str:
 
 def _documents(names: Sequence[str]) -> Iterator[Document | ReplicardError]:
     """What the arguments name, read as it is asked for; what cannot be read stops nothing."""
-    for name in names:
+    for name in map(hub_name, names):
         try:
             sources = list(_sources(name))
         except ReplicardError as error:

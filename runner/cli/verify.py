@@ -10,7 +10,7 @@ import typer
 
 from registry.errors import InputError, Problem
 from runner.cli.app import app
-from runner.cli.arguments import JsonOption, QuietOption, set_quiet
+from runner.cli.arguments import JsonOption, QuietOption, hub_name, set_quiet
 from runner.cli.output import print_json
 
 
@@ -35,6 +35,7 @@ def verify(
     from runner.pushing import fetch, split_revision
 
     set_quiet(quiet)
+    what = hub_name(what)
     with tempfile.TemporaryDirectory(prefix="replicard-") as cache:
         if what.startswith("hub:"):
             folder = fetch(*split_revision(what.removeprefix("hub:")), Path(cache))
