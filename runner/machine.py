@@ -18,8 +18,11 @@ from runner.record import Machine
 COUNTRY = "REPLICARD_COUNTRY"
 """Environment variable: the country whose electricity the machine uses, by its code or its English name."""
 
-INSTALL = "in the checkout that replicard was installed from: pip install -c constraints.txt '.[run]'"
+_CHECKOUT = "in the checkout that replicard was installed from: pip install -c constraints.txt"
+INSTALL = f"{_CHECKOUT} '.[run]'"
 """How what runs cards is installed; without the extra, replicard only reads, checks and drafts."""
+INSTALL_RAY = f"{_CHECKOUT} '.[run,ray]'"
+"""How Ray is, besides."""
 
 PACKAGES = (
     "torch", "transformers", "accelerate", "peft", "bitsandbytes", "datasets", "tokenizers", "huggingface-hub",

@@ -148,6 +148,8 @@ def test_the_workflow_is_one_as_github_reads_it() -> None:
     (job,) = told["jobs"].values()
     assert job["runs-on"]
     assert all(("uses" in step) != ("run" in step) for step in job["steps"])
+    (install,) = (step["run"] for step in job["steps"] if step.get("run", "").startswith("pip install"))
+    assert install.endswith("'.[run]'")  # without the extra, nothing can be reproduced
     assert all(re.fullmatch(r"[\w./-]+@v\d+", step["uses"]) for step in job["steps"] if "uses" in step)
 
 

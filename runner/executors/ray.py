@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.errors import MissingError, Problem
 from runner.executors import OUT_OF_MEMORY, Settings, Status, Task
-from runner.machine import code_commit, versions
+from runner.machine import INSTALL_RAY, code_commit, versions
 from runner.record import Item
 from runner.runs import file_sha256
 
@@ -189,7 +189,7 @@ def _connected(address: str | None) -> Any:
     try:
         import ray
     except ImportError:
-        raise MissingError("Ray is not installed; `pip install 'replicard[ray]'`") from None
+        raise MissingError(f"Ray is not installed; {INSTALL_RAY}") from None
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     here = {"include_dashboard": False, "object_store_memory": _OBJECT_STORE} if address == "local" else {}
     asked_to_stop = signal.getsignal(signal.SIGTERM)
