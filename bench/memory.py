@@ -117,6 +117,7 @@ def measure(file: Path) -> None:
 
     from runner import model as models
     from runner import reproducing
+    from runner.execution import Execution
     from runner.machine import detect
     from runner.plan import make_plan
     from runner.plugins import load_card
@@ -125,7 +126,7 @@ def measure(file: Path) -> None:
     loaded = load_card(file)
     plan = make_plan(loaded, detect())  # what it imports is no part of the run either
     before = high_water()
-    ready = reproducing.prepare(loaded, file.parent / "runs", accept_deviations=True)
+    ready = reproducing.prepare(loaded, file.parent / "runs", Execution(accept_deviations=True))
     reproducing.train_and_evaluate(ready, stop_after_training=True)
     taken = high_water() - before - (mapped() if loaded.card.quantization is not None else 0)
     print(json.dumps({"plan": plan.model_dump(mode="json"), "measured": taken}))

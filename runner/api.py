@@ -96,6 +96,7 @@ def reproduce(
     from runner import tracking
     from runner.audit import audit
     from runner.cli.arguments import prepared, set_quiet
+    from runner.execution import Execution
     from runner.record import Record
     from runner.rendering import render
     from runner.reproducing import claims_of, train_and_evaluate
@@ -105,7 +106,8 @@ def reproduce(
     tracking.choose(track)
     loaded = load(card, overrides)
     wanted = None if seeds is None else ",".join(map(str, seeds))
-    inputs = prepared(loaded, wanted, accept_deviations, Path(runs), kernels)
+    execution = Execution(kernels=kernels, accept_deviations=accept_deviations)
+    inputs = prepared(loaded, wanted, execution, Path(runs))
     for ready in inputs:
         train_and_evaluate(ready, fresh)
     run = inputs[0].run

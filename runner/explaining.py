@@ -21,6 +21,7 @@ from registry.loading import Loaded
 from registry.vocabulary import SHARES
 from runner import plugins, progress, reproducing
 from runner.audit import judge_runs
+from runner.execution import Execution
 from runner.hypotheses import Case
 from runner.metrics import Sample
 from runner.record import Item, Record
@@ -354,7 +355,7 @@ def _train(card: Card, run: Run, override: str) -> tuple[Sample, Sequence[Point]
         raise InputError(f"no card {card.id!r} here to train anew; run it where its file is, or without --budget")
     loaded = plugins.load_card(file, (override, f"training.seed={run.seed}"))
     kernels = read_record(run, Record).plan.kernels
-    ready = reproducing.prepare(loaded, run.root / FOLDER, accept_deviations=True, kernels=kernels)
+    ready = reproducing.prepare(loaded, run.root / FOLDER, Execution(kernels, accept_deviations=True))
     record = reproducing.train_and_evaluate(ready)
     assert record.training is not None
     return _kept(loaded.card, ready.run), record.training.log

@@ -19,7 +19,7 @@ from runner import stopping
 from runner.executors import HELD, OUT_OF_MEMORY, Status, Task
 from runner.leases import HeldError, Progress, Watch, look
 from runner.record import Item, Record
-from runner.runs import Run, exclusive, forget, read_record
+from runner.runs import Run, exclusive, forget, is_intact, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,14 +120,16 @@ def key_of(run: Run) -> str:
 def is_done(run: Run) -> bool:
     """Whether a run is complete, and the files of its model are there.
 
+    Who runs one card reads them too, before it takes a run for done (`reproducing`). A driver asks for thousands of
+    runs, whose weights it would read for hours.
+
     Raises:
         InputError: Its record is not one that this version reads.
     """
     if not run.record.exists():
         return False
     record = read_record(run, Record)
-    files = record.training.files if record.training is not None else {}
-    return record.evaluation is not None and all((run.folder / name).is_file() for name in files)
+    return record.evaluation is not None and is_intact(run, record, read=False)
 
 
 @dataclass

@@ -30,8 +30,8 @@ from runner.record import Deviation, Machine, Plan, Record, Snapshot, Spread
 from runner.runs import (
     Run,
     exclusive,
-    file_sha256,
     forget,
+    is_intact,
     keep_places,
     read_model,
     read_record,
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from registry.locking import Role
     from runner.checks import Finding
+    from runner.execution import Execution
 
 
 @dataclass(frozen=True)
@@ -128,23 +129,13 @@ class Task:
         return cls(ready, told["stop_after_training"])
 
 
-def prepare(
-    loaded: Loaded,
-    root: Path,
-    accept_deviations: bool,
-    kernels: str = "fast",
-    processes: int | None = None,
-    device_batch: int | None = None,
-) -> Ready:
+def prepare(loaded: Loaded, root: Path, execution: Execution) -> Ready:
     """See that the machine can do what the card declares, and fetch its inputs.
 
     Args:
         loaded: The card.
         root: Folder of all runs.
-        accept_deviations: Run although the machine cannot do all that is declared.
-        kernels: What shall compute the model where it can: `fast` or `reference`.
-        processes: Devices that share a step; null is the declared count where so many are here, else one.
-        device_batch: Rows a device takes at once; null is the largest that works, at most the declared one.
+        execution: How it is run.
 
     Raises:
         MissingError: The machine cannot and nobody agreed, or an input cannot be had from here.
@@ -153,10 +144,10 @@ def prepare(
     models.quiet()
     pins = locking.pins(loaded)
     machine = detect()
-    spread = spread_over(loaded.card, machine, processes, device_batch)
+    spread = spread_over(loaded.card, machine, execution.processes, execution.device_batch)
     with _alternative(loaded):
         _require_deepspeed(loaded, machine, spread)
-        deviations.require_consent(loaded, deviations.before(loaded, machine, spread), accept_deviations)
+        deviations.require_consent(loaded, deviations.before(loaded, machine, spread), execution.accept_deviations)
         if loaded.card.base.architecture is not None and loaded.card.data.rows is not None:
             require_memory(loaded, make_plan(loaded, machine, spread=spread), machine)
         locking.tell_unpinned(loaded, pins)
@@ -164,7 +155,7 @@ def prepare(
         tokenizer = fetching.fetch_tokenizer(loaded, pins.get("tokenizer"))
         dataset = fetching.fetch_dataset(loaded, pins.get("dataset"))
     run = Run(root, loaded.card.id, run_id(loaded.card, base, tokenizer, dataset), loaded.card.training.seed)
-    return Ready(loaded, machine, base, tokenizer, dataset, run, spread, kernels=kernels)
+    return Ready(loaded, machine, base, tokenizer, dataset, run, spread, kernels=execution.kernels)
 
 
 def _require_deepspeed(loaded: Loaded, machine: Machine, spread: Spread) -> None:
@@ -234,7 +225,7 @@ def _done(task: Task) -> bool:
     if not run.record.exists():
         return False
     record = read_record(run, Record)
-    return (record.evaluation is not None or task.stop_after_training) and _intact(run, record)
+    return (record.evaluation is not None or task.stop_after_training) and is_intact(run, record)
 
 
 def work(task: Task) -> None:
@@ -246,7 +237,7 @@ def work(task: Task) -> None:
     record = read_record(run, Record) if run.record.exists() else None
     with progress.stage("read"), ranks.first_first():
         parts = load_parts(ready.loaded, ready.dataset)
-    if record is not None and _intact(run, record):
+    if record is not None and is_intact(run, record):
         tokenizer, model = models.load(card, ready.base, run.model, run.base)
         plan = _scoring_plan(card, record, ready.machine)
     else:
@@ -307,7 +298,7 @@ def reload(run: Run) -> tuple[Card, Plan, Any, Any]:
         InputError: The run was not trained to its end, or its files were changed.
     """
     record = read_record(run, Record)
-    if record.training is None or not _intact(run, record):
+    if record.training is None or not is_intact(run, record):
         raise InputError(f"{run} holds no whole model; `replicard reproduce {run.card}` makes it")
     models.quiet()
     card = card_of(record)
@@ -325,7 +316,7 @@ def require_trained(ready: Ready) -> None:
         InputError: The run was not trained to its end, or its files were changed.
     """
     run = ready.run
-    if not run.record.exists() or not _intact(run, read_record(run, Record)):
+    if not run.record.exists() or not is_intact(run, read_record(run, Record)):
         raise InputError(f"{run} is not trained, or its model was changed; `replicard train {run.card}` first")
 
 
@@ -447,11 +438,3 @@ def _tokenizer(ready: Ready, texts: Sequence[str]) -> Any:
     files = ready.tokenizer or ready.base
     assert files is not None
     return models.load_tokenizer(Path(files.path), card)
-
-
-def _intact(run: Run, record: Record) -> bool:
-    """Whether the saved model is the one the record names."""
-    if record.training is None:
-        return False
-    files = record.training.files
-    return all((run.folder / name).is_file() and file_sha256(run.folder / name) == sha for name, sha in files.items())

@@ -280,6 +280,22 @@ def is_complete(run: Run) -> bool:
     return run.record.exists() and read_model(run.record, Record).evaluation is not None
 
 
+def is_intact(run: Run, record: Record, read: bool = True) -> bool:
+    """Whether the saved model is the one that the record names.
+
+    Args:
+        run: The run.
+        record: Its record.
+        read: Whether the files are read; else it is enough that they are there.
+    """
+    if record.training is None:
+        return False
+    files = record.training.files
+    if not all((run.folder / name).is_file() for name in files):
+        return False
+    return not read or all(file_sha256(run.folder / name) == sha for name, sha in files.items())
+
+
 def find_run(root: Path, name: str) -> Run:
     """The run that a RUN argument means; the newest complete one where several fit.
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from registry.loading import Loaded
     from registry.locking import Pin, Role
+    from runner.execution import Execution
     from runner.record import Machine, Plan, Spread
 
 PROCESS_BYTES = 700 << 20
@@ -76,36 +77,31 @@ class Asked:
 
     Attributes:
         root: Folder of all runs.
-        options: Further arguments of each task's command.
+        overrides: `--set` of each task's command.
+        execution: How each is run.
         here: Whether they run on this machine, which then has to be able to do what the cards declare.
         fetch: Whether what the cards name is fetched; else only what it means is found out.
         gpus: Devices of a task; null for what follows from card and machine.
         timeout_s: Seconds after which a task hangs; null for what follows from its plan.
-        kernels: What shall compute the models.
-        processes: Devices that share a step; null as it comes from card and machine.
-        device_batch: Rows that a device takes at once; null for the largest that works.
         fresh: Whether what is done is done again.
     """
 
     root: Path
-    options: tuple[str, ...]
+    overrides: tuple[str, ...]
+    execution: Execution
     here: bool
     fetch: bool = False
     gpus: int | None = None
     timeout_s: float | None = None
-    kernels: str = "fast"
-    processes: int | None = None
-    device_batch: int | None = None
     fresh: bool = False
 
 
-def tasks_of(seeded: Sequence[Loaded], asked: Asked, accept: bool) -> list[Planned]:
+def tasks_of(seeded: Sequence[Loaded], asked: Asked) -> list[Planned]:
     """The tasks of a card, one for each seed; where all of them are done, nothing is planned.
 
     Args:
         seeded: The card, once with each seed.
         asked: How they are asked for.
-        accept: Whether they run although the machine cannot do all that is declared.
 
     Raises:
         InputError: An input is not what the card or its lock says.
@@ -115,9 +111,10 @@ def tasks_of(seeded: Sequence[Loaded], asked: Asked, accept: bool) -> list[Plann
     first, machine = seeded[0], detect()
     # Of a machine elsewhere nothing is known but what its engine is asked for.
     at = machine if asked.here else machine.model_copy(update={"device": "cpu"})
-    spread = spread_over(first.card, at, asked.processes, asked.device_batch)
+    execution = asked.execution
+    spread = spread_over(first.card, at, execution.processes, execution.device_batch)
     if asked.here:
-        deviations.require_consent(first, deviations.before(first, machine, spread), accept)
+        deviations.require_consent(first, deviations.before(first, machine, spread), execution.accept_deviations)
     ready = _ready(first, machine, spread, asked)
     runs = [replace(ready.run, seed=loaded.card.training.seed) for loaded in seeded]
     plan = _plan(ready) if asked.fresh or not all(map(_is_done, runs)) else None
@@ -125,11 +122,10 @@ def tasks_of(seeded: Sequence[Loaded], asked: Asked, accept: bool) -> list[Plann
         require_memory(first, plan, machine)
     gpus = asked.gpus if asked.gpus is not None else spread.processes * _has_gpus(plan, machine, asked.here)
     expected = _expected(plan, machine, asked.here, gpus)
-    options = (*asked.options, *(("--accept-deviations",) if accept else ()))
     planned = []
     for loaded, run in zip(seeded, runs, strict=True):
         one = replace(ready, loaded=loaded, run=run)
-        task = _task(one, plan, expected, gpus, asked, options)
+        task = _task(one, plan, expected, gpus, asked)
         planned.append(Planned(one, Member(one.run, task, _batches(spread)), expected))
     return planned
 
@@ -191,7 +187,7 @@ def _ready(loaded: Loaded, machine: Machine, spread: Spread, asked: Asked) -> Re
     )
     assert dataset is not None
     run = Run(asked.root, loaded.card.id, run_id(loaded.card, base, tokenizer, dataset), loaded.card.training.seed)
-    return Ready(loaded, machine, base, tokenizer, dataset, run, spread, kernels=asked.kernels)
+    return Ready(loaded, machine, base, tokenizer, dataset, run, spread, kernels=asked.execution.kernels)
 
 
 def _is_done(run: Run) -> bool:
@@ -245,21 +241,20 @@ def _of(hours: tuple[float, float], device: str, count: int, watts: float | None
     return Expected(device, (low * count, high * count), (low * watts / 1000, high * watts / 1000) if watts else None)
 
 
-def _task(
-    ready: Ready, plan: Plan | None, expected: Expected | None, gpus: int, asked: Asked, options: tuple[str, ...]
-) -> Task:
+def _task(ready: Ready, plan: Plan | None, expected: Expected | None, gpus: int, asked: Asked) -> Task:
     run, processes = ready.run, ready.spread.processes
     peak = weights = 0
     if plan is not None:
         on = plan.declared if gpus and not asked.here and plan.declared is not None else plan.here
         peak, weights = on.peak_bytes, plan.weight_bytes
+    overrides = (f"--set={override}" for override in asked.overrides)
     timeout = _LEAST + _SLACK * 3600 * expected.hours[1] if expected is not None else _UNKNOWN
     return Task(
         key=key_of(run),
         card=ready.loaded.file.resolve(),
         runs=run.root.resolve(),
         folder=run.folder.relative_to(run.root),
-        options=("--task", "--seeds", str(run.seed), *options),
+        options=("--task", "--seeds", str(run.seed), *overrides, *asked.execution.options),
         cpus=processes,
         gpus=gpus,
         memory_bytes=processes * (PROCESS_BYTES + (weights if gpus else peak)),

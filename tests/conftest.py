@@ -220,11 +220,12 @@ def word_tokenizer(kind: str) -> Any:
 def prepare(tmp_path: Path, one_thread: None) -> Callable[..., Ready]:
     """`prepare(loaded)`: its inputs, with runs in a temporary folder."""
     from runner import reproducing
+    from runner.execution import Execution
 
     def ready(
         loaded: Loaded, runs: str = "runs", accept: bool = True, kernels: str = "fast", **spread: int | None
     ) -> Ready:
-        return reproducing.prepare(loaded, tmp_path / runs, accept, kernels, **spread)
+        return reproducing.prepare(loaded, tmp_path / runs, Execution(kernels, **spread, accept_deviations=accept))
 
     return ready
 

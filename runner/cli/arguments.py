@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import re
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from registry.errors import InputError, Problem, did_you_mean
 from runner.cli import completing
+from runner.execution import Execution
 from runner.kernels import Name
 from runner.tracking import REPORTERS, VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from registry.listing import Entry
     from registry.loading import Loaded
@@ -134,6 +138,35 @@ def hub_name(argument: str) -> str:
     return f"hub:{found['repo']}" + (f"@{found['revision']}" if found["revision"] else "")
 
 
+_EXECUTION = {
+    "kernels": KernelsOption,
+    "processes": ProcessesOption,
+    "device_batch": DeviceBatchOption,
+    "accept_deviations": AcceptOption,
+}
+
+
+def executing(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb, instead of its parameter `execution`, an option for each field of one."""
+    signature = inspect.signature(verb, eval_str=True)
+    by_keyword = inspect.Parameter.KEYWORD_ONLY
+    options = [
+        inspect.Parameter(one.name, by_keyword, default=one.default, annotation=_EXECUTION[one.name])
+        for one in fields(Execution)
+    ]
+    parameters = [parameter.replace(kind=by_keyword) for parameter in signature.parameters.values()]
+    at = [parameter.name for parameter in parameters].index("execution")
+    parameters[at : at + 1] = options
+
+    @functools.wraps(verb)
+    def with_options(**given: Any) -> None:
+        verb(execution=Execution(**{name: given.pop(name) for name in _EXECUTION}), **given)
+
+    with_options.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_options
+
+
 def load(file: Path, overrides: Sequence[str] | None = None) -> Loaded:
     """A card, with the plugins that are here."""
     from runner.plugins import load_card
@@ -205,8 +238,6 @@ def one_file(name: str) -> Path:
 
 def seeded(loaded: Loaded, seeds: str | None) -> list[Loaded]:
     """The card once for each seed; its own seed without `--seeds`."""
-    from dataclasses import replace
-
     from registry.loading import Override
 
     if seeds is None:
@@ -233,37 +264,30 @@ def seeded(loaded: Loaded, seeds: str | None) -> list[Loaded]:
     return [replace(loaded, card=cards[seed], overrides=told[seed]) for seed in wanted]
 
 
-def prepared(
-    loaded: Loaded,
-    seeds: str | None,
-    accept: bool,
-    runs: Path,
-    kernels: str = "fast",
-    processes: int | None = None,
-    device_batch: int | None = None,
-) -> list[Ready]:
+def prepared(loaded: Loaded, seeds: str | None, execution: Execution, runs: Path) -> list[Ready]:
     """The card with its inputs, once for each seed; the inputs are fetched and hashed once."""
     from runner.reproducing import for_seed, prepare
 
     first, *others = seeded(loaded, seeds)
-    ready = prepare(first, runs, consent(first, accept), kernels, processes, device_batch)
+    ready = prepare(first, runs, consented(first, execution))
     return [ready, *(for_seed(ready, other) for other in others)]
 
 
-def consent(loaded: Loaded, accept: bool) -> bool:
-    """Whether the user agrees to what this machine cannot do as declared; asked on a terminal."""
+def consented(loaded: Loaded, execution: Execution) -> Execution:
+    """The same, with the user's consent to what this machine cannot do as declared; asked for on a terminal."""
     from runner.deviations import before, told
     from runner.machine import detect
 
-    if accept or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return accept
+    if execution.accept_deviations or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return execution
     unmet = [d for d in before(loaded, detect()) if d.consent]
     for d in unmet:
         typer.echo(str(Problem(loaded.where(d.field), d.field, told(d))), err=True)
     try:
-        return not unmet or typer.confirm("Run it so, and say so in the record and the README?", err=True)
+        agreed = not unmet or typer.confirm("Run it so, and say so in the record and the README?", err=True)
     except typer.Abort:
         raise KeyboardInterrupt from None
+    return replace(execution, accept_deviations=agreed)
 
 
 def verdicts(given: str | None, known: Sequence[str]) -> set[str]:

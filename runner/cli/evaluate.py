@@ -18,6 +18,7 @@ from runner.cli.arguments import (
     set_quiet,
 )
 from runner.cli.output import span, table
+from runner.execution import Execution
 
 
 @app.command()
@@ -34,7 +35,7 @@ def evaluate(
 
     set_quiet(quiet)
     loaded = load(one_file(card), set_)
-    for ready in prepared(loaded, seeds, accept, runs):
+    for ready in prepared(loaded, seeds, Execution(accept_deviations=accept), runs):
         require_trained(ready)
         record = train_and_evaluate(ready)
         assert record.evaluation is not None

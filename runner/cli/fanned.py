@@ -11,7 +11,7 @@ import typer
 
 from registry.errors import InputError, Problem, ReplicardError
 from runner import plugins, progress
-from runner.cli.arguments import consent, prepared, seeded
+from runner.cli.arguments import consented, prepared, seeded
 from runner.cli.board import Board
 from runner.cli.failures import fail
 from runner.cli.output import print_audit, table
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry.loading import Loaded
+    from runner.execution import Execution
     from runner.fanout import Row
     from runner.runs import Run
 
@@ -49,15 +50,7 @@ class Made:
 
 
 def one_by_one(
-    loaded: Sequence[Loaded],
-    seeds: str | None,
-    accept: bool,
-    fresh: bool,
-    kernels: str,
-    processes: int | None,
-    device_batch: int | None,
-    as_json: bool,
-    runs: Path,
+    loaded: Sequence[Loaded], seeds: str | None, execution: Execution, fresh: bool, as_json: bool, runs: Path
 ) -> list[Made]:
     """One card after the other in this process, and one seed after the other; what fails stops no other card."""
     from runner.reproducing import train_and_evaluate
@@ -68,7 +61,7 @@ def one_by_one(
         cards.append(made)
         key, started = one.card.id, time.monotonic()
         try:
-            for ready in prepared(one, seeds, accept, runs, kernels, processes, device_batch):
+            for ready in prepared(one, seeds, execution, runs):
                 made.run = made.run or ready.run
                 key, started = key_of(ready.run), time.monotonic()
                 train_and_evaluate(ready, fresh)
@@ -88,7 +81,6 @@ def on_engine(
     loaded: Sequence[Loaded],
     seeds: str | None,
     asked: Asked,
-    accept: bool,
     engine: str,
     jobs: int | None,
     where: Mapping[str, str | None],
@@ -101,7 +93,6 @@ def on_engine(
         loaded: The cards.
         seeds: Seeds, as they were typed.
         asked: How the tasks are asked for.
-        accept: Whether they run although not all that is declared can be done.
         engine: Name of the executor.
         jobs: Most tasks at a time; null for as many as the engine takes.
         where: What else the command line says of the engine, by the fields of `Settings`.
@@ -122,7 +113,7 @@ def on_engine(
             )
             stack.callback(executor.close)
         sharing = executor is not None and executor.shares_files
-        cards, tasks = _plan(loaded, seeds, replace(asked, fetch=sharing), accept)
+        cards, tasks = _plan(loaded, seeds, replace(asked, fetch=sharing))
         board = Board()
 
         def look(rows: Sequence[Row]) -> None:
@@ -151,7 +142,7 @@ def on_engine(
     return cards
 
 
-def _plan(loaded: Sequence[Loaded], seeds: str | None, asked: Asked, accept: bool) -> tuple[list[Made], list[Planned]]:
+def _plan(loaded: Sequence[Loaded], seeds: str | None, asked: Asked) -> tuple[list[Made], list[Planned]]:
     """The cards and the tasks of all of them.
 
     Raises:
@@ -163,7 +154,8 @@ def _plan(loaded: Sequence[Loaded], seeds: str | None, asked: Asked, accept: boo
         made = Made(one, Result(one.card.id))
         cards.append(made)
         try:
-            found = tasks_of(seeded(one, seeds), asked, consent(one, accept) if asked.here else accept)
+            execution = consented(one, asked.execution) if asked.here else asked.execution
+            found = tasks_of(seeded(one, seeds), replace(asked, execution=execution))
         except ReplicardError as error:
             made.result.outcomes.append(refused(one.card.id, fail(error), error))
             continue

@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 import os
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from registry.errors import InputError, Problem, did_you_mean
-from registry.secrets import redacted
 from runner import tracking
 from runner.cli.app import app
 from runner.cli.arguments import (
-    AcceptOption,
     CardsArgument,
-    DeviceBatchOption,
     FailOnOption,
     FreshOption,
     JsonOption,
-    KernelsOption,
-    ProcessesOption,
     PublicOption,
     QuietOption,
     RunsOption,
     SeedsOption,
     SetOption,
     TrackOption,
+    executing,
     files_of,
     load,
     load_all,
-    prepared,
     set_quiet,
     verdicts,
 )
-from runner.cli.failures import fail, is_out_of_memory
+from runner.cli.failures import fail
 from runner.cli.output import print_json
+from runner.execution import Execution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,19 +40,16 @@ if TYPE_CHECKING:
     from runner.cli.fanned import Made
     from runner.nightly import Result
 
-_FAULT = 4
-
 
 @app.command()
+@executing
 def reproduce(
     cards: CardsArgument,
+    *,
     set_: SetOption = None,
     seeds: SeedsOption = None,
-    accept: AcceptOption = False,
+    execution: Execution,
     fresh: FreshOption = False,
-    kernels: KernelsOption = "fast",
-    processes: ProcessesOption = None,
-    device_batch: DeviceBatchOption = None,
     on: Annotated[
         str | None,
         typer.Option(
@@ -146,7 +138,9 @@ def reproduce(
     summary = _summary_file() if github_summary else None
     wanted = _verdicts(fail_on)
     if task:
-        raise typer.Exit(_as_task(load_all(cards, set_), seeds, accept, kernels, processes, device_batch, runs))
+        from runner.cli.task import as_task
+
+        raise typer.Exit(as_task(load_all(cards, set_), seeds, execution, runs))
     from runner import nightly
     from runner.cli import fanned
     from runner.runs import write
@@ -157,24 +151,19 @@ def reproduce(
     if to is not None:
         _require_publishable(loaded, to)
     if on is None:
-        found = fanned.one_by_one(loaded, seeds, accept, fresh, kernels, processes, device_batch, as_json, runs)
+        found = fanned.one_by_one(loaded, seeds, execution, fresh, as_json, runs)
     else:
-        options = [*(f"--set={one}" for one in set_ or ()), f"--kernels={kernels}"]
-        options += [f"--processes={processes}"] if processes is not None else []
-        options += [f"--device-batch={device_batch}"] if device_batch is not None else []
         asked = Asked(
             root=runs,
-            options=tuple(options),
+            overrides=tuple(set_ or ()),
+            execution=execution,
             here=on == "local",
             gpus=gpus,
             timeout_s=timeout and 3600 * timeout,
-            kernels=kernels,
-            processes=processes,
-            device_batch=device_batch,
             fresh=fresh,
         )
         where = {"address": ray_address, "results": results_repo, "image": job_image, "install": job_install}
-        found = fanned.on_engine(loaded, seeds, asked, accept, on, jobs, where, dry_run, as_json)
+        found = fanned.on_engine(loaded, seeds, asked, on, jobs, where, dry_run, as_json)
     results += [made.result for made in found]
     if not dry_run:
         done = [_told(made, to, public, as_json) for made in found if made.page is not None]
@@ -210,42 +199,6 @@ def _summary_file() -> Path:
         message = "GITHUB_STEP_SUMMARY names no file; a workflow of GitHub sets it"
         raise InputError(Problem("--github-summary", "", message))
     return Path(file)
-
-
-def _as_task(
-    loaded: Sequence[Loaded],
-    seeds: str | None,
-    accept: bool,
-    kernels: str,
-    processes: int | None,
-    device_batch: int | None,
-    runs: Path,
-) -> int:
-    """Train and evaluate one card with one seed for a driver that concludes from all; the exit code of a task."""
-    from runner.executors import HELD, OUT_OF_MEMORY
-    from runner.fanout import KILLED
-    from runner.launching import KilledError
-    from runner.leases import HeldError
-    from runner.reproducing import train_and_evaluate
-
-    try:
-        for one in loaded:
-            for ready in prepared(one, seeds, accept, runs, kernels, processes, device_batch):
-                train_and_evaluate(ready)
-    except HeldError as error:
-        fail(error)
-        return HELD
-    except KilledError as error:
-        fail(error)
-        return KILLED
-    except Exception as error:
-        code = fail(error)
-        if is_out_of_memory(error):
-            return OUT_OF_MEMORY
-        if code == _FAULT:  # the log is all that comes back from another machine
-            typer.echo(redacted("".join(traceback.format_exception(error))), err=True)
-        return code
-    return 0
 
 
 def _load_good(names: Sequence[str], overrides: Sequence[str] | None) -> tuple[list[Loaded], list[Result]]:

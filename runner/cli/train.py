@@ -9,34 +9,31 @@ import typer
 from runner import tracking
 from runner.cli.app import app
 from runner.cli.arguments import (
-    AcceptOption,
     CardArgument,
-    DeviceBatchOption,
     FreshOption,
-    KernelsOption,
-    ProcessesOption,
     QuietOption,
     RunsOption,
     SeedsOption,
     SetOption,
     TrackOption,
+    executing,
     load,
     one_file,
     prepared,
     set_quiet,
 )
+from runner.execution import Execution
 
 
 @app.command()
+@executing
 def train(
     card: CardArgument,
+    *,
     set_: SetOption = None,
     seeds: SeedsOption = None,
-    accept: AcceptOption = False,
+    execution: Execution,
     fresh: FreshOption = False,
-    kernels: KernelsOption = "fast",
-    processes: ProcessesOption = None,
-    device_batch: DeviceBatchOption = None,
     track: TrackOption = None,
     quiet: QuietOption = False,
     runs: RunsOption = Path("runs"),
@@ -47,6 +44,6 @@ def train(
     set_quiet(quiet)
     tracking.choose(track or ())
     loaded = load(one_file(card), set_)
-    for ready in prepared(loaded, seeds, accept, runs, kernels, processes, device_batch):
+    for ready in prepared(loaded, seeds, execution, runs):
         train_and_evaluate(ready, fresh, stop_after_training=True)
         typer.echo(f"trained {ready.run}: {ready.run.model}")
