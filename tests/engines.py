@@ -30,6 +30,29 @@ if [ "$2" = pip ]; then echo "$@" > {{folder}}/pip; exec test "$5" != broken; fi
 PYTHONPATH={CHECKOUT} exec {shlex.quote(sys.executable)} "$@"
 """
 """The `python` of a job's image: this one with this code, but that what pip is to install is only written down."""
+SMALL_MEMORY = """
+import builtins, sys
+real = builtins.__import__
+
+def importing(name, *more, **named):
+    found = real(name, *more, **named)
+    trainer = getattr(sys.modules.get("transformers.trainer"), "Trainer", None)
+    if trainer is not None and not hasattr(trainer, "small"):
+        step, trainer.small = trainer.training_step, True
+
+        def training_step(self, model, inputs, *more, **named):
+            import torch
+
+            if len(inputs["labels"]) > 8:
+                raise torch.OutOfMemoryError("HIP: a device of the tests has room for 8 rows")
+            return step(self, model, inputs, *more, **named)
+
+        trainer.training_step = training_step
+    return found
+
+builtins.__import__ = importing
+"""
+"""A `sitecustomize` for processes whose device has room for eight rows."""
 
 
 def documented(engine: str) -> list[str]:

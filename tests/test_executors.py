@@ -90,11 +90,10 @@ def test_a_task_whose_time_is_up_is_lost(engine: Executor, card: Path) -> None:
     assert status.message.endswith("its time was up")
 
 
-@pytest.mark.parametrize("at_once", [False, True])
-def test_a_task_that_is_cancelled_ends_without_success(engine: Executor, card: Path, at_once: bool) -> None:
+def test_a_task_that_is_cancelled_ends_without_success(engine: Executor, card: Path) -> None:
     handle = submit(engine, a_task(card, "--seeds", "1", "--task", "--set", "training.epochs=1000"))
     engine.poll([handle])
-    engine.cancel(handle, at_once)
+    engine.cancel(handle)
     status = ended(engine, handle)
     assert status.state == "lost" or status.code
 

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 from command import process, records, replicard, write_card
+from engines import SMALL_MEMORY
 from records import record_of
 from rich.console import Console
 
@@ -81,7 +82,7 @@ class Scripted:
     def fetch(self, task: Task) -> None:
         pass
 
-    def cancel(self, handle: str, at_once: bool = False) -> None:
+    def cancel(self, handle: str) -> None:
         pass
 
     def logs(self, handle: str) -> Iterator[str]:
@@ -528,30 +529,6 @@ def test_after_the_driver_was_killed_two_at_once_finish_the_set_and_every_task_i
     assert again.code == 0
     assert "3 tasks: 0 to do, 3 done" in again.err
     assert {file: file_sha256(file) for file in before} == before
-
-
-SMALL_MEMORY = """
-import builtins, sys
-real = builtins.__import__
-
-def importing(name, *more, **named):
-    found = real(name, *more, **named)
-    trainer = getattr(sys.modules.get("transformers.trainer"), "Trainer", None)
-    if trainer is not None and not hasattr(trainer, "small"):
-        step, trainer.small = trainer.training_step, True
-
-        def training_step(self, model, inputs, *more, **named):
-            import torch
-
-            if len(inputs["labels"]) > 8:
-                raise torch.OutOfMemoryError("HIP: a device of the tests has room for 8 rows")
-            return step(self, model, inputs, *more, **named)
-
-        trainer.training_step = training_step
-    return found
-
-builtins.__import__ = importing
-"""
 
 
 @pytest.mark.slow

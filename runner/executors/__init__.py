@@ -132,8 +132,8 @@ class Executor(Protocol):
             MissingError: It cannot be had.
         """
 
-    def cancel(self, handle: str, at_once: bool = False) -> None:
-        """Ask a task to end, which it does after a checkpoint, with 130; `at_once` kills its process group."""
+    def cancel(self, handle: str) -> None:
+        """Ask a task to end, which it does after a checkpoint, with 130."""
 
     def logs(self, handle: str) -> Iterator[str]:
         """The lines that a task has said so far."""

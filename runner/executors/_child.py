@@ -18,10 +18,13 @@ from typing import IO, TYPE_CHECKING
 from runner.executors import OUT_OF_MEMORY, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 GRACE = 60.0
 """Seconds that a task has for its last checkpoint once it was asked to end."""
+
+_LOOK = 1.0
+"""Seconds between two looks whether it is to end."""
 
 # The one that waits is orphaned, so that who kills the children of a process does not kill it before it has done its
 # duty. A shell gives a job in the background no input of its own: hence the other descriptor.
@@ -29,16 +32,20 @@ _WATCH = "exec 3<&0; (read -r _; kill -9 0) <&3 3<&- &"
 
 
 def run(
-    arguments: Sequence[str], output: IO[bytes], environment: Mapping[str, str], timeout: float, grace: float = GRACE
+    arguments: Sequence[str],
+    output: IO[bytes],
+    environment: Mapping[str, str],
+    timeout: float,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Status:
-    """Run our command to its end, asked to end when its time is up or when this process is interrupted.
+    """Run our command to its end, asked to end when it shall stop, when its time is up or when this one is interrupted.
 
     Args:
         arguments: What follows `replicard`.
         output: Where both its streams go, as they come.
         environment: All of its environment.
         timeout: Seconds that it has.
-        grace: Seconds that it has then.
+        stop: Whether it shall stop.
 
     Returns:
         How it ended.
@@ -54,22 +61,28 @@ def run(
             process_group=group,
         )
         late = False
-        try:
-            child.wait(timeout)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt) as why:
-            late = isinstance(why, subprocess.TimeoutExpired)
+        with contextlib.suppress(KeyboardInterrupt):
+            while not late and not stop() and _runs(child, min(_LOOK, timeout)):
+                late = time.monotonic() - started >= timeout
+        with contextlib.suppress(KeyboardInterrupt):
             child.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-                child.wait(grace)
-        finally:
-            if child.poll() is None:
-                child.kill()
-            code = child.wait()
+            _runs(child, GRACE)
+        child.kill()
+        code = child.wait()
     if late:
         return Status(state="lost", message=f"ended after {time.monotonic() - started:,.0f} s, its time was up")
     if code == -signal.SIGKILL and kills_for_memory() > kills:
         return Status(state="done", code=OUT_OF_MEMORY, message="killed by the kernel for memory")
     return Status(state="done", code=code if code >= 0 else 128 - code)
+
+
+def _runs(child: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for a process; returns whether it still runs after so many seconds."""
+    try:
+        child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
 
 
 @contextlib.contextmanager

@@ -185,7 +185,7 @@ class Jobs:
         """Bring a run home."""
         results.receive_run(self.repo, run_named(task.runs, _run(task)))
 
-    def cancel(self, handle: str, at_once: bool = False) -> None:
+    def cancel(self, handle: str) -> None:
         """End a job; a job knows no other end than at once."""
         one = self.jobs[handle]
 

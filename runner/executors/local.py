@@ -102,13 +102,13 @@ class Pool:
     def fetch(self, task: Task) -> None:
         """Nothing to do: it is here."""
 
-    def cancel(self, handle: str, at_once: bool = False) -> None:
-        """End a process, or all its group."""
+    def cancel(self, handle: str) -> None:
+        """Ask a process to end."""
         place = self.tasks[handle]
         if place.process is None:
             place.ended = place.ended or Status(state="lost", message="cancelled before it began")
         elif place.ended is None:
-            self._end(place, place.process, at_once)
+            self._end(place, place.process, at_once=False)
 
     def logs(self, handle: str) -> Iterator[str]:
         """The lines of its log."""

@@ -55,7 +55,6 @@ class Cluster:
         ray: The package.
         tasks: References to tasks and their logs, by handle.
         known: How they stand, as far as that was seen.
-        unwanted: Tasks that are cancelled and may not have heard of it, and whether at once.
     """
 
     shares_files = True
@@ -65,7 +64,6 @@ class Cluster:
         self.ray = _connected(settings.address)
         self.tasks: dict[str, tuple[Any, Path]] = {}
         self.known: dict[str, Status] = {}
-        self.unwanted: dict[str, bool] = {}
         self._run = self.ray.remote(_run)
         self._looked = 0.0
 
@@ -102,23 +100,21 @@ class Cluster:
             for handle in handles:
                 if self.known[handle].state == "waiting":
                     self.known[handle] = _under_way(self.tasks[handle][1])
-                    if handle in self.unwanted:
-                        self.cancel(handle, self.unwanted[handle])
             self._looked = time.monotonic()
         return {handle: self.known[handle] for handle in handles}
 
     def fetch(self, task: Task) -> None:
         """Nothing to do: it is here."""
 
-    def cancel(self, handle: str, at_once: bool = False) -> None:
-        """Interrupt a task, or kill its worker, and its process with it."""
-        if self.known[handle].state == "waiting":  # as it was at the last look; one that runs is not asked twice
-            self.known[handle] = _under_way(self.tasks[handle][1])
-        if self.known[handle].state == "waiting":
-            self.unwanted[handle] = at_once  # Ray forgets it if the task is on its way to a worker
-        else:
-            self.unwanted.pop(handle, None)
-        self.ray.cancel(self.tasks[handle][0], force=at_once)
+    def cancel(self, handle: str) -> None:
+        """Take a task out of the queue; one that runs finds a sign beside its log.
+
+        Ray's own way to interrupt it was seen to do nothing in a cluster that had lost nodes.
+        """
+        reference, log = self.tasks[handle]
+        _sign(log).touch()
+        if _under_way(log).state == "waiting":
+            self.ray.cancel(reference)
 
     def logs(self, handle: str) -> Iterator[str]:
         """The lines of its log."""
@@ -128,6 +124,8 @@ class Cluster:
     def close(self) -> None:
         """Leave the cluster, which ends our tasks; one that was started here is stopped."""
         self.ray.shutdown()
+        for _, log in self.tasks.values():
+            _sign(log).unlink(missing_ok=True)
 
     def _outcome(self, reference: Any) -> Status:
         """How a task ended by what Ray gives for it."""
@@ -212,6 +210,11 @@ def _under_way(log: Path) -> Status:
         return Status(state="running", message=lines.readline().strip())
 
 
+def _sign(log: Path) -> Path:
+    """The file that tells the task with a log, wherever it runs, to stop."""
+    return log.with_suffix(".stop")
+
+
 def _require_listening(address: str) -> None:
     """Find out in seconds that nobody is there, for which Ray takes minutes.
 
@@ -227,12 +230,12 @@ def _run(task_json: str, log: str) -> str:
     """On a node: run a task to its end."""
     from runner.executors import _child
 
-    task = Task.model_validate_json(task_json)
+    task, stop = Task.model_validate_json(task_json), _sign(Path(log)).exists
     own = {"OMP_NUM_THREADS": str(task.cpus), **({} if task.gpus else {"CUDA_VISIBLE_DEVICES": ""})}
     with Path(log).open("ab") as output:
         output.write(f"on {socket.gethostname()}\n".encode())  # that something is there says that the task runs
         output.flush()
-        return _child.run(task.arguments(), output, {**os.environ, **own}, task.timeout_s).model_dump_json()
+        return _child.run(task.arguments(), output, {**os.environ, **own}, task.timeout_s, stop).model_dump_json()
 
 
 def _look(sign: str, cards: Sequence[str]) -> str:
