@@ -289,9 +289,9 @@ def test_what_tasks_share_is_prepared_before_the_first_is_handed_over(card: Card
 # What is shown
 
 
-def shown(rows: Sequence[Row], monkeypatch: pytest.MonkeyPatch, terminal: bool) -> str:
+def shown(rows: Sequence[Row], monkeypatch: pytest.MonkeyPatch, terminal: bool, width: int = 160) -> str:
     text = io.StringIO()
-    monkeypatch.setattr(progress, "console", Console(file=text, force_terminal=terminal, width=160, height=20))
+    monkeypatch.setattr(progress, "console", Console(file=text, force_terminal=terminal, width=width, height=20))
     board = Board()
     with board.shown():
         board.told(rows)
@@ -307,11 +307,21 @@ def test_a_terminal_shows_a_table_of_what_is_at_work(
     rows[8].state, rows[8].told = "elsewhere", "process 12 on node7"
     rows[9].state = "done"
     text = shown(rows, monkeypatch, terminal=True)
-    (line,) = [line.split() for line in text.splitlines() if "seed7 " in line]
+    (line,) = [line.split() for line in text.splitlines() if line.split()[:2] == ["tiny", "7"]]
     assert line[-6:] == ["running", "train", "40/1,200", "loss", "0.5000", "1:02:05"]
     assert "process 12 on node7" in text
     assert "1 done, 1 elsewhere, 1 running, 27 waiting" in text
     assert text.count("waiting ") < 20  # no more than the terminal has room for
+
+
+def test_a_narrow_terminal_shows_numbers_whole(card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = Progress(stage="train", done=1028, total=21_000, note="epoch 30.00  loss 0.5000", seconds_left=36725.0)
+    named = card.model_copy(update={"id": "llm-project-distilbert"})
+    row = Row(member(named, tmp_path, 4), state="running", progress=at)
+    (line,) = [line for line in shown([row], monkeypatch, terminal=True, width=80).splitlines() if "1,028" in line]
+    card_, seed, state, stage, steps, *note, left = line.split()
+    assert (seed, state, stage, steps, left) == ("4", "running", "train", "1,028/21,000", "10:12:05")
+    assert card_.startswith("llm-project-") and note[0] == "epoch"
 
 
 def test_elsewhere_a_line_tells_of_each_change_and_a_failure_is_told_with_its_log(

@@ -73,9 +73,16 @@ class Board:
         counts = Counter(row.state for row in rows)
         told = ", ".join(f"{count:,} {state}" for state, count in sorted(counts.items()))
         passed = time.monotonic() - self._began
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", caption=f"{told}; {_clock(passed)}")
-        for name in ("Task", "State", "At", "", "Left"):
-            table.add_column(name, overflow="ellipsis", no_wrap=True)
+        table = Table(
+            box=SIMPLE_HEAD,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+            header_style="bold",
+            caption=f"{told}; {_clock(passed)}",
+        )
+        for name in ("Card", "Seed", "State", "At", "", "Left"):
+            # Where a terminal is narrow, names and notes are cut, and no numbers.
+            table.add_column(name, no_wrap=name not in ("Card", ""))
         shown = sorted((row for row in rows if row.state in _SHOWN), key=lambda row: _SHOWN.index(row.state))
         for row in shown[: max(1, progress.console.height - _LEFT_FREE)]:
             at, note, left = row.progress, row.told, ""
@@ -83,8 +90,9 @@ class Board:
                 note = at.note or note
                 left = _clock(at.seconds_left) if at.seconds_left is not None else ""
             where = f"{at.stage} {at.done:,}/{at.total:,}" if at and at.total else at.stage if at else ""
-            cells = (row.member.task.key, row.state, where, note, left)
-            table.add_row(*(Text(one_line(cell)) for cell in cells))
+            run = row.member.run
+            cells = (run.card, str(run.seed), row.state, where, note, left)
+            table.add_row(*(Text(one_line(cell), overflow="ellipsis", no_wrap=True) for cell in cells))
         return table
 
 
