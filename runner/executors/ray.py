@@ -109,7 +109,8 @@ class Cluster:
     def cancel(self, handle: str) -> None:
         """Take a task out of the queue; one that runs finds a sign beside its log.
 
-        Ray's own way to interrupt it was seen to do nothing in a cluster that had lost nodes.
+        Ray would interrupt it, which does nothing in a cluster that a shell has started in its background: there,
+        interrupts are ignored.
         """
         reference, log = self.tasks[handle]
         _sign(log).touch()
