@@ -19,7 +19,7 @@ from runner import stopping
 from runner.executors import HELD, OUT_OF_MEMORY, Status, Task
 from runner.leases import HeldError, Progress, Watch, look
 from runner.record import Item, Record
-from runner.runs import Run, exclusive, forget, is_intact, read_record
+from runner.runs import Run, exclusive, forget, is_intact, make, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -219,12 +219,15 @@ class FanOut:
             if room <= 0:
                 return
             row = self._waiting.popleft()
+            run = row.member.run
             try:
                 self._begin(row)
             except HeldError:
                 row.state = "elsewhere"
             except ReplicardError as error:
                 self._conclude(row, error.exit_code, str(error.problems[0]))
+            except OSError as error:  # its folder cannot be written; those of others may
+                self._conclude(row, _MISSING, f"{error.filename or run.folder}: {error.strerror}")
             if row.handle is not None:
                 room -= 1
             elif row.outcome is None:
@@ -373,7 +376,7 @@ def _signal(code: int | None) -> str | None:
 def _new_log(run: Run) -> tuple[Path, int]:
     """The log of a run's next attempt, which no other driver takes, and its number."""
     folder = run.over_seeds / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
+    make(folder)
     for number in itertools.count(1):
         log = folder / f"seed{run.seed}-{number}.log"
         with suppress(FileExistsError):

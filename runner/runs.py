@@ -140,6 +140,9 @@ def write(path: Path, content: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # what is told names the file that was meant
+        raise
     finally:
         part.unlink(missing_ok=True)
 
@@ -219,6 +222,19 @@ def git_blob(path: Path) -> str:
     return digest.hexdigest()
 
 
+def make(folder: Path) -> None:
+    """Make a folder below that of all runs.
+
+    Raises:
+        InputError: There is a file in the way.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (NotADirectoryError, FileExistsError) as error:
+        message = "a file is where the folder of runs should be; choose another with --runs DIR"
+        raise InputError(Problem(str(error.filename), "", message)) from None
+
+
 @contextlib.contextmanager
 def exclusive(run: Run) -> Iterator[Lease]:
     """Hold the run's folder, until the process lets go of it or ends, however it ends.
@@ -227,11 +243,7 @@ def exclusive(run: Run) -> Iterator[Lease]:
         InputError: There is a file in the way.
         HeldError: Another process is at work on the same run.
     """
-    try:
-        run.folder.mkdir(parents=True, exist_ok=True)
-    except (NotADirectoryError, FileExistsError) as error:
-        message = "a file is where the folder of runs should be; choose another with --runs DIR"
-        raise InputError(Problem(str(error.filename), "", message)) from None
+    make(run.folder)
     with holding(run.folder) as lease:
         _sweep(run.folder)
         yield lease

@@ -155,7 +155,8 @@ def expected(planned: Sequence[Planned], done: int) -> str:
         planned: Its tasks that are to be done.
         done: How many others are done.
     """
-    parts = [f"{len(planned) + done:,} tasks: {len(planned):,} to do, {done:,} done"]
+    count = len(planned) + done
+    parts = [f"{count:,} task{'s' * (count != 1)}: {len(planned):,} to do, {done:,} done"]
     for device in ("GPU", "core"):
         hours = [one.expected.hours for one in planned if one.expected is not None and one.expected.device == device]
         if hours:

@@ -251,7 +251,7 @@ def test_quiet_prints_results_only(tmp_path: Path) -> None:
 # Seeds
 
 
-@pytest.mark.parametrize("seeds", ["4..2", "1,x", "", "..", "-1", "4294967296", "1..y", "1.5"])
+@pytest.mark.parametrize("seeds", ["4..2", "1,x", "", "..", "-1", "4294967296", "1..y", "1.5", "0..4294967295"])
 def test_seeds_that_are_none_are_refused(seeds: str, trained: Path) -> None:
     answer = replicard("reproduce", trained / "tiny.yaml", f"--seeds={seeds}", "--runs", trained / "runs")
     assert (answer.code, answer.out) == (2, "")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -286,6 +288,30 @@ def test_what_tasks_share_is_prepared_before_the_first_is_handed_over(card: Card
     assert Counter(prepared) == Counter(f"tiny/abcdefabcdef-seed{seed}" for seed in (1, 2, 3))
 
 
+def test_a_task_whose_folder_cannot_be_written_stops_no_other(card: Card, tmp_path: Path) -> None:
+    class Full(Scripted):
+        def submit(self, task: Task, log: Path) -> str:
+            if task.key.endswith("seed1"):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(log))
+            return super().submit(task, log)
+
+    other = card.model_copy(update={"id": "other"})
+    (tmp_path / "other").touch()
+    fan = FanOut([member(card, tmp_path, 1), member(card, tmp_path, 2), member(other, tmp_path, 3)])
+    fan.run(Full(card, {2: [ended(0)]}))
+    full, good, blocked = (row.outcome for row in fan.rows)
+    assert full and good and blocked
+    assert (full.code, full.reason.rpartition("/")[2]) == (3, "seed1-1.log: No space left on device")
+    assert (blocked.code, good.code) == (2, 0)
+    assert "a file is where the folder of runs should be" in blocked.reason
+
+
+def test_where_no_log_can_be_written_the_exit_code_tells_what_happened(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as log:
+        told = subprocess.run([sys.executable, "-m", "runner.cli", "show", "nosuch"], stderr=log, check=False)
+    assert told.returncode == 2
+
+
 # What is shown
 
 
@@ -454,6 +480,23 @@ def test_the_engines_are_listed_by_their_names() -> None:
 def test_an_engine_of_no_name_is_refused_with_a_hint(tmp_path: Path) -> None:
     answer = replicard("reproduce", write_card(tmp_path), "--on", "lokal")
     assert (answer.code, answer.line) == (2, "--on lokal  no such engine; did you mean `local`?")
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--ray-address", "10.0.0.1:6379"), "--ray-address 10.0.0.1:6379  goes with --on ray"),
+        (("--junit", "."), "Invalid value for '--junit': file '.' is a directory"),
+        (("--timeout", "0"), "Invalid value for '--timeout'"),
+    ],
+)
+def test_what_a_set_could_not_do_is_refused_before_it_begins(
+    options: tuple[str, ...], line: str, tmp_path: Path
+) -> None:
+    answer = replicard("reproduce", write_card(tmp_path), *options, "--runs", tmp_path / "runs")
+    assert answer.code == 2
+    assert answer.line.startswith(line)
+    assert not (tmp_path / "runs").exists()
 
 
 # Real trainings

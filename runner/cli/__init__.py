@@ -12,6 +12,7 @@ import typer
 from registry.secrets import redacted
 from runner.cli.app import app
 from runner.cli.failures import fail
+from runner.cli.output import tell
 
 VERBS = (
     "ls", "show", "init", "draft", "validate", "schema", "diff", "lock", "plan", "rehearse", "reproduce", "train",
@@ -57,7 +58,7 @@ def main() -> None:
         # Without a verb the message is the whole help.
         # What typer takes over from pydantic keeps pydantic's own words.
         message = redacted(error.format_message().strip().replace(": Value error, ", ": "))
-        typer.echo(message if "\n" in message else _with_hint(message, error), err=True)
+        tell(message if "\n" in message else _with_hint(message, error))
         code = 2
     except SystemExit as error:
         # So typer and rich leave where nobody reads the output any more.
@@ -69,5 +70,5 @@ def main() -> None:
         code = fail(error)
     if code == 130:
         resumed = "; the same command goes on from the last complete checkpoint, if there is one"
-        typer.echo("interrupted" + (resumed if sys.argv[1:2] in (["reproduce"], ["train"]) else ""), err=True)
+        tell("interrupted" + (resumed if sys.argv[1:2] in (["reproduce"], ["train"]) else ""))
     sys.exit(code if isinstance(code, int) else 0)

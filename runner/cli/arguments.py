@@ -236,6 +236,10 @@ def one_file(name: str) -> Path:
     return files[0]
 
 
+_MOST_SEEDS = 10_000
+"""Of one card in one set: more are a slip of the hand, which would take hours only to be listed."""
+
+
 def seeded(loaded: Loaded, seeds: str | None) -> list[Loaded]:
     """The card once for each seed; its own seed without `--seeds`."""
     from registry.loading import Override
@@ -244,11 +248,13 @@ def seeded(loaded: Loaded, seeds: str | None) -> list[Loaded]:
         return [loaded]
     low, dots, high = seeds.partition("..")
     try:
-        wanted = list(range(int(low), int(high) + 1)) if dots else [int(part) for part in seeds.split(",")]
-    except ValueError:
-        wanted = []
-    if not wanted or min(wanted) < 0 or max(wanted) >= 2**32:
-        raise InputError(Problem(f"--seeds {seeds}", "", "write 0..4 or 1,2,3; a seed is below 2**32"))
+        wanted = range(int(low), int(high) + 1) if dots else [int(part) for part in seeds.split(",")]
+        possible = 0 < len(wanted) <= _MOST_SEEDS and min(wanted) >= 0 and max(wanted) < 2**32
+    except (ValueError, OverflowError):
+        possible = False
+    if not possible:
+        message = f"write 0..4 or 1,2,3; at most {_MOST_SEEDS:,}, each below 2**32"
+        raise InputError(Problem(f"--seeds {seeds}", "", message))
     declared = loaded.card.training.seed
     cards = {
         seed: loaded.card.model_copy(update={"training": loaded.card.training.model_copy(update={"seed": seed})})

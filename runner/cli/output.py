@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -72,8 +73,14 @@ def print_json(value: Any) -> None:
 def print_problems(error: ReplicardError) -> int:
     """Problems on standard error, one a line; returns the exit code."""
     for problem in error.problems:
-        typer.echo(str(problem), err=True)
+        tell(str(problem))
     return error.exit_code
+
+
+def tell(line: str) -> None:
+    """A line on standard error; where that is a file on a full disk, the exit code alone has to say it."""
+    with contextlib.suppress(OSError):
+        typer.echo(line, err=True)
 
 
 def annotation(level: str, message: str, **properties: object) -> str:

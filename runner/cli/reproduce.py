@@ -34,7 +34,7 @@ from runner.cli.output import print_json
 from runner.execution import Execution
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
 
     from registry.loading import Loaded
     from runner.cli.fanned import Made
@@ -69,7 +69,7 @@ def reproduce(
     ] = None,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", metavar="HOURS", help="Longest time of a task.", min=0, show_default=False),
+        typer.Option("--timeout", metavar="HOURS", help="Longest time of a task.", min=0.01, show_default=False),
     ] = None,
     ray_address: Annotated[
         str | None, typer.Option("--ray-address", metavar="ADDRESS", help="The Ray cluster.", show_default=False)
@@ -107,7 +107,8 @@ def reproduce(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the tasks and what they need.")] = False,
     fail_on: FailOnOption = None,
     junit: Annotated[
-        Path | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit report.", show_default=False)
+        Path | None,
+        typer.Option("--junit", metavar="FILE", help="Write a JUnit report.", dir_okay=False, show_default=False),
     ] = None,
     github_summary: Annotated[
         bool, typer.Option("--github-summary", help="Append a table to $GITHUB_STEP_SUMMARY.")
@@ -135,15 +136,16 @@ def reproduce(
         on = "local"  # what `-j` means anywhere
     if on is not None:
         _require_engine(on)
+    if ray_address is not None and on != "ray":
+        raise InputError(Problem(f"--ray-address {ray_address}", "", "goes with --on ray"))
     summary = _summary_file() if github_summary else None
     wanted = _verdicts(fail_on)
     if task:
         from runner.cli.task import as_task
 
         raise typer.Exit(as_task(load_all(cards, set_), seeds, execution, runs))
-    from runner import nightly
     from runner.cli import fanned
-    from runner.runs import write
+    from runner.nightly import exit_code
     from runner.sets import Asked
 
     # Every card is validated before the first is run; of a set on an engine a wrong one stops no other.
@@ -166,15 +168,11 @@ def reproduce(
         found = fanned.on_engine(loaded, seeds, asked, on, jobs, where, dry_run, as_json)
     results += [made.result for made in found]
     if not dry_run:
+        _report(results, wanted, cards, junit, summary)
         done = [_told(made, to, public, as_json) for made in found if made.page is not None]
         if as_json:
             print_json(done)
-        if junit is not None:
-            write(junit, nightly.junit(results, wanted))
-        if summary is not None:
-            with summary.open("a", encoding="utf-8") as page:
-                page.write(nightly.github_summary(results, f"replicard reproduce {' '.join(cards)}"))
-    if code := nightly.exit_code(results, wanted):
+    if code := exit_code(results, wanted):
         raise typer.Exit(code)
 
 
@@ -199,6 +197,20 @@ def _summary_file() -> Path:
         message = "GITHUB_STEP_SUMMARY names no file; a workflow of GitHub sets it"
         raise InputError(Problem("--github-summary", "", message))
     return Path(file)
+
+
+def _report(
+    results: Sequence[Result], wanted: Set[str], cards: Sequence[str], junit: Path | None, summary: Path | None
+) -> None:
+    """Write what a night leaves for those who look at it in the morning."""
+    from runner import nightly
+    from runner.runs import write
+
+    if junit is not None:
+        write(junit, nightly.junit(results, wanted))
+    if summary is not None:
+        with summary.open("a", encoding="utf-8") as page:
+            page.write(nightly.github_summary(results, f"replicard reproduce {' '.join(cards)}"))
 
 
 def _load_good(names: Sequence[str], overrides: Sequence[str] | None) -> tuple[list[Loaded], list[Result]]:

@@ -31,7 +31,11 @@ def list_runs(
     parquet: Annotated[
         Path | None,
         typer.Option(
-            "--parquet", metavar="FILE", help="Write one table, a row for each run and metric.", show_default=False
+            "--parquet",
+            metavar="FILE",
+            help="Write one table, a row for each run and metric.",
+            dir_okay=False,
+            show_default=False,
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
-import typer
-
 from registry.secrets import redacted
 from runner.cli.arguments import prepared
 from runner.cli.failures import fail, is_out_of_memory
+from runner.cli.output import tell
 from runner.executors import HELD, OUT_OF_MEMORY
 from runner.fanout import KILLED
 from runner.launching import KilledError
@@ -43,6 +42,6 @@ def as_task(loaded: Sequence[Loaded], seeds: str | None, execution: Execution, r
         if is_out_of_memory(error):
             return OUT_OF_MEMORY
         if code == _FAULT:  # the log is all that comes back from another machine
-            typer.echo(redacted("".join(traceback.format_exception(error))), err=True)
+            tell(redacted("".join(traceback.format_exception(error))))
         return code
     return 0
