@@ -315,8 +315,7 @@ class FanOut:
         except InputError as error:
             self._conclude(row, error.exit_code, str(error.problems[0]))
         else:
-            moved = "it ended well, but made another run; what its card names has moved: `replicard lock` pins it"
-            self._conclude(row, *((0, "") if done else (_FAULT, moved)))
+            self._conclude(row, *((0, "") if done else (_FAULT, "it ended well, but its run is not whole")))
 
     def _reason(self, handle: str, status: Status) -> str:
         """Why an attempt has ended: what the engine says, else the last line of its log."""

@@ -103,7 +103,7 @@ def at_work(root: psutil.Process) -> list[psutil.Process]:
     with suppress(psutil.Error):
         for one in root.children(recursive=True):
             with suppress(psutil.Error):
-                found += [one] if "--task" in one.cmdline() else []
+                found += [one] if "runner.cli" in one.cmdline() else []
     return found
 
 

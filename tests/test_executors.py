@@ -78,7 +78,7 @@ def test_how_a_task_ended_is_told_as_often_as_it_is_asked(engine: Executor, card
 
 def test_tasks_are_told_apart(engine: Executor, card: Path) -> None:
     first = submit(engine, a_task(card))
-    second = submit(engine, a_task(card, "--seeds", "x", "--task", attempt=2))
+    second = submit(engine, a_task(card, "--seeds", "x", attempt=2))
     assert (ended(engine, first).code, ended(engine, second).code) == (2, 2)
     assert "No such option" in "".join(engine.logs(first))
     assert "--seeds x  write 0..4 or 1,2,3" in "".join(engine.logs(second))
@@ -91,7 +91,7 @@ def test_a_task_whose_time_is_up_is_lost(engine: Executor, card: Path) -> None:
 
 
 def test_a_task_that_is_cancelled_ends_without_success(engine: Executor, card: Path) -> None:
-    handle = submit(engine, a_task(card, "--seeds", "1", "--task", "--set", "training.epochs=1000"))
+    handle = submit(engine, a_task(card, "--seeds", "1", "--set", "training.epochs=1000"))
     engine.poll([handle])
     engine.cancel(handle)
     status = ended(engine, handle)
@@ -104,7 +104,7 @@ def test_what_can_never_run_is_refused(engine: Executor, card: Path) -> None:
 
 
 def test_a_command_dies_with_the_process_that_waits_for_it(card: Path, tmp_path: Path) -> None:
-    command = ["reproduce", str(card), "--seeds", "1", "--task", "--set", "training.epochs=1000"]
+    command = ["reproduce", str(card), "--seeds", "1", "--set", "training.epochs=1000"]
     code = "import os, sys; from runner.executors import _child"
     code += f"; _child.run({command}, sys.stdout.buffer, os.environ, 600)"
     waits = process([sys.executable, "-c", code], tmp_path, PYTHONPATH=str(REPO))

@@ -179,14 +179,22 @@ def test_a_task_that_ends_with_a_code_of_the_command_is_not_tried_again(code: in
     assert len(engine.submitted) == 2
 
 
-def test_a_task_that_ends_well_and_made_another_run_is_told_apart(card: Card, tmp_path: Path) -> None:
-    engine = Scripted(card, {1: [Status(state="done", code=0, message="")]})
+def test_a_task_that_ends_well_and_leaves_no_run_is_a_fault(card: Card, tmp_path: Path) -> None:
+    engine = Scripted(card, {1: []})
     engine._status = lambda handle: ended(0)  # type: ignore[method-assign]
     fan = FanOut([member(card, tmp_path, 1)])
     fan.run(engine)
     (row,) = fan.rows
     assert row.outcome is not None
-    assert (row.outcome.code, "`replicard lock` pins it" in row.outcome.reason) == (4, True)
+    assert (row.outcome.code, row.outcome.reason) == (4, "it ended well, but its run is not whole")
+
+
+def test_a_task_whose_card_was_edited_since_refuses_to_make_another_run(tmp_path: Path) -> None:
+    card = write_card(tmp_path)
+    answer = replicard("reproduce", card, "--task", "tiny/abcdefabcdef/seed1", "--runs", tmp_path / "runs")
+    assert answer.code == 2
+    assert answer.line.endswith("/seed1: the card was edited, or what it names has moved; start the set again")
+    assert not (tmp_path / "runs").exists()
 
 
 # Once

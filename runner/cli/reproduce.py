@@ -122,7 +122,7 @@ def reproduce(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     runs: RunsOption = Path("runs"),
-    task: Annotated[bool, typer.Option("--task", hidden=True)] = False,
+    task: Annotated[str | None, typer.Option("--task", metavar="RUN", hidden=True)] = None,
 ) -> None:
     """Plan, train, evaluate, audit and render cards.
 
@@ -140,10 +140,10 @@ def reproduce(
         raise InputError(Problem(f"--ray-address {ray_address}", "", "goes with --on ray"))
     summary = _summary_file() if github_summary else None
     wanted = _verdicts(fail_on)
-    if task:
+    if task is not None:
         from runner.cli.task import as_task
 
-        raise typer.Exit(as_task(load_all(cards, set_), seeds, execution, runs))
+        raise typer.Exit(as_task(task, load_all(cards, set_), seeds, execution, runs))
     from runner.cli import fanned
     from runner.nightly import exit_code
     from runner.sets import Asked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
+from registry.errors import InputError, Problem
 from registry.secrets import redacted
 from runner.cli.arguments import prepared
 from runner.cli.failures import fail, is_out_of_memory
@@ -25,11 +26,25 @@ if TYPE_CHECKING:
 _FAULT = 4
 
 
-def as_task(loaded: Sequence[Loaded], seeds: str | None, execution: Execution, runs: Path) -> int:
-    """Train and evaluate one card with one seed for a driver that concludes from all; the exit code of a task."""
+def as_task(run: str, loaded: Sequence[Loaded], seeds: str | None, execution: Execution, runs: Path) -> int:
+    """Train and evaluate one card with one seed for a driver that concludes from all.
+
+    Args:
+        run: The run that the driver waits for, as a RUN argument names it; what would make another one is refused.
+        loaded: The card.
+        seeds: The seed.
+        execution: How it is run.
+        runs: Folder of all runs.
+
+    Returns:
+        The exit code of a task.
+    """
     try:
         for one in loaded:
             for ready in prepared(one, seeds, execution, runs):
+                if str(ready.run) != run:
+                    message = f"would now make {ready.run}: the card was edited, or what it names has moved"
+                    raise InputError(Problem(str(one.file), "", f"{message}; start the set again"))
                 train_and_evaluate(ready)
     except HeldError as error:
         fail(error)
