@@ -190,12 +190,22 @@ def _fail(folder: Path, processes: int) -> None:
         raise RankError([f"{what}{_last_words(_log_of(folder, rank))}; {RESUMES}"], 4)
     if told:
         rank, lines, code = (told[0][name] for name in ("rank", "lines", "code"))
+        lines = [_with_log_kept(line, folder) for line in lines]
         if code != InputError.exit_code:
             lines = [f"rank {rank} of {processes}: {line}" for line in lines]
         raise RankError(lines, code)
     rank, code = next(iter(codes.items()))
     words = _last_words(_log_of(folder, rank))
     raise RankError([f"rank {rank} of {processes} ended with exit code {code}{words}; {RESUMES}"], 4)
+
+
+def _with_log_kept(line: str, folder: Path) -> str:
+    """The line, with the log that it names taken out of the folder; what ranks met only because one failed goes."""
+    for log in folder.glob("*.log"):
+        if str(log) in line:
+            kept = shutil.move(log, Path(tempfile.gettempdir()) / log.name)
+            return line.replace(str(log), str(kept))
+    return line
 
 
 def _log_of(folder: Path, rank: int) -> Path:

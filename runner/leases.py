@@ -41,6 +41,9 @@ EXPIRES = 60.0
 _SHOWN = 1.0
 """Progress is written once in so many seconds at most."""
 
+_TURN = 0.05
+"""Seconds between two looks of who waits for its turn."""
+
 _NAME = ".lock-"
 
 
@@ -133,7 +136,7 @@ class Watch:
     """Watches leases, to tell which are dead."""
 
     def __init__(self) -> None:
-        self._since: dict[Path, tuple[bytes, float]] = {}
+        self._since: dict[Path, tuple[bytes | None, float]] = {}
 
     def living(self, folder: Path) -> Found | None:
         """A lease of a folder that is not known to be dead."""
@@ -143,7 +146,7 @@ class Watch:
         """Whether its process is gone, or another machine's has not changed it for too long."""
         if found.holder is not None and found.holder.is_here:
             return not found.holder.lives
-        content, since = self._since.get(found.path, (b"", 0.0))
+        content, since = self._since.get(found.path, (None, 0.0))
         if content != found.content:
             self._since[found.path] = (found.content, time.monotonic())
             return False
@@ -198,8 +201,12 @@ class Lease:
 
 
 @contextlib.contextmanager
-def holding(folder: Path) -> Iterator[Lease]:
+def holding(folder: Path, wait: bool = False) -> Iterator[Lease]:
     """Hold a folder.
+
+    Args:
+        folder: The folder.
+        wait: Wait for one's turn where another process holds it.
 
     Raises:
         HeldError: Another process does. If it is on another machine, that it lives is seen first, for up to a minute.
@@ -207,6 +214,9 @@ def holding(folder: Path) -> Iterator[Lease]:
     watch, first = Watch(), None
     place = folder.absolute()  # the process may go to work elsewhere meanwhile
     while not isinstance(taken := _take(place, watch), Lease):
+        if wait:
+            time.sleep(_TURN)
+            continue
         here = taken.holder is not None and taken.holder.is_here
         if here or (first is not None and (first.path, first.content) != (taken.path, taken.content)):
             raise HeldError(Problem(str(folder), "", f"another process is at work on this run{_who(taken)}"))
@@ -233,6 +243,9 @@ def _take(folder: Path, watch: Watch) -> Lease | Found:
             file.write(holder.model_dump_json())
     except FileExistsError:
         return Found(mine, b"", None)
+    except OSError:  # on a full disk: an empty lease would keep everybody waiting
+        mine.unlink(missing_ok=True)
+        raise
     dead = {(found.path, found.content) for found in before}
     for found in look(folder):
         if found.path != mine and (found.path, found.content) not in dead:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import hashlib
 import json
@@ -252,13 +251,9 @@ def exclusive(run: Run) -> Iterator[Lease]:
 @contextlib.contextmanager
 def over_all_seeds(run: Run) -> Iterator[None]:
     """Wait for one's turn to conclude from the seeds of a run, so that who comes last has seen them all."""
-    folder = os.open(run.over_seeds, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+    with holding(run.over_seeds, wait=True):
         _sweep(run.over_seeds)
         yield
-    finally:
-        os.close(folder)
 
 
 def forget(run: Run) -> None:

@@ -555,8 +555,8 @@ def results(runs: Path) -> dict[int, Any]:
 def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a card and its runs with seeds 1 to 3, one after the other in this process."""
     folder = tmp_path_factory.mktemp("serial")
-    # Steps of one row: long enough to be met at work.
-    card = write_card(folder, "{epochs: 2, learning_rate: 1e-2, batch_size: 32", "{epochs: 2, batch_size: 4")
+    # Many small steps: long enough to be met at work.
+    card = write_card(folder, "{epochs: 2, learning_rate: 1e-2, batch_size: 32", "{epochs: 4, batch_size: 4")
     assert replicard("reproduce", card, *REFERENCE, "--seeds", "1..3", "--runs", folder / "runs", "-q").code == 0
     return folder
 
@@ -575,7 +575,7 @@ def test_after_the_driver_was_killed_two_at_once_finish_the_set_and_every_task_i
         survivors = holders(runs)
         driver.send_signal(signal.SIGKILL)
         driver.wait()
-    assert holders(runs).keys() == survivors.keys()
+    assert survivors.keys() <= holders(runs).keys() | {one["seed"] for one in records(runs) if one["evaluation"]}
     with started_by(*command, **counted) as one, started_by(*command, **counted) as other:
         _, said = one.communicate(timeout=900)
         _, also = other.communicate(timeout=900)
@@ -593,16 +593,15 @@ def test_after_the_driver_was_killed_two_at_once_finish_the_set_and_every_task_i
 
 
 @pytest.mark.slow
-def test_what_is_killed_or_runs_out_of_memory_is_tried_again_and_what_is_wrong_is_not(
-    serial: Path, tmp_path: Path
-) -> None:
+def test_what_is_killed_or_runs_out_of_memory_is_tried_again_and_what_is_wrong_is_not(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(SMALL_MEMORY)
+    victim = write_card(tmp_path / "a", "{epochs: 2, learning_rate: 1e-2, batch_size: 32", "{epochs: 6, batch_size: 4")
     large = write_card(tmp_path / "b", "batch_size: 32", "batch_size: 32", name="large")
     wrong = write_card(tmp_path / "c", "dataset: reviews", "dataset: reviews\n  text: review", name="wrong")
     invalid = write_card(tmp_path / "d", "{epochs: 2", "{epoch: 2", name="invalid")
     runs, report, page = tmp_path / "runs", tmp_path / "junit.xml", tmp_path / "page.md"
     with started_by(
-        serial / "tiny.yaml", large, wrong, invalid, "--seeds", "2", "--on", "local", "-j", "2", "--runs", runs,
+        victim, large, wrong, invalid, "--seeds", "2", "--on", "local", "-j", "2", "--runs", runs,
         "--junit", report, "--github-summary", *REFERENCE,
         PYTHONPATH=f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}", GITHUB_STEP_SUMMARY=str(page),
     ) as driver:  # fmt: skip

@@ -26,8 +26,13 @@ _IN_THE_WAY = {
 }
 
 
-def fail(error: Exception) -> int:
-    """Say what went wrong in one line or, where much is wrong, in one line each; returns the exit code."""
+def fail(error: Exception, logs: Path | None = None) -> int:
+    """Say what went wrong in one line or, where much is wrong, in one line each; returns the exit code.
+
+    Args:
+        error: What went wrong.
+        logs: Folder for the traceback of a fault; null for that of temporary files.
+    """
     if isinstance(error, ReplicardError):
         return print_problems(error)
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith(("registry", "runner")):
@@ -42,7 +47,7 @@ def fail(error: Exception) -> int:
     if getattr(error, "errno", None) in _IN_THE_WAY:
         where, there = str(getattr(error, "filename", None) or ""), _IN_THE_WAY[error.errno]  # type: ignore[attr-defined]
         return print_problems(InputError(Problem(where, "", f"{there}; name another one")))
-    log = Path(tempfile.gettempdir()) / f"replicard-{os.getpid()}.log"
+    log = (logs or Path(tempfile.gettempdir())) / f"replicard-{os.getpid()}.log"
     log.write_text(redacted(traceback.format_exc()), encoding="utf-8")
     reason = (str(error).splitlines() or [""])[0]
     tell(str(Problem("", "", f"a fault of replicard: {type(error).__name__}: {reason} (traceback in {log})")))

@@ -30,7 +30,7 @@ def main(folder: Path) -> int:
     except Exception as error:
         lines = io.StringIO()
         with contextlib.redirect_stderr(lines):
-            code = fail(error)
+            code = fail(error, folder)
         launching.tell_failure(folder, rank, lines.getvalue().splitlines(), code)
         return code
     return 0
