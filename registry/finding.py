@@ -113,11 +113,11 @@ def _glob(pattern: str) -> list[Path]:
 
 
 def _matches(path: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether the parts of a path fit those of a pattern, in which `**` is any number of folders."""
+    """Whether the parts of a path fit those of a pattern, in which `**` is any number of folders; at its end, all."""
     if not pattern or not path:
         return not pattern and not path
     if pattern[0] == "**":
-        return _matches(path, pattern[1:]) or _matches(path[1:], pattern)
+        return len(pattern) == 1 or _matches(path, pattern[1:]) or _matches(path[1:], pattern)
     return fnmatchcase(path[0], pattern[0]) and _matches(path[1:], pattern[1:])
 
 

@@ -19,6 +19,7 @@ from command import REPO
 from hub_server import Account, Hub
 from markdown_it import MarkdownIt
 
+from registry.finding import find
 from runner import audit_readme, judging, reference
 from runner.cli.app import app
 
@@ -146,6 +147,12 @@ def test_every_command_of_the_docs_parses(words: list[str]) -> None:
     command = group.commands[words[0]]
     if words[1:] != ["--help"]:
         command.make_context(words[0], words[1:])
+
+
+@pytest.mark.parametrize("words", [line for line in LINES if line.values[0][0] == "reproduce" and "*" in str(line)])
+def test_every_pattern_of_the_docs_means_cards(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPO)
+    assert all(find(word) for word in words if "*" in word)
 
 
 def test_every_reason_for_not_running_a_command_is_of_a_command() -> None:

@@ -56,6 +56,7 @@ def test_a_glob_over_ids_finds_the_shipped_ones(here: Path) -> None:
 def test_a_glob_over_paths_finds_files(here: Path) -> None:
     assert find("cards/*/*.yaml") == [Path("cards/films/deep.yaml")]
     assert find("cards/**/deep*") == [Path("cards/films/deep.yaml")]
+    assert {file.name for file in find("cards/**")} == {"deep.yaml", "mine.yaml", "no.yml", "quickstart.yaml"}
     assert find(f"{here}/l*.yaml") == [here / "loose.yaml"]
 
 

@@ -114,6 +114,8 @@ def on_engine(
             stack.callback(executor.close)
         sharing = executor is not None and executor.shares_files
         cards, tasks = _plan(loaded, seeds, replace(asked, fetch=sharing))
+        if not tasks:
+            return cards  # why, was told
         board = Board()
 
         def look(rows: Sequence[Row]) -> None:
