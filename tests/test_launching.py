@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ import forks
 import pytest
 from command import process, replicard, write_card
 from test_killed import outcome
+
+from runner import launching
 
 if TYPE_CHECKING:
     import subprocess
@@ -125,7 +128,9 @@ def test_a_run_of_two_processes_outlives_all_that_ends_it(tmp_path: Path, monkey
     assert len(orphans) == 2
     orphans.append(agent)
     once(lambda: not any(map(lives, orphans)), seconds=30)
-    once(lambda: not list((tmp_path / "tmp").iterdir()), seconds=30)  # nor do their logs and meeting places stay
+    once(
+        lambda: not list((tmp_path / "tmp").glob("replicard*")), seconds=30
+    )  # nor do their logs and meeting places stay
 
     assert replicard(*together, runs).code == 0
     assert outcome(folder) == outcome(expected)
@@ -141,6 +146,24 @@ def test_what_a_rank_refuses_is_told_once_as_by_one_process(tmp_path: Path) -> N
     assert [answer.code for answer in answers] == [2, 2]
     assert answers[0].line == answers[1].line
     assert "its training diverged; lower it" in answers[1].line
+
+
+def test_the_log_of_the_rank_that_failed_first_is_kept_and_of_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (ranks := tmp_path / "ranks").mkdir()
+    for rank in (1, 0):
+        log = ranks / f"replicard-{rank}.log"
+        log.write_text("Traceback")
+        launching.tell_failure(ranks, rank, [f"a fault of replicard: ValueError (traceback in {log})"], 4)
+    (ranks / "codes").write_text(json.dumps({"0": 4, "1": 4}))
+    with pytest.raises(launching.RankError) as failed:
+        launching._fail(ranks, 2)
+    (problem,) = failed.value.problems
+    kept = tmp_path / "replicard-1.log"
+    assert problem.message == f"rank 1 of 2: a fault of replicard: ValueError (traceback in {kept})"
+    assert [path.name for path in tmp_path.glob("*.log")] == [kept.name]
 
 
 def test_processes_that_cannot_share_a_step_are_refused_with_those_that_can(tmp_path: Path) -> None:
