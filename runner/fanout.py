@@ -190,7 +190,7 @@ class FanOut:
                 if stop():
                     self._end_all()
                     break
-                self._hand_over()
+                self._hand_over(stop)
                 news = self._look()
                 self.told(self.rows)
                 if not news:
@@ -211,12 +211,12 @@ class FanOut:
             row.handle, row.began = left[row.member.task.key], time.monotonic()
             self._waiting.remove(row)
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, stop: Callable[[], bool]) -> None:
         """Give tasks to the engine, as many as it takes, but for those that somebody else is at work on."""
         room = min(most for most in (self.most, self.executor.places, len(self.rows)) if most is not None)
         room -= sum(row.handle is not None for row in self.rows)
         for _ in range(len(self._waiting)):
-            if room <= 0:
+            if room <= 0 or stop():  # to prepare the next one may take minutes
                 return
             row = self._waiting.popleft()
             run = row.member.run

@@ -23,7 +23,7 @@ from rich.console import Console
 
 from bench.fanout import COUNTED
 from registry.errors import InputError, MissingError, Problem
-from runner import fanout, plugins, progress
+from runner import fanout, plugins, progress, stopping
 from runner.cli.board import Board
 from runner.executors import HELD, OUT_OF_MEMORY, Settings, Status, Task
 from runner.executors.local import Pool
@@ -318,6 +318,18 @@ def test_where_no_log_can_be_written_the_exit_code_tells_what_happened(tmp_path:
     with Path("/dev/full").open("w") as log:
         told = subprocess.run([sys.executable, "-m", "runner.cli", "show", "nosuch"], stderr=log, check=False)
     assert told.returncode == 2
+
+
+def test_who_is_asked_to_stop_hands_over_no_more_tasks(
+    card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[Member] = []
+    monkeypatch.setattr(stopping, "asked", lambda: bool(prepared))
+    script = {1: [Status(state="running"), ended(130)], 2: [], 3: []}
+    outcomes, engine = fan_out(card, tmp_path, script, prepare=prepared.append)
+    assert [task.key for task in engine.submitted] == [member.task.key for member in prepared]
+    assert len(prepared) == 1
+    assert outcomes == []
 
 
 # What is shown
