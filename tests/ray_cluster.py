@@ -77,7 +77,7 @@ class Cluster:
         with (self.folder / f"node{number}.log").open("wb") as log:
             process = psutil.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.nodes.append(process)
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while self.count() < number:
             assert process.poll() is None and time.monotonic() < until, (self.folder / f"node{number}.log").read_text()
             time.sleep(0.2)
@@ -96,6 +96,8 @@ class Cluster:
         from ray._raylet import GcsClient
 
         try:
+            # Before anybody listens, Ray's client would be told so, and ask again ever more seldom, at last in minutes.
+            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
             known = GcsClient(address=self.address).get_all_node_info(timeout=5).values()
         except Exception:  # it has not begun to listen
             return 0
