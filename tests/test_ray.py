@@ -174,7 +174,7 @@ def test_an_interrupted_set_ends_with_checkpoints_however_long_they_take(cluster
     until(lambda: any(trains(folder) for folder in tmp_path.glob("runs/slow/*/seed0")), asked)
     (task,) = [one for node in cluster.nodes for one in at_work(node)]
     asked.send_signal(signal.SIGINT)
-    _, err = asked.communicate(timeout=120)
+    _, err = asked.communicate(timeout=300)
     assert asked.returncode == 130, err
     assert list(tmp_path.glob("runs/slow/*/seed0/checkpoints/checkpoint-*/complete"))
     assert [path.name for path in tmp_path.glob("runs/slow/*/logs/*")] == ["seed0-1.log"]
@@ -183,7 +183,7 @@ def test_an_interrupted_set_ends_with_checkpoints_however_long_they_take(cluster
 
 def test_a_task_that_fits_no_node_is_refused(cluster: Cluster, card: Path, tmp_path: Path) -> None:
     refused = driver(card, tmp_path / "runs", "--on", "ray", "--ray-address", cluster.address, "--gpus", "1")
-    _, err = refused.communicate(timeout=120)
+    _, err = refused.communicate(timeout=300)
     assert refused.returncode == 3
     assert "needs 1 CPUs, 1 GPUs" in err
     assert "on one node; the cluster has 1 CPUs, 0 GPUs" in err

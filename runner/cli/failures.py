@@ -8,7 +8,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from registry.errors import InputError, MissingError, Problem, ReplicardError
+from registry.errors import MissingError, Problem, ReplicardError
 from registry.secrets import redacted
 from runner.cli.output import print_problems, tell
 from runner.machine import INSTALL
@@ -18,12 +18,6 @@ _NO_ROOM = ("No space left", "os error 28", "PytorchStreamWriter failed writing"
 
 # What torch says of a CPU's memory, and libraries below it of a device's.
 _NO_MEMORY = ("out of memory", "can't allocate memory")
-
-
-_IN_THE_WAY = {
-    errno.EISDIR: "a folder is where a file should be",
-    errno.ENOTDIR: "a file is where a folder should be",
-}
 
 
 def fail(error: Exception, logs: Path | None = None) -> int:
@@ -44,9 +38,6 @@ def fail(error: Exception, logs: Path | None = None) -> int:
     if is_out_of_memory(error):
         message = "out of memory; --device-batch N takes fewer rows at once, and as many for a step"
         return print_problems(MissingError(message))
-    if getattr(error, "errno", None) in _IN_THE_WAY:
-        where, there = str(getattr(error, "filename", None) or ""), _IN_THE_WAY[error.errno]  # type: ignore[attr-defined]
-        return print_problems(InputError(Problem(where, "", f"{there}; name another one")))
     log = (logs or Path(tempfile.gettempdir())) / f"replicard-{os.getpid()}.log"
     log.write_text(redacted(traceback.format_exc()), encoding="utf-8")
     reason = (str(error).splitlines() or [""])[0]

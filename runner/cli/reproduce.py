@@ -193,7 +193,7 @@ def _verdicts(fail_on: str | None) -> set[str]:
 def _summary_file() -> Path:
     """The page that a workflow of GitHub shows."""
     file = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not file:
+    if not file or Path(file).is_dir():
         message = "GITHUB_STEP_SUMMARY names no file; a workflow of GitHub sets it"
         raise InputError(Problem("--github-summary", "", message))
     return Path(file)
