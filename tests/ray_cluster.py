@@ -46,6 +46,7 @@ class Cluster:
     def __init__(self, environment: Mapping[str, str] | None = None, port: int = 6390) -> None:
         assert is_alone()
         raise_loopback()
+        os.environ["RAY_AUTH_MODE"] = "disabled"  # else a token of the user's own, where there is one, is asked for
         self.port, self.address = port, f"127.0.0.1:{port}"
         # The path of a socket below it must not be longer than 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))

@@ -231,7 +231,10 @@ def test_a_task_that_runs_out_of_memory_is_done_with_a_smaller_batch(cluster: Cl
     assert len(list(tmp_path.glob("runs/large/*/logs/*.log"))) == 3
 
 
-def test_the_documented_command_starts_a_cluster_here_and_tells_no_token(tmp_path: Path) -> None:
+def test_the_documented_command_starts_a_cluster_here_and_tells_no_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_AUTH_MODE")
     tmp = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
     environment = {"PYTHONPATH": str(REPO), "HF_TOKEN": TOKEN, "HOME": str(tmp), "RAY_TMPDIR": str(tmp)}
     done = process([sys.executable, "-m", "runner.cli", *documented("ray")], tmp_path, **environment)

@@ -195,8 +195,9 @@ def _connected(address: str | None) -> Any:
     try:
         _require_listening(address)
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **here)
-    except (OSError, ValueError, RuntimeError) as error:
-        message = f"no Ray cluster there: {_line(error)}; `ray start --head` starts one (docs/clusters.md)"
+    except (OSError, ValueError, RuntimeError, ImportError, ray.exceptions.RayError) as error:
+        message = f"no Ray cluster there, or none that knows the token here: {_line(error)}"
+        message += "; `ray start --head` starts one (docs/clusters.md)"
         raise MissingError(Problem(f"--ray-address {address}", "", message)) from None
     finally:
         signal.signal(signal.SIGTERM, asked_to_stop)  # Ray takes it, and would leave at once
@@ -222,7 +223,7 @@ def _require_listening(address: str) -> None:
     Raises:
         OSError: Nobody is.
     """
-    host, _, port = address.rpartition(":")
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
