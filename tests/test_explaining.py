@@ -13,6 +13,7 @@ from records import CARDS
 
 from registry.card import Claim
 from runner import plugins
+from runner.execution import Execution
 from runner.explaining import COSTS, _case, _mean, _weigh, explain
 from runner.runs import Run
 
@@ -58,7 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Card, Run]]:
         }
         (folder / "tiny.yaml").write_text(json.dumps(card))
         loaded = plugins.load_card(folder / "tiny.yaml")
-        ready = reproducing.prepare(loaded, folder / "runs", True)
+        ready = reproducing.prepare(loaded, folder / "runs", Execution(accept_deviations=True))
         reproducing.train_and_evaluate(ready)
         runs.append((loaded.card, ready.run))
     return runs
