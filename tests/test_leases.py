@@ -27,7 +27,6 @@ with leases.holding(Path(sys.argv[1])):
 """
 
 
-
 def write_lease(folder: Path, number: int = 1, beat: int = 0, machine: str = "elsewhere", pid: int = 1) -> Path:
     """A lease as another machine wrote it."""
     path = folder / f".lock-{number}"
