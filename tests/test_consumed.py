@@ -30,6 +30,7 @@ from registry.errors import InputError
 from registry.part import Part, Plugin
 from registry.vocabulary import OPTIMIZERS, SCHEDULERS
 from runner import plotting, plugins, reproducing
+from runner.execution import Execution
 from runner.judging import compare, judge
 from runner.plan import make_plan
 
@@ -344,7 +345,9 @@ class Workshop:
         Raises:
             DifferenceError: It does not what is expected.
         """
-        ready = reproducing.prepare(self.load(card), self.folder / f"runs{next(self.numbers)}", True)
+        ready = reproducing.prepare(
+            self.load(card), self.folder / f"runs{next(self.numbers)}", Execution(accept_deviations=True)
+        )
         witness = Witness(expected)
         hooks = (
             register_module_forward_hook(witness.scored, with_kwargs=True),

@@ -186,8 +186,6 @@ def test_a_name_that_no_card_can_have_is_refused(name: str) -> None:
         ("bytes.md", b"\x00\xff\xfe# Model", "not UTF-8, so that its words cannot be quoted"),
         ("empty.md", b"", "does not say what its model does"),
         ("long.md", b"# Model\n" * 1_300_000, "larger than 10,000,000 bytes; a page of text is not"),
-        ("https://huggingface.co/somebody/model/blob/main/README.md", None,
-         "a web address; a repo of the Hub is hub:somebody/model"),
         ("https://example.org/README.md", None, "a web address; a repo of the Hub is hub:owner/name"),
         ("hub:", None, "'' is neither a folder here nor a Hub id"),
     ],

@@ -105,7 +105,7 @@ def test_source_is_byte_identical_to_its_hash(name: str) -> None:
 
 @pytest.mark.parametrize("name", SEEDS)
 def test_source_is_attributed(name: str) -> None:
-    assert f"`{name}.md`" in (SOURCES / "README.md").read_text(encoding="utf-8")
+    assert f"`{name}.md`" in (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", SEEDS)

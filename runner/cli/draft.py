@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Task = Literal["text-classification"]
 
-_ADDRESS = re.compile(r"https?://(?:(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+))?")
 SOURCES = "sources"
 """The folder beside a card that the README it quotes is kept in."""
 
@@ -133,10 +132,9 @@ def _read(readme: str) -> tuple[bytes, str, str | None, str | None]:
         if len(content) > MAX_BYTES:
             raise InputError(Problem("standard input", "", f"larger than {MAX_BYTES:,} bytes; a page of text is not"))
         return content, "standard input", None, None
-    if (address := _ADDRESS.match(readme)) is not None:
-        named = f"hub:{address[1]}" if address[1] else "hub:owner/name"
+    if readme.startswith(("http://", "https://")):
         raise InputError(
-            Problem(readme, "", f"a web address; a repo of the Hub is {named}, of another page give a file")
+            Problem(readme, "", "a web address; a repo of the Hub is hub:owner/name, else give a file")
         )
     if readme.startswith("hub:"):
         repo = readme.removeprefix("hub:").partition("@")[0]

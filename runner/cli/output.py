@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,8 +79,11 @@ def print_problems(error: ReplicardError) -> int:
 
 def tell(line: str) -> None:
     """A line on standard error; where that is a file on a full disk, the exit code alone has to say it."""
-    with contextlib.suppress(OSError):
+    try:
         typer.echo(line, err=True)
+    except OSError:
+        # What was not written still waits to be, and Python would end with a code of its own for it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def annotation(level: str, message: str, **properties: object) -> str:
