@@ -12,6 +12,7 @@ import copy
 import gc
 import hashlib
 import json
+import math
 import re
 import types
 from dataclasses import dataclass, field, replace
@@ -29,7 +30,7 @@ from registry.card import RUN_SECTIONS, Card
 from registry.errors import InputError
 from registry.part import Part, Plugin
 from registry.vocabulary import OPTIMIZERS, SCHEDULERS
-from runner import plotting, plugins, reproducing
+from runner import plotting, plugins, reproducing, speed
 from runner.execution import Execution
 from runner.judging import compare, judge
 from runner.plan import make_plan
@@ -416,6 +417,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
         patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         patch.chdir(folder)  # where a metric's path begins
         patch.setattr(plotting, "plot", lambda *_: None)  # of what has been seen by then
+        patch.setattr(speed, "SECONDS", math.inf)  # as many rows are timed whatever else the machine does
         for kind, name, old, new in (
             ("models", "someone/base", "other", "bert"),
             ("datasets", "someone/rows", "others", "rows"),
