@@ -133,9 +133,7 @@ def _read(readme: str) -> tuple[bytes, str, str | None, str | None]:
             raise InputError(Problem("standard input", "", f"larger than {MAX_BYTES:,} bytes; a page of text is not"))
         return content, "standard input", None, None
     if readme.startswith(("http://", "https://")):
-        raise InputError(
-            Problem(readme, "", "a web address; a repo of the Hub is hub:owner/name, else give a file")
-        )
+        raise InputError(Problem(readme, "", "a web address; a repo of the Hub is hub:owner/name, else give a file"))
     if readme.startswith("hub:"):
         repo = readme.removeprefix("hub:").partition("@")[0]
         content, commit = fetch_readme(readme.removeprefix("hub:"))
