@@ -415,8 +415,8 @@ def _summaries(card: Card, sides: Sequence[_Side], findings: Sequence[Finding]) 
             values=tuple(values),
             mean=fmean(values),
             sd=stdev(values) if len(values) > 1 else None,
-            interval=_interval_of(values, interval),
-            further=further_seed_interval(values),
+            interval=_possible(metric, _interval_of(values, interval)),
+            further=_possible(metric, further_seed_interval(values)),
             findings=tuple(
                 index
                 for index, (claim, finding) in enumerate(zip(card.claims, findings, strict=True))
@@ -426,6 +426,14 @@ def _summaries(card: Card, sides: Sequence[_Side], findings: Sequence[Finding]) 
         )
         for metric, averaging, values, interval in lines
     )
+
+
+def _possible(metric: str, interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The part of an interval that a metric can lie in: normal intervals go beyond the ends of a scale."""
+    if interval is None or metric not in (*SHARES, "loss"):
+        return interval
+    low, high = interval
+    return max(low, 0.0), min(high, 1.0) if metric in SHARES else high
 
 
 def _interval_of(values: Sequence[float], sampling: Interval | None) -> tuple[float, float] | None:
@@ -539,7 +547,7 @@ def _conclude(
     """The finding on a claim that was compared."""
     claim, margin = card.claims[index], card.evaluation.margin
     verdict = judge(found, margin, p)
-    expected = prediction_interval(found)
+    expected = _possible(claim.metric, prediction_interval(found))
     number, published = claim.number, sides[0].training is None
     away = f"{abs(found.mean - number.value):.4f} {'below' if found.mean < number.value else 'above'} {number.value:g}"
     drawn = any(measured.holdout)

@@ -171,6 +171,16 @@ def test_over_seeds_the_interval_is_that_of_the_mean(tmp_path: Path) -> None:
     assert line.interval == pytest.approx((0.82804, 0.83196), abs=1e-5)
 
 
+def test_no_interval_says_that_more_rows_may_be_right_than_there_are(tmp_path: Path) -> None:
+    seeds = {0: 0.99, 1: 1.0, 2: 0.97}  # mean ± 4.3 · 0.0153 · √(1 + 1/3) ends at 1.06
+    card = quickstart(claim(value="0.98"))
+    result = audit(card, finished(card, tmp_path, seeds, hub=False))
+    line = result.summaries[0]
+    assert line.interval is not None and line.further is not None
+    assert (line.interval[1], line.further[1]) == (1.0, 1.0)
+    assert "to 1.0000)" in result.findings[0].reason
+
+
 def test_a_claim_about_an_epoch_does_not_stand_beside_the_final_score(tmp_path: Path) -> None:
     card = load_card(CARDS / "quickstart-topics.yaml").card
     first = claim(split="validation", epoch=1, value="0.7000")
