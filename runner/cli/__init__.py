@@ -12,7 +12,7 @@ import typer
 from registry.secrets import redacted
 from runner.cli.app import app
 from runner.cli.failures import fail
-from runner.cli.output import tell
+from runner.cli.output import silence, tell
 
 VERBS = (
     "ls", "show", "init", "draft", "validate", "schema", "diff", "lock", "plan", "rehearse", "reproduce", "train",
@@ -64,7 +64,7 @@ def main() -> None:
         # So typer and rich leave where nobody reads the output any more.
         if not isinstance(error.__context__, BrokenPipeError):
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         code = 0
     except Exception as error:
         code = fail(error)

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 from unicodedata import combining, east_asian_width
 
 import typer
@@ -82,8 +82,12 @@ def tell(line: str) -> None:
     try:
         typer.echo(line, err=True)
     except OSError:
-        # What was not written still waits to be, and Python would end with a code of its own for it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        silence(sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """Give up a stream that cannot be written: what it still holds would end Python with a code of its own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def annotation(level: str, message: str, **properties: object) -> str:
