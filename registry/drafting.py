@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry.drafting_card import LONGEST_QUESTION, Drafting, comment
+from registry.drafting_card import LONGEST_QUESTION, comment
 from registry.drafting_claims import declare_epoch_table, declare_results
 from registry.drafting_data import declare_data
 from registry.drafting_evaluation import declare_evaluation, declare_scored_splits
@@ -19,10 +19,7 @@ from registry.drafting_model import declare_adapter, declare_base, declare_quant
 from registry.drafting_training import declare_hardware, declare_software, declare_training
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from registry.document import Document
-    from registry.preparation import Kind
+    from registry.drafting_card import Drafting
 
 _SECTIONS = (
     declare_base,
@@ -40,24 +37,12 @@ _SECTIONS = (
 """In the order of the card: a later one looks at what an earlier one declared."""
 
 
-def draft_card(
-    document: Document, name: str, source: Mapping[str, str | None], kind: Kind, wrong: Mapping[str, str]
-) -> Drafting:
-    """Declare what a README says and leaves out.
-
-    Args:
-        document: The README.
-        name: The card's id.
-        source: The card's section of that name.
-        kind: What the model does.
-        wrong: What cannot be of the numbers that it reports, each by its place.
-    """
-    draft = Drafting(document, name, source, kind, wrong)
+def draft_card(draft: Drafting) -> None:
+    """Declare what the README says and leaves out."""
     for declare in _SECTIONS:
         declare(draft)
-    for where, message in wrong.items():
+    for where, message in draft.wrong.items():
         draft.contradictions.append(f"{where}: {comment(message, LONGEST_QUESTION)}")
         draft.notes.append(f"Impossible as reported (line {where.rsplit(':', 2)[1]}): {message}")
     declare_results(draft)
     declare_scored_splits(draft)
-    return draft

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from registry.document import Document
 from registry.draft import read
 from registry.drafting import draft_card
+from registry.drafting_card import Drafting
 from registry.errors import InputError, Problem
 from registry.preparation import TEXT_CLASSIFICATION, Kind, kind_of
 from registry.secrets import find_secrets
@@ -79,7 +80,8 @@ def make(content: bytes, name: str, file: Path, source: Mapping[str, str | None]
         raise InputError(_other_kind(name, kind))
     whole = {**source, "sha256": hashlib.sha256(content).hexdigest()}
     wrong = {one.where: one.message for one in reversed(examine(document)) if one.verdict == "impossible"}
-    drafting = draft_card(document, file.stem, whole, kind, wrong)
+    drafting = Drafting(document, file.stem, whole, kind, wrong)
+    draft_card(drafting)
     with tempfile.TemporaryDirectory(prefix="replicard-") as folder:
         readme = Path(folder, str(source["readme"]))
         readme.parent.mkdir(parents=True, exist_ok=True)
