@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.altered import altered
 from runner import plugins
 from runner.executors import Settings, Task
 from runner.fanout import FanOut, Member, key_of
@@ -33,27 +34,22 @@ if sys.orig_argv[1:3] == ["-m", "runner.cli"]:
 """
 """A `sitecustomize` for processes that do nothing where they would run our command."""
 
-COUNTED = """
-import builtins, functools, os, sys
-real = builtins.__import__
+COUNTED = altered(
+    "runner.tasks.text_classification",
+    "encode",
+    """
+import functools, os
+encode = it.encode
 
-def importing(name, *more, **named):
-    found = real(name, *more, **named)
-    task = sys.modules.get("runner.tasks.text_classification")
-    if task is not None and hasattr(task, "encode") and not hasattr(task, "counted"):
-        encode, task.counted = task.encode, True
+@functools.wraps(encode)
+def counted(batch, *more, **named):
+    with open(os.environ["COUNTED"], "a") as file:
+        file.write(f"{len(batch['text'])}\\n")
+    return encode(batch, *more, **named)
 
-        @functools.wraps(encode)
-        def counted(batch, *more, **named):
-            with open(os.environ["COUNTED"], "a") as file:
-                file.write(f"{len(batch['text'])}\\n")
-            return encode(batch, *more, **named)
-
-        task.encode = counted
-    return found
-
-builtins.__import__ = importing
-"""
+it.encode = counted
+""",
+)
 """One for processes that write into a file how many rows they tokenize, a line a batch."""
 
 

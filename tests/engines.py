@@ -14,6 +14,7 @@ import psutil
 from command import REPO as CHECKOUT
 from hub_server import Account, Hub, take_for_the_hub
 
+from bench.altered import altered
 from runner import asking
 from runner.executors import Task, hf_jobs
 
@@ -30,28 +31,21 @@ if [ "$2" = pip ]; then echo "$@" > {{folder}}/pip; exec test "$5" != broken; fi
 PYTHONPATH={CHECKOUT} exec {shlex.quote(sys.executable)} "$@"
 """
 """The `python` of a job's image: this one with this code, but that what pip is to install is only written down."""
-SMALL_MEMORY = """
-import builtins, sys
-real = builtins.__import__
+SMALL_MEMORY = altered(
+    "transformers.trainer",
+    "Trainer",
+    """
+import torch
+step = it.Trainer.training_step
 
-def importing(name, *more, **named):
-    found = real(name, *more, **named)
-    trainer = getattr(sys.modules.get("transformers.trainer"), "Trainer", None)
-    if trainer is not None and not hasattr(trainer, "small"):
-        step, trainer.small = trainer.training_step, True
+def training_step(self, model, inputs, *more, **named):
+    if len(inputs["labels"]) > 8:
+        raise torch.OutOfMemoryError("HIP: a device of the tests has room for 8 rows")
+    return step(self, model, inputs, *more, **named)
 
-        def training_step(self, model, inputs, *more, **named):
-            import torch
-
-            if len(inputs["labels"]) > 8:
-                raise torch.OutOfMemoryError("HIP: a device of the tests has room for 8 rows")
-            return step(self, model, inputs, *more, **named)
-
-        trainer.training_step = training_step
-    return found
-
-builtins.__import__ = importing
-"""
+it.Trainer.training_step = training_step
+""",
+)
 """A `sitecustomize` for processes whose device has room for eight rows."""
 
 

@@ -8,9 +8,11 @@ client must be told so (`HF_HUB_DISABLE_XET=1`).
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
+import select
 import sys
 import threading
 import time
@@ -174,8 +176,8 @@ class Hub:
         """Called when a request has come, before anything is done about it."""
         self.after: Callable[[str], None] = lambda step: None
         """Called when a request has had its effect, before it is answered."""
-        self.patience = 0.0
-        """Seconds after which a client that hears nothing has given up."""
+        self.under_way = 0
+        """Requests that have come and are not answered yet, or not given up."""
         self.spoiled: dict[str, bytes] = {}
         """Path of a file → what is sent instead of its content, under its hash."""
         self.part_size = 0
@@ -185,6 +187,7 @@ class Hub:
         self.requests: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.lock = threading.RLock()
+        self.answered = threading.Condition()
         hub = self
 
         class Bound(Handler):
@@ -221,6 +224,23 @@ class Hub:
         """Let the next requests of a step go wrong."""
         self.injected[step] = [fault] * times
 
+    def settle(self) -> None:
+        """Wait until all that was asked has had its effect, also what its client has given up."""
+        with self.answered:
+            assert self.answered.wait_for(lambda: self.under_way == 0, timeout=60), self.requests
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[None]:
+        """A request, from its coming until nothing more is done about it."""
+        with self.answered:
+            self.under_way += 1
+        try:
+            yield
+        finally:
+            with self.answered:
+                self.under_way -= 1
+                self.answered.notify_all()
+
     def asked(self, method: str, part: str = "") -> list[str]:
         """The requests of a method whose path has this part."""
         return [request for request in self.requests if request.startswith(f"{method} ") and part in request]
@@ -242,6 +262,12 @@ class Handler(BaseHTTPRequestHandler):
 
     hub: Hub
     protocol_version = "HTTP/1.1"
+
+    def serve(self) -> None:
+        with self.hub.serving():
+            self.handle_request()
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = serve  # noqa: N815
 
     def handle_request(self) -> None:
         # Read even where it is refused: else the connection holds it before the next request.
@@ -266,8 +292,10 @@ class Handler(BaseHTTPRequestHandler):
             self.hub.had.append((step, fault))
         if fault == "drop before":
             return self.hang_up()
-        if fault in ("hang", "late", "slow"):
-            time.sleep(self.hub.patience * (0.5 if fault == "slow" else 1.5))
+        if fault == "slow":
+            time.sleep(0.1)
+        if fault in ("hang", "late"):
+            select.select([self.connection], [], [], 60)  # nothing more comes but the end: the client has given up
         if fault == "hang":
             return self.hang_up()
         if fault == "conflict":
@@ -284,8 +312,6 @@ class Handler(BaseHTTPRequestHandler):
             return self.hang_up()
         cut = fault == "truncated" or (self.command == "GET" and any(part in self.path for part in self.hub.cut))
         return self.answer(reply, cut)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_request  # noqa: N815
 
     def fits(self, method: str, name: str) -> bool:
         # `HEAD` of anything but a file is a `GET` without its answer.

@@ -159,7 +159,7 @@ def test_examples_without_a_split_that_fit_say_nothing():
 cells = st.tuples(*[st.integers(0, 30)] * 4).filter(lambda one: one[0] + one[1] > 0 and one[2] + one[3] > 0)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(cells, min_size=1, max_size=4), st.data())
 def test_no_mean_of_matrices_is_called_impossible(matrices, data):
     average = data.draw(st.sampled_from(["positive", "macro", "weighted", "micro"]))

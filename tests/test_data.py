@@ -43,7 +43,7 @@ def rows_of(parts: Parts, split: str) -> list[str]:
 # Splits
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     train=st.integers(2, 60),
     test=st.integers(1, 60),

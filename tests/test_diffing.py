@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from command import replicard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.diffing import diff
@@ -150,7 +150,7 @@ def test_order_layout_and_written_defaults_are_no_difference(file: Path, tmp_pat
     assert lines(old, load_card(tmp_path / file.name).card) == []
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+@settings(max_examples=60)
 @given(st.sampled_from(SHIPPED), st.sampled_from(SHIPPED))
 def test_cards_without_a_difference_in_what_runs_are_the_same_run(a: Path, b: Path) -> None:
     old, new = load_card(a).card, load_card(b).card

@@ -385,14 +385,14 @@ def holds(text: str) -> None:
         assert made.loaded.evidence[path].status == "undecided" if path in made.loaded.evidence else True
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(mutated())
 def test_any_readme_gives_a_card_that_holds_or_a_refusal(text: str) -> None:
     holds(text)
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(mutated())
 def test_many_mutated_readmes_give_a_card_that_holds_or_a_refusal(text: str) -> None:
     holds(text)

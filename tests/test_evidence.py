@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from timing import takes_less_than
 
 from registry.errors import InputError
 from registry.evidence import Evidence
@@ -400,9 +400,9 @@ def test_a_wrong_quote_of_a_long_source_is_refused_without_a_search_for_its_line
 ) -> None:
     text = SOURCE + "lorem ipsum é " * 600_000
     quotes = [f"LR 3e-5 {number}" for number in range(20)]
-    before = time.perf_counter()
-    lines = refusal(stated={"training.learning_rate": quotes}, **source_of(text))
-    assert time.perf_counter() - before < 2
+    given = {"stated": {"training.learning_rate": quotes}, **source_of(text)}
+    assert takes_less_than(2, lambda: refusal(**given))
+    lines = refusal(**given)
     assert len(lines) == 20
     assert lines[0].endswith("; quote them exactly")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
+from timing import takes_less_than
 
 from registry.errors import InputError
 from registry.finding import all_cards, clashes, find, shipped
@@ -139,11 +139,9 @@ def test_links_to_folders_are_followed_and_circles_walked_once(
     (here / "cards" / "lab").symlink_to(elsewhere)
     for name in ("cards/one", "cards/films/two", "cards/three"):
         (here / name).symlink_to(here / "cards")
-    start = time.perf_counter()
     assert find("linked") == [Path("cards/lab/linked.yaml")]
     assert len(find("**/*.yaml")) == 5  # of the fixture's files, and this one
     assert clashes(all_cards().values()) == []
-    assert time.perf_counter() - start < 10
 
 
 def test_hidden_files_and_folders_are_passed_over(here: Path) -> None:
@@ -190,11 +188,13 @@ def test_a_card_that_shadows_a_shipped_one_is_no_clash(here: Path) -> None:
 def test_an_id_among_thousands_of_files_is_found_quickly(here: Path) -> None:
     for index in range(5000):
         (here / "cards" / f"card-{index}.yaml").touch()
-    start = time.perf_counter()
-    assert find("card-4999") == [Path("cards/card-4999.yaml")]
-    with pytest.raises(InputError, match="did you mean `card-4999`"):
-        find("crad-4999")
-    assert time.perf_counter() - start < 10  # half a second where nothing else runs
+
+    def look() -> None:
+        assert find("card-4999") == [Path("cards/card-4999.yaml")]
+        with pytest.raises(InputError, match="did you mean `card-4999`"):
+            find("crad-4999")
+
+    assert takes_less_than(5, look)  # half a second where nothing else runs
 
 
 def test_a_misspelt_id_is_refused_with_the_nearest(here: Path) -> None:

@@ -1,6 +1,7 @@
 """A card that is hostile, or spoilt at random, is refused in located lines: never a traceback, never a long wait.
 
-`REPLICARD_FUZZ=20000 pytest tests/test_fuzz.py` tries so many cards instead of a few hundred.
+`REPLICARD_FUZZ=20000 pytest --hypothesis-profile=search tests/test_fuzz.py` tries so many others instead of
+a few hundred.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ import pytest
 from command import replicard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from timing import takes_less_than
 
 from registry.errors import ReplicardError
 from runner.plugins import load_card
@@ -117,19 +118,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def check(file: Path, overrides: tuple[str, ...] = ()) -> None:
     """The card loads or is refused, quickly and in located lines."""
-    start = time.process_time()
-    try:
-        load_card(file, overrides)
-    except ReplicardError as error:
-        assert error.problems
-        for problem in error.problems:
-            assert problem.message
-            assert len(str(problem).splitlines()) == 1
-            assert problem.where.startswith((str(file), "--set"))
-    assert time.process_time() - start < 10  # a second is too long already, but a collection of garbage may take it
+
+    def load() -> None:
+        try:
+            load_card(file, overrides)
+        except ReplicardError as error:
+            assert error.problems
+            for problem in error.problems:
+                assert problem.message
+                assert len(str(problem).splitlines()) == 1
+                assert problem.where.startswith((str(file), "--set"))
+
+    assert takes_less_than(3, load)
 
 
-ENDURING = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+ENDURING = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 
 
 @given(st.sampled_from(sorted(TEXTS)), st.lists(CHANGES, min_size=1, max_size=6))
@@ -247,9 +250,8 @@ def device_as_source(file: Path) -> None:
 @pytest.mark.parametrize("verb", ["validate", "show"])
 def test_a_hostile_file_is_refused_quickly(make: Callable[[Path], None], said: str, verb: str, tmp_path: Path) -> None:
     make(tmp_path / "x.yaml")
-    start = time.perf_counter()
+    assert takes_less_than(5, lambda: replicard(verb, tmp_path / "x.yaml"))  # a second where nothing else runs
     answer = replicard(verb, tmp_path / "x.yaml")
-    assert time.perf_counter() - start < 10  # a second where nothing else runs
     assert answer.code == 2
     assert said in answer.err
     assert all(line.startswith(str(tmp_path / "x.yaml")) for line in answer.err.splitlines())

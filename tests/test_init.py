@@ -461,7 +461,7 @@ class Terminal:
         )  # fmt: skip
         os.close(side)
 
-    def read(self, until: str = "", seconds: float = 30) -> str:
+    def read(self, until: str = "", seconds: float = 120) -> str:
         """What is printed from now on, up to a text, or to the end."""
         seen, end = "", time.monotonic() + seconds
         while not (until and until in seen) and time.monotonic() < end:
@@ -481,7 +481,7 @@ class Terminal:
         return seen
 
     def leave(self) -> int:
-        code = self.process.wait(30)
+        code = self.process.wait(60)
         os.close(self.main)
         return code
 

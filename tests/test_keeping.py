@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from records import CARDS, finished
 
@@ -186,7 +186,6 @@ def test_what_was_written_by_hand_is_no_code_of_the_readme() -> None:
     assert "evil" not in without(put("Small.", block("```python", "evil = 1", "```")))
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([OPEN, "a", "# b", "```", "<!--", "-->", "", "---", "| x |"]), max_size=8))
 def test_whatever_stands_there_is_kept_whole_or_refused(lines: list[str]) -> None:
     old = put("Films.", block(*lines))

@@ -338,7 +338,7 @@ def test_dropout_in_an_adapter_is_fast_too() -> None:
     assert set(dropouts) == {FastDropout} and len(dropouts) > 6
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     lengths=st.lists(st.integers(1, 70), min_size=1, max_size=9),
     filling=st.integers(0, 40),

@@ -127,9 +127,9 @@ def test_a_run_of_two_processes_outlives_all_that_ends_it(tmp_path: Path, monkey
         gone.kill()
     assert len(orphans) == 2
     orphans.append(agent)
-    once(lambda: not any(map(lives, orphans)), seconds=30)
+    once(lambda: not any(map(lives, orphans)), seconds=120)
     once(
-        lambda: not list((tmp_path / "tmp").glob("replicard*")), seconds=30
+        lambda: not list((tmp_path / "tmp").glob("replicard*")), seconds=120
     )  # nor do their logs and meeting places stay
 
     assert replicard(*together, runs).code == 0

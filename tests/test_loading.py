@@ -8,13 +8,13 @@ import random
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from timing import takes_less_than
 
 from registry.errors import InputError
 from registry.loading import Loaded
@@ -94,10 +94,12 @@ def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
 def test_a_huge_file_is_refused_without_reading_it(tmp_path: Path) -> None:
     with (tmp_path / "y.yaml").open("wb") as file:
         file.truncate(1000 * MAX_BYTES)
-    start = time.perf_counter()
-    with pytest.raises(InputError, match="larger than 100,000 bytes"):
-        load_card(tmp_path / "y.yaml")
-    assert time.perf_counter() - start < 1
+
+    def load() -> None:
+        with pytest.raises(InputError, match="larger than 100,000 bytes"):
+            load_card(tmp_path / "y.yaml")
+
+    assert takes_less_than(1, load)
 
 
 def test_bytes_that_are_not_utf8_are_refused_where_they_stand(tmp_path: Path) -> None:
@@ -589,7 +591,7 @@ PATHS = (
 
 
 @given(st.sampled_from(PATHS), ANYTHING)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_any_value_anywhere_loads_or_is_refused_in_single_lines(path: str, value: Any) -> None:
     try:
         load_card(ROOT / "cards" / "quickstart.yaml", (f"{path}={json.dumps(value)}",))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown import MARKDOWN, kinds, plain, shown, texts
 
@@ -13,7 +13,6 @@ from registry.errors import one_line
 from runner.markup import code, escape, prose, verbatim
 
 
-@settings(deadline=None)
 @given(texts)
 @example("title\n===")
 @example("a | b\n:-: | :-:")
@@ -27,7 +26,6 @@ def test_prose_is_paragraphs_and_lists_that_show_the_text(text: str) -> None:
     assert shown(tokens) == plain(" ".join(line.strip().removeprefix("- ") for line in text.split("\n")))
 
 
-@settings(deadline=None)
 @given(texts)
 @example("a | b")
 def test_a_cell_shows_the_text_and_ends_where_it_ends(text: str) -> None:
@@ -37,7 +35,6 @@ def test_a_cell_shows_the_text_and_ends_where_it_ends(text: str) -> None:
     assert not kinds(tokens) & {"link_open", "image", "html_inline", "code_inline", "em_open", "strong_open", "s_open"}
 
 
-@settings(deadline=None)
 @given(texts.filter(str.strip))
 def test_a_block_of_code_holds_the_lines_of_the_text(text: str) -> None:
     tokens = MARKDOWN.parse(f"before\n\n{verbatim(text)}\n\nafter\n")
@@ -49,7 +46,6 @@ def plain_lines(text: str) -> list[str]:
     return " ".join(one_line(line.rstrip()) for line in text.split("\n")).split()
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_a_literal_is_that_text_in_python_and_hides_nothing(text: str) -> None:
     assert ast.literal_eval(code(text)) == text

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-import time
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from timing import takes_less_than
 
 from registry.numbers import read_number
 from runner.matrices import (
@@ -61,14 +61,14 @@ def claims(draw):
     return n, p, wanted
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(claims())
 def test_the_count_is_that_of_brute_force(claim):
     n, p, wanted = claim
     assert count(n, wanted, p) == brute(n, wanted, range(p, p + 1))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(claims())
 def test_the_count_over_every_prevalence_is_that_of_brute_force(claim):
     n, _, wanted = claim
@@ -76,7 +76,7 @@ def test_the_count_over_every_prevalence_is_that_of_brute_force(claim):
     assert count(n, wanted) == brute(n, wanted, range(1, n))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(claims())
 def test_shares_are_never_called_impossible_where_counts_are_possible(claim):
     n, p, wanted = claim
@@ -84,7 +84,7 @@ def test_shares_are_never_called_impossible_where_counts_are_possible(claim):
         assert possible(wanted) is not False
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(2, 400), st.data())
 def test_statistics_are_those_of_scikit_learn(n, data):
     sklearn = pytest.importorskip("sklearn.metrics")
@@ -216,8 +216,6 @@ def test_matrices_of_one_predicted_class_count_whatever_their_precision():
         said(precision="0.598") | said(kappa="0.62"),  # ties at every TP
     ],
 )
-def test_fifty_thousand_rows_take_at_most_half_a_second(wanted, positives):
+def test_fifty_thousand_rows_take_less_than_a_second(wanted, positives):
     possible(wanted, 500, 250)  # numpy is imported
-    started = time.process_time()
-    possible(wanted, 50_000, positives)
-    assert time.process_time() - started < 0.5
+    assert takes_less_than(1, lambda: possible(wanted, 50_000, positives))

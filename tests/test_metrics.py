@@ -325,7 +325,7 @@ def test_the_bootstrap_of_many_rows_is_put_together_from_parts(monkeypatch: pyte
     assert bootstrap(sample(300, 2, 0), metric, "positive") == whole
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rows=st.integers(3, 60), labels=st.integers(2, 3), seed=st.integers(0, 99))
 def test_resampled_rows_are_as_many(rows: int, labels: int, seed: int) -> None:
     whole = sample(rows, labels, seed)

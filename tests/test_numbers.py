@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -11,6 +10,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from timing import takes_less_than
 
 from registry.card import Claim
 from registry.numbers import Unit, numbers_in, plain_characters, read_number
@@ -248,10 +248,11 @@ def test_a_version_or_a_list_is_not_read_as_a_number(text: str) -> None:
     ["9" * 100_000, "9" * 990 + ".1.1", "1h" + " " * 990, "1 h " * 250, "1:" * 500, "1d ," * 250, "1" * 490 + ":12 h"],
 )
 def test_a_hostile_text_takes_no_time(text: str) -> None:
-    before = time.perf_counter()
-    with suppress(ValueError):
-        read_number(text)
-    assert time.perf_counter() - before < 0.5
+    def read() -> None:
+        with suppress(ValueError):
+            read_number(text)
+
+    assert takes_less_than(0.5, read)
 
 
 @pytest.mark.parametrize("text", ["1e999", "9" * 400, "1e9999999999", "5e400%", "9" * 400 + ":32 h"])

@@ -46,28 +46,28 @@ def runs(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """An empty Hub, which this process takes for the real one and is logged in to; nobody waits long."""
+    """An empty Hub, which this process takes for the real one and is logged in to."""
     with Hub() as served:
         served.accounts = {TOKEN: Account("tester", orgs=("lab",))}
-        served.patience = 0.25
-        be_impatient(monkeypatch, served)
+        take_for_the_hub(monkeypatch, served.endpoint)
+        be_patient(monkeypatch, "")
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         yield served
 
 
-def be_impatient(monkeypatch: pytest.MonkeyPatch, served: Hub) -> None:
-    """Take a server for the Hub, and let its unmodified client wait for as little as tests have time for."""
+def be_patient(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """Let the unmodified client of the Hub wait as tests have time for: not long for an answer that never comes."""
     from huggingface_hub import constants, file_download
     from huggingface_hub.utils import _http
 
-    take_for_the_hub(monkeypatch, served.endpoint)
+    timeout = 0.25 if fault in ("hang", "late") else 20.0
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(asking, "TIMEOUT", served.patience)
+    monkeypatch.setattr(asking, "TIMEOUT", timeout)
     monkeypatch.setattr(asking, "PAUSE", 0.01)
     monkeypatch.setattr(asking, "LONGEST", 0.02)
     for name in ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT"):
-        monkeypatch.setattr(constants, name, served.patience)
-    monkeypatch.setattr(file_download, "_ETAG_RETRY_TIMEOUT", served.patience)
+        monkeypatch.setattr(constants, name, timeout)
+    monkeypatch.setattr(file_download, "_ETAG_RETRY_TIMEOUT", timeout)
     brief = {**vars(time), "sleep": lambda seconds: time.sleep(min(seconds, 0.01))}
     for module in (_http, file_download):
         monkeypatch.setattr(module, "time", SimpleNamespace(**brief))
@@ -368,12 +368,16 @@ def test_proposing_again_finds_the_pull_request_that_is_there(hub: Hub, runs: Pa
 
 
 @pytest.mark.parametrize("fault", ["drop before", "drop after", "hang", "late", "truncated", "500", "503", "429"])
-def test_a_proposal_that_got_no_answer_is_not_made_twice(fault: str, hub: Hub, runs: Path) -> None:
+def test_a_proposal_that_got_no_answer_is_not_made_twice(
+    fault: str, hub: Hub, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hub.add("models", "other/model", {"LICENSE": b"theirs"})
     hub.inject("commit", fault)
+    be_patient(monkeypatch, fault)
     first = proposed(hub, runs)
     assert first.code in (0, 3)
-    time.sleep(hub.patience)  # a late one is made meanwhile
+    hub.settle()  # a late one is made meanwhile
+    be_patient(monkeypatch, "")
     assert proposed(hub, runs).code == 0
     assert len(repo(hub, "other/model").pulls) == 1
 
@@ -721,7 +725,7 @@ def test_killed_at_any_point_the_hub_holds_the_old_or_the_new_and_the_next_run_f
         setattr(hub, when, kill)
         assert publishing.wait(60) == -signal.SIGKILL
     hub.before = hub.after = lambda at: None
-    time.sleep(0.1)  # a commit that was sent is made, although nobody waits for it any more
+    hub.settle()  # a commit that was sent is made, although nobody waits for it any more
     assert whole(hub, runs) == (step != "put")
     assert step != "put" or list(repo(hub).tree()) == [".gitattributes"]
     assert not list(runs.rglob("publication.json"))
@@ -894,20 +898,21 @@ STEPS = ("whoami", "create", "preupload", "batch", "put", "commit", "tag", "head
 ABOUT_ACCESS = ("401", "403")
 
 
-def outcome(hub: Hub, runs: Path, step: str, fault: str, times: int) -> str:
+def outcome(hub: Hub, runs: Path, step: str, fault: str, times: int, monkeypatch: pytest.MonkeyPatch) -> str:
     """Publish with a fault, and again without: what became of it, in a word. The Hub must be whole throughout."""
     hub.repos.clear()
     hub.had.clear()
     for left in (*runs.rglob("publication.json"), *runs.rglob("provenance.json")):
         left.unlink()
     hub.inject(step, fault, times)
+    be_patient(monkeypatch, fault)
     first = publish(runs)
     assert hub.had, "the fault did not happen"
     assert first.code in (0, 3), first.err
     assert len(first.err.splitlines()) == (first.code == 3), first.err
     hub.injected.clear()
-    if fault == "late":
-        time.sleep(hub.patience)
+    hub.settle()  # a late one is made meanwhile
+    be_patient(monkeypatch, "")
     here = hub.repos.get(("models", REPO))
     held = here.tree() if here else {}
     assert not held or list(held) == [".gitattributes"] or whole(hub, runs), f"half published: {sorted(held)}"
@@ -934,7 +939,7 @@ def test_every_fault_leaves_the_hub_whole_and_the_next_run_finishes(
     found = {}
     for fault in KINDS_OF_FAULT:
         try:
-            found[fault] = outcome(hub, runs, step, fault, times)
+            found[fault] = outcome(hub, runs, step, fault, times, monkeypatch)
         except AssertionError as error:
             found[fault] = f"WRONG: {error}"
     assert not {fault: what for fault, what in found.items() if what.startswith("WRONG")}

@@ -19,6 +19,7 @@ from command import REPO, process, write_card
 from engines import SMALL_MEMORY, TOKEN, at_work, documented
 from ray_cluster import Cluster, is_alone
 
+from bench.altered import altered
 from runner.leases import look
 
 if TYPE_CHECKING:
@@ -31,25 +32,20 @@ pytestmark = pytest.mark.ray
 
 SEEDS = 3
 
-SLOW_DISK = """
-import builtins, sys, time
-real = builtins.__import__
+SLOW_DISK = altered(
+    "runner.trainer",
+    "Checkpoints",
+    """
+import time
+flush = it.flush
 
-def importing(name, *more, **named):
-    found = real(name, *more, **named)
-    trainer = sys.modules.get("runner.trainer")
-    if trainer is not None and hasattr(trainer, "Checkpoints") and not hasattr(trainer, "slow"):
-        flush, trainer.slow = trainer.flush, True
+def slowly(folder):
+    time.sleep(5)
+    flush(folder)
 
-        def slowly(folder):
-            time.sleep(5)
-            flush(folder)
-
-        trainer.flush = slowly
-    return found
-
-builtins.__import__ = importing
-"""
+it.flush = slowly
+""",
+)
 """A `sitecustomize` for processes whose checkpoints take seconds."""
 
 TROUBLES = {"large.yaml": SMALL_MEMORY, "slow.yaml": SLOW_DISK}

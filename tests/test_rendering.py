@@ -241,7 +241,7 @@ def test_front_matter_that_the_hub_would_refuse_is_not_rendered(tmp_path: Path) 
     assert not (run.over_seeds / "README.md").exists()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.sampled_from(["no", "1e5", "0o7", "1_000", "12:30", "=", "~"]) | st.text().filter(str.strip)))
 def test_both_kinds_of_yaml_read_the_same_texts(tags: list[str]) -> None:
     from ruamel.yaml import YAML
@@ -296,7 +296,7 @@ def parsed(said: str) -> tuple[list[tuple[str, str]], str, dict[str, object]]:
     return structure + [(kind, "") for kind in inside], shown(tokens), yaml.safe_load(front)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(said=texts.filter(plain))
 def test_text_of_a_card_is_shown_as_that_text_and_is_nothing_else(said: str) -> None:
     structure, words, meta = parsed(said)
@@ -307,7 +307,6 @@ def test_text_of_a_card_is_shown_as_that_text_and_is_nothing_else(said: str) -> 
     assert plain(said) in words and plain(lines) in words
 
 
-@settings(deadline=None)
 @given(texts)
 def test_an_address_is_one_or_no_card(text: str) -> None:
     try:

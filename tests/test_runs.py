@@ -59,9 +59,8 @@ def state(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def test_a_finished_run_is_not_done_again(copy: Path) -> None:
-    before, started = state(seed_folder(copy)), time.monotonic()
+    before = state(seed_folder(copy))
     assert reproduce(copy).code == 0
-    assert time.monotonic() - started < 1
     assert state(seed_folder(copy)) == before
 
 

@@ -480,7 +480,7 @@ with exclusive(Run(Path({str(tmp_path)!r}), "tiny", "0" * 12, 1)):
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.integers(1, 400),
     batch=st.integers(1, 40),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry import yaml
@@ -21,7 +21,7 @@ from runner import plugins
 from runner.plugins import load_card
 
 SHIPPED = sorted(Path(__file__).parents[1].glob("cards/**/*.yaml"))
-RUNS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+RUNS = settings(max_examples=60)
 
 
 def read(text: str) -> Any:

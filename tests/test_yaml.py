@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from timing import takes_less_than
 
 from registry import yaml
 from registry.errors import InputError
@@ -121,9 +121,8 @@ def test_an_anchored_key_is_refused() -> None:
 
 def test_a_billion_laughs_are_refused_quickly() -> None:
     bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 40))
-    start = time.perf_counter()
     assert refusal(bomb)[0].startswith("x.yaml:1:5  a0: anchors")
-    assert time.perf_counter() - start < 1
+    assert takes_less_than(2, lambda: refusal(bomb))
 
 
 def test_a_merge_key_is_refused() -> None:
@@ -261,9 +260,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_is_refused_quickly(name: str) -> None:
-    start = time.process_time()
-    assert refusal(HOSTILE[name])
-    assert time.process_time() - start < 1  # at most half of it where nothing else runs
+    assert takes_less_than(3, lambda: refusal(HOSTILE[name]))  # at most a fifth of it where nothing else runs
 
 
 def test_depth_is_refused_at_the_level_that_is_too_deep() -> None:
@@ -281,7 +278,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join)))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_any_text_is_read_or_refused_in_single_lines(text: str) -> None:
     try:
         yaml.read(text, "x.yaml")
@@ -316,7 +313,7 @@ MILD = st.sampled_from(
 
 
 @given(st.lists(MILD, max_size=14).map("".join))
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=3000)
 def test_what_the_fast_parser_reads_the_careful_one_reads_alike(text: str) -> None:
     fast = yaml._read_fast(text)
     if fast is not None:
@@ -341,7 +338,7 @@ DATA = st.recursive(LEAVES | WORDS, lambda inner: st.lists(inner) | st.dictionar
 
 
 @given(DATA, st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_json_writes_is_read_as_it_was(data: object, ascii_only: bool) -> None:
     text = json.dumps(data, ensure_ascii=ascii_only)
     assert json.loads(json.dumps(value_of(text))) == data
