@@ -1,5 +1,7 @@
 """How fast training is beside the cards' own way: `python -m bench.train_speed [MiniLM|bert-tiny …] [--rounds N]`.
 
+With `--profile` instead: where the time of a step of the fast kernels goes, and how fast its products are.
+
 Each variant trains in a process of its own, in turn, on the same random batches of 16 reviews, at most 512 tokens
 each; what counts is the median of the rounds, of each the examples a second after the first step. FLOP/s are those of
 the real tokens alone, whatever is computed; the share is of a square bf16 product measured in between. Takes under ten
@@ -20,6 +22,17 @@ from runner.flops import product_speed, training_flops
 
 BATCH, SECONDS, FEWEST = 16, 10, 2
 
+PARTS = {
+    "products of the layers": ("aten::mm", "aten::addmm"),
+    "products of attention": ("aten::bmm",),
+    "softmax of attention": ("PackedAttention", "PackedAttentionBackward"),
+    "dropout": ("Dropped", "DroppedBackward"),
+    "GELU": ("aten::gelu", "aten::gelu_backward"),
+    "copies between precisions and layouts": ("aten::copy_", "aten::index_select"),
+    "optimizer": ("aten::_fused_adamw_",),
+}
+"""What the profiler names the parts of a step."""
+
 
 def measure(shape: str, way: str, variant: str, file: Path) -> None:
     """Print examples a second."""
@@ -36,6 +49,38 @@ def measure(shape: str, way: str, variant: str, file: Path) -> None:
     worker.add_callback(Watch())
     worker.train()
     print(BATCH * (len(times) - 1) / (times[-1] - times[0]))
+
+
+def profile(shape: str, way: str, file: Path, warm: int = 3, steps: int = 8) -> None:
+    """Print the share of each part in the time of a step, and what its products reach."""
+    import torch
+    from transformers import TrainerCallback
+
+    worker, _ = workload.worker(shape, way, "fast", file, BATCH)
+    profiler = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], with_flops=True)
+
+    class Watch(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step == warm:
+                profiler.start()
+            if state.global_step == warm + steps:
+                profiler.stop()
+                control.should_training_stop = True
+
+    worker.add_callback(Watch())
+    worker.train()
+    events = {event.key: event for event in profiler.key_averages()}
+    whole = sum(event.self_cpu_time_total for event in events.values())
+    print(f"\n{shape}, {way}: {whole / 1000 / steps:.0f} ms a step of {BATCH} rows\n")
+    print("| | share | GFLOP/s |\n|---|---|---|")
+    told = 0.0
+    for part, names in PARTS.items():
+        found = [events[name] for name in names if name in events]
+        spent, done = sum(event.self_cpu_time_total for event in found), sum(event.flops for event in found)
+        told += spent
+        print(f"| {part} | {spent / whole:.0%} | {f'{done / spent / 1000:.0f}' if done else ''} |")
+    print(f"| all else | {1 - told / whole:.0%} | |")
+    print(f"\nA square bf16 product reaches {product_speed('cpu', 'bf16') / 1e9:.0f} GFLOP/s.", flush=True)
 
 
 def flops(shape: str, way: str, file: Path) -> float:
@@ -80,5 +125,11 @@ def table(title: str, found: dict[str, list[float]], gflops: float, peak: float)
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         measure(*sys.argv[2:5], Path(sys.argv[5]))
+    elif sys.argv[1:2] == ["--profile"]:
+        with tempfile.TemporaryDirectory() as folder:
+            drawn = Path(folder) / "rows.npz"
+            workload.tokens(drawn)
+            for asked in sys.argv[2:] or workload.ON_A_CPU:
+                profile(asked, "full", drawn)
     else:
         main(*workload.asked(sys.argv[1:]))
