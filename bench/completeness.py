@@ -1,4 +1,4 @@
-"""How well `registry.completeness` agrees with human annotators.
+"""How well `registry.readme.completeness` agrees with human annotators.
 
     python -m bench.completeness CORPUS [--misses SECTION]
 
@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from registry.completeness import SECTIONS
-from registry.draft import read
+from registry.readme.completeness import SECTIONS
+from registry.readme.reader import read
 
 FACTUAL = (
     "Language(s) (NLP)", "License", "Finetuned from model", "Repository", "Paper", "Label Information", "Training Data",

@@ -1,4 +1,4 @@
-"""How well `registry.draft` reads labelled READMEs: precision and recall by field, and READMEs a second.
+"""How well `registry.readme.reader` reads labelled READMEs: precision and recall by field, and READMEs a second.
 
     python -m bench.draft_accuracy CORPUS [--misses] [--field NAME] [--half odd|even]
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.document import Document, Result
-from registry.draft import read
+from registry.readme.reader import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,10 @@ import registry
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-READER = ("completeness", "draft_", "front_matter", "markdown", "numbers", "preparation")
-"""Beginnings of the names of the reader's modules."""
+FOLDER = Path(registry.__file__).parent
+
+READER = ("front_matter", "markdown", "numbers", "readme.")
+"""Beginnings of the names of the reader's modules within `registry`."""
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -26,13 +28,23 @@ with warnings.catch_warnings():
 def rules() -> Mapping[str, re.Pattern[str]]:
     """Each expression by the name of its module and variable, also those in tuples and tables."""
     found: dict[str, re.Pattern[str]] = {}
-    for module in pkgutil.iter_modules(registry.__path__):
-        if module.name.startswith(READER):
-            for name, value in vars(importlib.import_module(f"registry.{module.name}")).items():
-                for index, pattern in enumerate(_patterns(value)):
-                    if pattern not in found.values():
-                        found[f"{module.name}.{name}[{index}]"] = pattern
+    for module in modules():
+        for name, value in vars(importlib.import_module(f"registry.{module}")).items():
+            for index, pattern in enumerate(_patterns(value)):
+                if pattern not in found.values():
+                    found[f"{module}.{name}[{index}]"] = pattern
     return found
+
+
+def modules() -> list[str]:
+    """The reader's modules, named as from `registry`."""
+    every = (module.name.removeprefix("registry.") for module in pkgutil.walk_packages(registry.__path__, "registry."))
+    return [name for name in every if name.startswith(READER)]
+
+
+def file_of(module: str) -> Path:
+    """The file of a module that is named as from `registry`."""
+    return FOLDER / f"{module.replace('.', '/')}.py"
 
 
 def _patterns(value: Any) -> Iterator[re.Pattern[str]]:
@@ -54,12 +66,11 @@ def anchored() -> frozenset[str]:
 
     To look for such a one at every character of a text says nothing of the reader, and takes long.
     """
-    folder = Path(registry.__file__).parent
-    source = "\n".join(file.read_text("utf-8") for file in folder.glob("*.py"))
+    source = "\n".join(file.read_text("utf-8") for file in FOLDER.rglob("*.py"))
     found = set()
     for name in rules():
-        module, _, variable = name.removesuffix("[0]").partition(".")
-        own = (folder / f"{module}.py").read_text("utf-8")
+        module, _, variable = name.removesuffix("[0]").rpartition(".")
+        own = file_of(module).read_text("utf-8")
         text = own if variable.startswith("_") else source
         uses = re.findall(rf"(?<!\w){variable}\b(?:\.(\w+)\()?", text)
         if (

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import pyarrow.parquet as pq
 
-from registry.draft import read
+from registry.readme.reader import read
 from runner.claims import report
 
 

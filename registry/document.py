@@ -1,7 +1,7 @@
 """What a model card says of a model, as data: results, tables and facts, each with its words and their place.
 
-`registry.draft` reads one from a README, `runner.documents` makes one of a card. The claim checks of `runner/checks`
-know only this form, so that a card and the README it was made from are judged alike.
+`registry.readme.reader` reads one from a README, `runner.documents` makes one of a card. The claim checks of
+`runner/checks` know only this form, so that a card and the README it was made from are judged alike.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Document:
         card: The card, where it was made of one.
         text_file: The file that the text stands in; empty where that is `name`.
         others: Documents of other models, which it may be compared with.
-        sections: Sections of the Hub's template that the README fills (`registry.completeness`).
+        sections: Sections of the Hub's template that the README fills (`registry.readme.completeness`).
         unread: Characters at the end of the text that were not read, or in part: more than a model card has.
     """
 

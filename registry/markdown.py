@@ -23,7 +23,7 @@ FLATTENED = 300
 """Characters of a line from which on it may be a page that lost its line breaks."""
 
 MAX_EFFORT = 40_000
-"""How much is read of a README, in characters of prose that take as long; with `registry.draft.MAX_CHARACTERS` 25 of
+"""How much is read of a README, in characters of prose that take as long; with the reader's `MAX_CHARACTERS` 25 of
 10,400 model cards are cut."""
 
 EFFORT: dict[Kind, tuple[int, float]] = {

@@ -58,7 +58,7 @@ def audit_readme(text: str, name: str = "README.md") -> Report:
         text: The README.
         name: What the findings call it.
     """
-    from registry.draft import read
+    from registry.readme.reader import read
     from runner.claims import report
 
     return report(read(text, name))

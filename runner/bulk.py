@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from registry.document import FACTS
-from registry.draft import read
-from registry.draft_metrics import METRICS
 from registry.errors import InputError, Problem
+from registry.readme.metrics import METRICS
+from registry.readme.reader import read
 from runner.facts import facts
 from runner.record import Item
 from runner.runs import write

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.document import Document
-from registry.draft import read
-from registry.drafting import draft_card
-from registry.drafting_card import Drafting
+from registry.drafting.card import Drafting
+from registry.drafting.drafter import draft_card
 from registry.errors import InputError, Problem
-from registry.preparation import TEXT_CLASSIFICATION, Kind, kind_of
+from registry.readme.preparation import TEXT_CLASSIFICATION, Kind, kind_of
+from registry.readme.reader import read
 from registry.secrets import find_secrets
 from registry.yaml import MAX_BYTES
 from runner.claims import examine
@@ -22,7 +22,7 @@ from runner.plugins import load_card
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from registry.drafting_card import Draft
+    from registry.drafting.card import Draft
     from registry.loading import Loaded
 
 _ROUNDS = 40

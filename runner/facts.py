@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from registry.numbers import numbers_in
-from registry.preparation import TEXT_CLASSIFICATION, kind_of, preparation
+from registry.readme.preparation import TEXT_CLASSIFICATION, kind_of, preparation
 from runner.record import Item
 
 if TYPE_CHECKING:

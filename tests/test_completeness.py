@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from registry.draft import read
+from registry.readme.reader import read
 
 
 @pytest.mark.parametrize(

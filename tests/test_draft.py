@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from timing import cpu_seconds, takes_less_than
 
-from registry.draft import read
-from registry.draft_metrics import named, plain_number
 from registry.front_matter import front_matter
 from registry.numbers import read_number
+from registry.readme.metrics import named, plain_number
+from registry.readme.reader import read
 from runner.drafting import document_of
 from runner.facts import facts
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.draft import read
-from registry.draft_classes import read_classes_of_classifier
-from registry.draft_code import python_settings
-from registry.draft_page import page_of
+from registry.readme.classes import read_classes_of_classifier
+from registry.readme.code import python_settings
+from registry.readme.page import page_of
+from registry.readme.reader import read
 
 HUB = "https://huggingface.co"
 

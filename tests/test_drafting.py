@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry import yaml
-from registry.drafting_card import comment
+from registry.drafting.card import comment
 from registry.errors import InputError
 from registry.evidence import TODO, leaves, needs_evidence
 from runner.drafting import Made, document_of, make

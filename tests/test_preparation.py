@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from registry.draft import read
-from registry.preparation import kind_of, preparation
+from registry.readme.preparation import kind_of, preparation
+from registry.readme.reader import read
 
 HEAD = "# Reviews\n\nA text classification model.\n\n## Training\n\n"
 

@@ -171,7 +171,7 @@ def _beside(readme: str, file: Path) -> Path:
 
 def _with_header(made: Made, file: Path, name: str) -> tuple[Path, str]:
     """The schema's file and the card's text with the lines that it begins with."""
-    from registry.drafting_card import comment
+    from registry.drafting.card import comment
     from runner import starting
 
     schema = starting.schema_beside(file)

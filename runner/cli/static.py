@@ -137,6 +137,6 @@ def _file(file: Path) -> Document:
 
 def _read(content: bytes, name: str) -> Document:
     """A README as it is: what is no UTF-8 in it is replaced, nothing else."""
-    from registry.draft import read
+    from registry.readme.reader import read
 
     return read(content.decode("utf-8", "replace"), name)

@@ -1,8 +1,8 @@
 """What a README says the model is: base model, license, language, datasets, task, classes and versions of software.
 
-The front matter speaks first; the body is asked for what it leaves out, by `registry.draft_base` for the base model,
-`registry.draft_data` for the data and `registry.draft_task` for the task and
-`registry.draft_classes` for the classes.
+The front matter speaks first; the body is asked for what it leaves out, by `registry.readme.base` for the base model,
+`registry.readme.data` for the data and `registry.readme.task` for the task and
+`registry.readme.classes` for the classes.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from registry.draft_base import read_base
-from registry.draft_classes import read_classes
-from registry.draft_data import read_data
-from registry.draft_recipe import is_placeholder
-from registry.draft_task import read_task
 from registry.front_matter import scalars
 from registry.languages import code_of_name
 from registry.markdown import plain
+from registry.readme.base import read_base
+from registry.readme.classes import read_classes
+from registry.readme.data import read_data
+from registry.readme.recipe import is_placeholder
+from registry.readme.task import read_task
 
 if TYPE_CHECKING:
-    from registry.draft_page import Page
+    from registry.readme.page import Page
 
 _LICENSES = (
     ("apache-2.0", re.compile(r"apache(?:[ -]?(?:license)?,?[ -]?(?:version )?2(?:\.0)?)", re.I)),

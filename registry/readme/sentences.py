@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from registry.draft_metrics import SPLITS
-from registry.draft_page import SENTENCE_ENDS
-from registry.draft_values import (
+from registry.readme.metrics import SPLITS
+from registry.readme.page import SENTENCE_ENDS
+from registry.readme.values import (
     NUMBER,
     ONE,
     ONE_WORD,
@@ -33,8 +33,8 @@ from registry.draft_values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from registry.draft_page import Page
     from registry.markdown import Line
+    from registry.readme.page import Page
 
 
 _W = r"(one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|fifty)"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from registry.drafting_card import quotation
-from registry.drafting_data import known_data
+from registry.drafting.card import quotation
+from registry.drafting.data import known_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from registry.document import Place, Result, Row
-    from registry.drafting_card import Drafting
+    from registry.drafting.card import Drafting
 
 
 def declare_evaluation(draft: Drafting) -> None:

@@ -1,6 +1,6 @@
 """Settings that code of a README states: keyword arguments and assignments, parsed as Python's syntax, never executed.
 
-What is no Python (a shell command, YAML) is read by `registry.draft_recipe` line by line.
+What is no Python (a shell command, YAML) is read by `registry.readme.recipe` line by line.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from registry.front_matter import scalars
 
 if TYPE_CHECKING:
-    from registry.draft_page import Page
+    from registry.readme.page import Page
 
 _METHOD = re.compile(r"\b(qlora|lora)\b", re.IGNORECASE)
 _LORA = re.compile(

@@ -7,14 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from registry.card import Training
-from registry.drafting_card import positive_number, share_of_one, whole_number
-from registry.drafting_defaults import DEFAULTS
+from registry.drafting.card import positive_number, share_of_one, whole_number
+from registry.drafting.defaults import DEFAULTS
 from registry.hardware import ACCELERATORS
 from registry.vocabulary import OPTIMIZERS, SCHEDULERS
 
 if TYPE_CHECKING:
     from registry.document import Fact
-    from registry.drafting_card import Drafting
+    from registry.drafting.card import Drafting
 
 
 _TYPES = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}

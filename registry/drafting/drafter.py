@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry.drafting_card import LONGEST_QUESTION, comment
-from registry.drafting_claims import declare_epoch_table, declare_results
-from registry.drafting_data import declare_data
-from registry.drafting_evaluation import declare_evaluation, declare_scored_splits
-from registry.drafting_model import declare_adapter, declare_base, declare_quantization, declare_readme, declare_task
-from registry.drafting_training import declare_hardware, declare_software, declare_training
+from registry.drafting.card import LONGEST_QUESTION, comment
+from registry.drafting.claims import declare_epoch_table, declare_results
+from registry.drafting.data import declare_data
+from registry.drafting.evaluation import declare_evaluation, declare_scored_splits
+from registry.drafting.model import declare_adapter, declare_base, declare_quantization, declare_readme, declare_task
+from registry.drafting.training import declare_hardware, declare_software, declare_training
 
 if TYPE_CHECKING:
-    from registry.drafting_card import Drafting
+    from registry.drafting.card import Drafting
 
 _SECTIONS = (
     declare_base,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from registry.card import Claim, EpochTable
 from registry.datasets import known
-from registry.drafting_card import LONGEST_QUESTION, as_text, comment, line_at, quotation
+from registry.drafting.card import LONGEST_QUESTION, as_text, comment, line_at, quotation
 from registry.numbers import numbers_in
 from registry.vocabulary import CLAIMS
 
 if TYPE_CHECKING:
     from registry.document import Fact, Result, Row, Table
-    from registry.drafting_card import Drafting
+    from registry.drafting.card import Drafting
 
 
 _MOST_ROWS = 300

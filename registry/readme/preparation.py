@@ -1,8 +1,8 @@
 """What a README says that only a card needs: the kind of model, the labels, how rows were split, cleaned and scored.
 
-`registry.draft` reads what every model card may state, fast enough for millions of them; this is read where one card
-is drafted. The rules are of the same kind: a value needs words of its own, and what the words leave open is not read.
-Facts are named by the card's field.
+`reader` reads what every model card may state, fast enough for millions of them; this is read where one is drafted. The
+rules are of the same kind: a value needs words of its own, and what the words leave open is not read. Facts are named
+by the card's field.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from registry.datasets import DATASETS
 from registry.document import Document, Fact
-from registry.draft_classes import read_classes_of_classifier
-from registry.draft_metrics import METRICS, SPLITS
-from registry.draft_page import Page, page_of
 from registry.front_matter import scalars
 from registry.markdown import plain
+from registry.readme.classes import read_classes_of_classifier
+from registry.readme.metrics import METRICS, SPLITS
+from registry.readme.page import Page, page_of
 from registry.vocabulary import SHARES
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Kind:
 
 
 def kind_of(document: Document) -> Kind:
-    """The task of a README's model: as `registry.draft` reads it, else by the first words that tell."""
+    """The task of a README's model: as `registry.readme.reader` reads it, else by the first words that tell."""
     stated = document.fact("task")
     if stated is not None:
         return Kind(str(stated.value), stated)
@@ -210,12 +210,12 @@ def kind_of(document: Document) -> Kind:
 
 
 def _read(document: Document) -> str:
-    """The text as far as `registry.draft` reads it."""
+    """The text as far as `registry.readme.reader` reads it."""
     return document.text[: len(document.text) - document.unread]
 
 
 def preparation(document: Document) -> tuple[Fact, ...]:
-    """The facts of a README that its model card states beside those of `registry.draft`.
+    """The facts of a README that its model card states beside those of `registry.readme.reader`.
 
     Args:
         document: The README of a text classifier.

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from registry.datasets import known
 from registry.document import Fact
-from registry.drafting_card import comment, whole_number
+from registry.drafting.card import comment, whole_number
 from registry.evidence import TODO
 from registry.front_matter import index_of, scalars
 from registry.shapes import SHAPES
 
 if TYPE_CHECKING:
     from registry.datasets import Dataset
-    from registry.drafting_card import Drafting
+    from registry.drafting.card import Drafting
 
 
 _CONFIG = re.compile(r"[A-Za-z][\w.-]{0,60}")

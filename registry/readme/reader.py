@@ -1,22 +1,22 @@
 """Read a README into a `Document`: what it reports, and what it states of the data, the recipe and the hardware.
 
 Deterministic, without a network or a language model. A number is never invented: where the words leave open what it is,
-nothing is read. `registry.markdown` and `registry.front_matter` cut the README into parts, `registry.draft_identity`
-reads what the model is, `registry.draft_recipe` how it was trained, `registry.draft_results` what it reached.
+nothing is read. `registry.markdown` and `registry.front_matter` cut the README into parts, `registry.readme.identity`
+reads what the model is, `registry.readme.recipe` how it was trained, `registry.readme.results` what it reached.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from registry.completeness import sections
 from registry.document import Document
-from registry.draft_adapter import adapter_method, quantization_in_effect
-from registry.draft_base import leave_the_base
-from registry.draft_identity import read_identity
-from registry.draft_page import Page, page_of
-from registry.draft_recipe import read_pairs
-from registry.draft_results import read_results
+from registry.readme.adapter import adapter_method, quantization_in_effect
+from registry.readme.base import leave_the_base
+from registry.readme.completeness import sections
+from registry.readme.identity import read_identity
+from registry.readme.page import Page, page_of
+from registry.readme.recipe import read_pairs
+from registry.readme.results import read_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS = 100_000
 """What stands behind is not read, as what stands behind `registry.markdown.MAX_EFFORT` and, of sentences, behind
-`registry.draft_page.MAX_SENTENCES`; `Document.unread` says how much that is."""
+`registry.readme.page.MAX_SENTENCES`; `Document.unread` says how much that is."""
 
 
 def read(text: str, name: str) -> Document:

@@ -10,12 +10,12 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from registry.draft_recipe import is_placeholder
 from registry.markdown import plain
+from registry.readme.recipe import is_placeholder
 
 if TYPE_CHECKING:
-    from registry.draft_page import Page
     from registry.markdown import Line
+    from registry.readme.page import Page
 
 _ID = r"[\w.-]{1,96}/[\w.-]{1,96}"
 _HUB = r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/"

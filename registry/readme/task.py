@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from registry.front_matter import Scalar, index_of, scalars
 
 if TYPE_CHECKING:
-    from registry.draft_page import Page
+    from registry.readme.page import Page
 
 TASKS = frozenset({
     "any-to-any", "audio-classification", "audio-text-to-text", "audio-to-audio", "automatic-speech-recognition",

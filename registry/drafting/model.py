@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from registry.architectures import Llama
-from registry.drafting_card import UNQUOTABLE, as_text, positive_number, quotation, share_of_one, whole_number
-from registry.drafting_data import ID, known_data, names_of
+from registry.drafting.card import UNQUOTABLE, as_text, positive_number, quotation, share_of_one, whole_number
+from registry.drafting.data import ID, known_data, names_of
 from registry.evidence import TODO
 from registry.front_matter import scalars
 from registry.languages import language_problem
@@ -16,7 +16,7 @@ from registry.shapes import SHAPES
 
 if TYPE_CHECKING:
     from registry.document import Fact
-    from registry.drafting_card import Drafting
+    from registry.drafting.card import Drafting
 
 
 # Layers that PEFT adapts by default (TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING of peft 0.21), by a word in the

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from registry.document import Row, Table
-from registry.draft_metrics import (
+from registry.readme.metrics import (
     COUNTS,
     METRICS,
     SPLITS,
@@ -27,9 +27,9 @@ from registry.draft_metrics import (
 )
 
 if TYPE_CHECKING:
-    from registry.draft_page import Page
     from registry.markdown import Cell, Grid
     from registry.numbers import Number
+    from registry.readme.page import Page
 
 
 _LETTER = re.compile("[a-z]")

@@ -12,7 +12,7 @@ from registry.markdown import plain
 from registry.numbers import Number, read_number
 
 if TYPE_CHECKING:
-    from registry.draft_page import Page
+    from registry.readme.page import Page
 
 METRICS: dict[str, str] = {
     alias: name

@@ -11,11 +11,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from registry.draft_metrics import named
 from registry.numbers import PLACEHOLDER
+from registry.readme.metrics import named
 
 if TYPE_CHECKING:
-    from registry.draft_page import Page
+    from registry.readme.page import Page
 
 _LITTLE = 12
 """Characters below a heading from which on something is said there."""

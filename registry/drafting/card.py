@@ -1,7 +1,7 @@
 """A card while it is made of a README: values, each with its status, its words and what is asked of a person.
 
-The sections are declared by the modules beside this one, in the order that `registry.drafting` calls them in; here is
-what they declare with, and how the card becomes text.
+The sections are declared by the modules beside this one, in the order that `drafter` calls them in; here is what they
+declare with, and how the card becomes text.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from registry.card import Base, Card, Data, Evaluation, Hardware, HoldOut, Software, Take, Tokens, Training
 from registry.contradiction import contradiction, placeholder_of
-from registry.draft_page import page_of
-from registry.drafting_defaults import DEFAULTS, stand_in
+from registry.drafting.defaults import DEFAULTS, stand_in
 from registry.evidence import SECTIONS, TODO
 from registry.front_matter import front_matter, scalars
-from registry.preparation import preparation
+from registry.readme.page import page_of
+from registry.readme.preparation import preparation
 from registry.secrets import find_secrets
 from registry.writing import render, scalar
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from registry.document import Document, Fact, Place
-    from registry.preparation import Kind
+    from registry.readme.preparation import Kind
 
 
 LONGEST_QUOTE = 160

@@ -14,7 +14,7 @@ from registry.numbers import hours_in, plain_characters
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from registry.draft_page import Page
+    from registry.readme.page import Page
 
 NUMBER = r"(?<![\w.,])\d{1,12}(?:,\d{3}){0,3}(?:\.\d{1,20})?(?:[eE][-+]?\d{1,3})?"
 # Not of a range, a list, a product or a name: `2e-5 to 5e-5`, `8, 16 or 32`, `4 x 8`, `3B`.

@@ -12,7 +12,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from registry.document import Result
-from registry.draft_metrics import (
+from registry.front_matter import Scalar, index_of, scalars
+from registry.markdown import plain
+from registry.numbers import PLACEHOLDER, Number
+from registry.readme.metrics import (
     AVERAGINGS,
     COUNTS,
     SPLITS,
@@ -30,17 +33,14 @@ from registry.draft_metrics import (
     title_split,
     value_of,
 )
-from registry.draft_page import ELSEWHERE, SENTENCE_ENDS
-from registry.draft_tables import tables
-from registry.front_matter import Scalar, index_of, scalars
-from registry.markdown import plain
-from registry.numbers import PLACEHOLDER, Number
+from registry.readme.page import ELSEWHERE, SENTENCE_ENDS
+from registry.readme.tables import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from registry.draft_page import Page
     from registry.markdown import Line
+    from registry.readme.page import Page
 
 _METRIC_NAME = re.compile(r"[\w @./+()-]{1,50}")
 _DIGITS_ONLY = re.compile(r"[-\d.%]{1,40}")

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from registry.draft_base import OUR_TRAINING
-from registry.draft_page import ELSEWHERE
 from registry.languages import code_of_name
 from registry.markdown import plain
+from registry.readme.base import OUR_TRAINING
+from registry.readme.page import ELSEWHERE
 
 if TYPE_CHECKING:
-    from registry.draft_page import Page
+    from registry.readme.page import Page
 
 # Kaggle's `owner/name` is a name as the Hub's is.
 _DATA_URL = (

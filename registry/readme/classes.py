@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from registry.draft_page import Page
     from registry.markdown import Line
+    from registry.readme.page import Page
 
 _CLASSES = re.compile(r"\b(id2label|label2id)\b[\"']?\]?\s{0,3}[:=]\s{0,3}(\{[^{}]{3,2000}\})")
 # Not `labels`, which are mostly the candidates of a zero-shot call.

@@ -1,7 +1,7 @@
 """The recipe that a README states: hyperparameters, adapter, quantization, hardware and time.
 
 A value is read where a name of `NAMES` stands before it (a list, a table of two columns, code, options of a command),
-or by `registry.draft_sentences`. Sections on use, on pretraining and on other models are passed over.
+or by `registry.readme.sentences`. Sections on use, on pretraining and on other models are passed over.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from registry.draft_code import python_settings
-from registry.draft_page import ELSEWHERE
-from registry.draft_sentences import read_prose
-from registry.draft_values import (
+from registry.markdown import plain
+from registry.numbers import PLACEHOLDER
+from registry.readme.code import python_settings
+from registry.readme.page import ELSEWHERE
+from registry.readme.sentences import read_prose
+from registry.readme.values import (
     NUMBER,
     bits,
     dtype,
@@ -43,15 +45,13 @@ from registry.draft_values import (
     truth,
     whole,
 )
-from registry.markdown import plain
-from registry.numbers import PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from registry.draft_code import Setting
-    from registry.draft_page import Page
     from registry.markdown import Grid, Line
+    from registry.readme.code import Setting
+    from registry.readme.page import Page
 
 NAMES: dict[str, tuple[str, Callable[[str], Any]]] = {
     key: (fact, reader)
