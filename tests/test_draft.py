@@ -321,6 +321,17 @@ def test_what_is_no_result_of_this_model_is_left_alone(words):
     assert read(f"# Model\n\n{words}\n", "x.md").results == ()
 
 
+@pytest.mark.parametrize(("rows", "read_as"), [
+    (["Negative | 0.90 | 0.88"], []),
+    (["Negative | 0.90 | 0.88", "Positive | 0.88 | 0.91"], []),
+    (["Negative | 0.90 | 0.88", "Positive | 0.88 | 0.91", "Overall | 0.89 | 0.90"], ["0.89", "0.90"]),
+    (["Overall | 0.89 | 0.90"], ["0.89", "0.90"]),
+])  # fmt: skip
+def test_rows_of_classes_are_no_results_of_the_model_and_the_overall_one_is(rows, read_as):
+    table = "\n".join(f"| {row} |" for row in ["Class | Precision | Recall", "---|---|---", *rows])
+    assert [one.number.text for one in read(f"# m\n## Results\n{table}\n", "x.md").results] == read_as
+
+
 def test_a_classification_report_gives_its_averages_with_their_rows():
     report = """## Evaluation on the test set
 ```

@@ -301,7 +301,9 @@ def _rows_of_the_model(
     summaries = [_SUMMARIES.get(key.lower().replace("_", " ")) for key in keys]
     if any(summaries):
         return [(row, averaging, {}) for row, averaging in zip(grid.rows, summaries, strict=True) if averaging]
-    if any("support" in words for words in low) or (keyed and _CLASSES.search(low[0]) and len(keys) > 1):
+    if keyed and _CLASSES.search(low[0]) and "overall" in (of_class := [key.lower() for key in keys]):
+        return [(grid.rows[of_class.index("overall")], None, {})]
+    if any("support" in words for words in low) or (keyed and _CLASSES.search(low[0])):
         return []
     splits = [SPLITS.get(key.lower().removesuffix(" set").removesuffix(" split")) for key in keys]
     if any(splits):
