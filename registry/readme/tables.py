@@ -301,10 +301,8 @@ def _rows_of_the_model(
     summaries = [_SUMMARIES.get(key.lower().replace("_", " ")) for key in keys]
     if any(summaries):
         return [(row, averaging, {}) for row, averaging in zip(grid.rows, summaries, strict=True) if averaging]
-    if keyed and _CLASSES.search(low[0]) and "overall" in (of_class := [key.lower() for key in keys]):
-        return [(grid.rows[of_class.index("overall")], None, {})]
     if any("support" in words for words in low) or (keyed and _CLASSES.search(low[0])):
-        return []
+        return [(row, None, {}) for key, row in zip(keys, grid.rows, strict=True) if key.lower() == "overall"]
     splits = [SPLITS.get(key.lower().removesuffix(" set").removesuffix(" split")) for key in keys]
     if any(splits):
         return [(row, None, {"split": own}) for row, own in zip(grid.rows, splits, strict=True) if own]
