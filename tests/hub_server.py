@@ -77,6 +77,9 @@ KINDS_OF_FAULT = (
 the client has given up; and an answer that breaks off in the middle, the effect done. Besides, `slow` is an answer that
 comes in time, and `conflict` what `create` says while another repo is being made."""
 
+UNANSWERED = ("hang", "late")
+"""Those after which a client hears nothing until it gives up."""
+
 
 @dataclass
 class Repo:
@@ -294,7 +297,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.hang_up()
         if fault == "slow":
             time.sleep(0.1)
-        if fault in ("hang", "late"):
+        if fault in UNANSWERED:
             select.select([self.connection], [], [], 60)  # nothing more comes but the end: the client has given up
         if fault == "hang":
             return self.hang_up()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hub_server import KINDS_OF_FAULT, Account, Hub, blob_id, take_for_the_hub
+from hub_server import KINDS_OF_FAULT, UNANSWERED, Account, Hub, blob_id, take_for_the_hub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -365,7 +365,7 @@ def test_a_fault_happens_once_and_has_its_effect_or_not(fault: str, hub: Hub, ap
         # A client of its own: the library's own waits for ever.
         headers = {"Authorization": f"Bearer {TOKEN}"}
         body = {"name": "model", "organization": "tester"}
-        timeout = 0.2 if fault in ("hang", "late") else 20
+        timeout = 0.2 if fault in UNANSWERED else 20
         answer = httpx2.post(f"{hub.endpoint}/api/repos/create", json=body, headers=headers, timeout=timeout)
         raise HfHubHTTPError(f"{answer.status_code}", response=answer)
     assert fault in str(caught.value) or not fault.isdigit()

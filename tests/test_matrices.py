@@ -216,6 +216,6 @@ def test_matrices_of_one_predicted_class_count_whatever_their_precision():
         said(precision="0.598") | said(kappa="0.62"),  # ties at every TP
     ],
 )
-def test_fifty_thousand_rows_take_less_than_a_second(wanted, positives):
+def test_fifty_thousand_rows_take_at_most_half_a_second(wanted, positives):
     possible(wanted, 500, 250)  # numpy is imported
-    assert takes_less_than(1, lambda: possible(wanted, 50_000, positives))
+    assert takes_less_than(0.5, lambda: possible(wanted, 50_000, positives))

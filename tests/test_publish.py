@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from command import Answer, process, replicard, write_card
-from hub_server import KINDS_OF_FAULT, Account, Hub, Repo, take_for_the_hub
+from hub_server import KINDS_OF_FAULT, UNANSWERED, Account, Hub, Repo, take_for_the_hub
 
 from runner import asking, publication, pushing
 
@@ -47,9 +47,18 @@ def runs(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """An empty Hub, which this process takes for the real one and is logged in to."""
+    from huggingface_hub import constants, file_download
+    from huggingface_hub.utils import _http
+
     with Hub() as served:
         served.accounts = {TOKEN: Account("tester", orgs=("lab",))}
         take_for_the_hub(monkeypatch, served.endpoint)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(asking, "PAUSE", 0.01)
+        monkeypatch.setattr(asking, "LONGEST", 0.02)
+        brief = {**vars(time), "sleep": lambda seconds: time.sleep(min(seconds, 0.01))}
+        for module in (_http, file_download):
+            monkeypatch.setattr(module, "time", SimpleNamespace(**brief))
         be_patient(monkeypatch, "")
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         yield served
@@ -58,19 +67,12 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 def be_patient(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     """Let the unmodified client of the Hub wait as tests have time for: not long for an answer that never comes."""
     from huggingface_hub import constants, file_download
-    from huggingface_hub.utils import _http
 
-    timeout = 0.25 if fault in ("hang", "late") else 20.0
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    timeout = 0.25 if fault in UNANSWERED else 20.0
     monkeypatch.setattr(asking, "TIMEOUT", timeout)
-    monkeypatch.setattr(asking, "PAUSE", 0.01)
-    monkeypatch.setattr(asking, "LONGEST", 0.02)
     for name in ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT"):
         monkeypatch.setattr(constants, name, timeout)
     monkeypatch.setattr(file_download, "_ETAG_RETRY_TIMEOUT", timeout)
-    brief = {**vars(time), "sleep": lambda seconds: time.sleep(min(seconds, 0.01))}
-    for module in (_http, file_download):
-        monkeypatch.setattr(module, "time", SimpleNamespace(**brief))
 
 
 def publish(runs: Path, *more: str, to: str = REPO) -> Answer:

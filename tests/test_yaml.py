@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from timing import takes_less_than
+from timing import takes_less_than, timed
 
 from registry import yaml
 from registry.errors import InputError
@@ -121,8 +121,9 @@ def test_an_anchored_key_is_refused() -> None:
 
 def test_a_billion_laughs_are_refused_quickly() -> None:
     bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 40))
-    assert refusal(bomb)[0].startswith("x.yaml:1:5  a0: anchors")
-    assert takes_less_than(2, lambda: refusal(bomb))
+    seconds, lines = timed(lambda: refusal(bomb))
+    assert lines[0].startswith("x.yaml:1:5  a0: anchors")
+    assert seconds < 1
 
 
 def test_a_merge_key_is_refused() -> None:
@@ -260,7 +261,8 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_is_refused_quickly(name: str) -> None:
-    assert takes_less_than(3, lambda: refusal(HOSTILE[name]))  # at most a fifth of it where nothing else runs
+    assert refusal(HOSTILE[name])
+    assert takes_less_than(1, lambda: refusal(HOSTILE[name]), tries=5)  # some half of it where nothing else runs
 
 
 def test_depth_is_refused_at_the_level_that_is_too_deep() -> None:
