@@ -169,6 +169,43 @@ def test_a_decoder_may_be_padded_on_the_left() -> None:
     assert relative(gradients, theirs) < 1e-5
 
 
+def test_a_decoder_reads_before_tokens_at_the_end_that_look_like_padding() -> None:
+    """Where the end of a text is marked by the token that pads, its classifier reads the one before."""
+    reference = classifier("llama")
+    inputs = batch((4, 9, 6))
+    inputs["input_ids"][1, 7:9] = 0
+    inputs["input_ids"][2, 2] = 0
+    (logits, gradients), (expected, theirs) = (outcome(m, inputs) for m in (fast(reference), reference))
+    assert torch.allclose(logits, expected, atol=1e-5)
+    assert relative(gradients, theirs) < 1e-5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_last_layer_computes_one_token_of_each_sequence(kind: str) -> None:
+    seen: dict[str, int] = {}
+    ours = fast(classifier(kind))
+    for name, part in ours.named_modules():
+        if isinstance(part, torch.nn.Linear):
+            part.register_forward_hook(lambda _, given, __, name=name: seen.update({name: given[0].shape[-2]}))
+    ours(**batch((9, 20, 3)))
+    last = {name: tokens for name, tokens in seen.items() if ".1." in name}
+    whole = {name for name, tokens in last.items() if tokens == 512}
+    assert {name.rpartition(".")[2][0] for name in whole} == {"k", "v"} and len(whole) == 2
+    assert {tokens for name, tokens in last.items() if name not in whole} == {3}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_whose_activations_are_computed_again_have_the_same_gradients(kind: str) -> None:
+    torch.manual_seed(0)
+    once, twice = (fast(classifier(kind)) for _ in range(2))
+    twice.gradient_checkpointing_enable()
+    torch.manual_seed(1)
+    expected = outcome(once, batch())
+    torch.manual_seed(1)
+    for ours, theirs in zip(outcome(twice, batch()), expected, strict=True):
+        assert torch.equal(ours, theirs)
+
+
 def test_an_encoder_that_is_padded_on_the_left_stays_as_it_is() -> None:
     """It reads its first token, which is then padding: no result that anybody wants, but the reference's."""
     told = kernels.enable(classifier("bert"), "fast", "cpu", "fp32", "left")
@@ -208,16 +245,17 @@ def test_label_smoothing_and_the_loss_are_computed_outside() -> None:
     assert found.logits.shape == (3, 2) and found.loss.ndim == 0
 
 
+@pytest.mark.parametrize("queries", [37, 1])
 @pytest.mark.parametrize("number", [torch.float32, torch.bfloat16])
-def test_the_compiled_kernels_are_their_plain_twins(number: torch.dtype) -> None:
+def test_the_compiled_kernels_are_their_plain_twins(number: torch.dtype, queries: int) -> None:
     if native.library() is None:
         pytest.skip("there is no C++ compiler here")
     drawn = torch.Generator().manual_seed(0)
-    scores = (torch.randn(3, 2, 37, 37, generator=drawn) * 4).to(number)
+    scores = (torch.randn(3, 2, queries, 37, generator=drawn) * 4).to(number)
     above = torch.randn(scores.shape, generator=drawn).to(number)
     tokens = torch.tensor([37, 5, 1])
     exact = {torch.float32: 1e-6, torch.bfloat16: 2**-8}[number]
-    for causal in (False, True):
+    for causal in (False, True)[:queries]:
         ours, _ = fused.softmax_forward(scores.clone(), tokens, 0.3, causal, 0, 1, 0)
         theirs, also = plain.softmax_forward(scores.clone(), tokens, 0.3, causal, 0, 1, 0)
         assert torch.allclose(ours.float(), theirs.float(), rtol=exact, atol=1e-7)
@@ -277,37 +315,41 @@ def test_the_gradient_of_dropout_is_dropped_at_the_same_places(either: str) -> N
     assert torch.equal(values.grad, found.detach())
 
 
-@pytest.mark.parametrize("causal", [False, True])
-def test_attention_with_dropout_is_that_of_a_reference_with_the_same_mask(causal: bool, either: str) -> None:
+@pytest.mark.parametrize("sees", ["all", "none after it", "all, one of each sequence"])
+def test_attention_with_dropout_is_that_of_a_reference_with_the_same_mask(sees: str, either: str) -> None:
     lengths, heads, size, chance = (5, 40, 33, 1), 2, 16, 0.2
-    packed, step, seed = layout(lengths, 96), fused.threshold(chance), 5
+    packed, step, seed, causal = layout(lengths, 96), fused.threshold(chance), 5, sees == "none after it"
+    queries = packed.single if sees == "all, one of each sequence" else packed
     drawn = torch.Generator().manual_seed(3)
-    query, key, value = (torch.randn(96, heads, size, generator=drawn).requires_grad_() for _ in range(3))
-    above = torch.randn(96, heads, size, generator=drawn)
-    ours = PackedAttention.apply(query, key, value, packed, 0.25, causal, step, seed)
+    query, key, value = (
+        torch.randn(total, heads, size, generator=drawn).requires_grad_() for total in (queries.total, 96, 96)
+    )
+    above = torch.randn(query.shape, generator=drawn)
+    ours = PackedAttention.apply(query, key, value, queries, packed, 0.25, causal, step, seed)
     ours.backward(above)
     got = [each.grad.clone() for each in (query, key, value)]
 
     expected, starts = torch.zeros_like(ours), np.cumsum((0, *lengths))
+    asking = np.cumsum((0, *queries.lengths))
     for call, (length, members) in enumerate(packed.groups):
         tokens = packed.tokens[call]
         # The signs that the kernel gives to any scores tell what it drops.
         _, kept = fused.softmax_forward(
-            torch.zeros(len(members), heads, length, length), tokens, 1.0, False, step, seed, call
+            torch.zeros(len(members), heads, queries.groups[call][0], length), tokens, 1.0, False, step, seed, call
         )
         for place, member in enumerate(members):
-            rows = slice(starts[member], starts[member + 1])
-            q, k, v = (each[rows].transpose(0, 1) for each in (query, key, value))
+            rows, ours_of = slice(starts[member], starts[member + 1]), slice(asking[member], asking[member + 1])
+            q, k, v = (each[of].transpose(0, 1) for each, of in ((query, ours_of), (key, rows), (value, rows)))
             scores = 0.25 * q @ k.transpose(1, 2)
             n = lengths[member]
             if causal:
                 scores = scores.masked_fill(torch.ones(n, n).triu(1).bool(), -torch.inf)
-            keep = (kept[place, :, :n, :n] > 0) / (1 - step / 65536)
-            expected[rows] = ((scores.softmax(-1) * keep) @ v).transpose(0, 1)
+            keep = (kept[place, :, : q.shape[1], :n] > 0) / (1 - step / 65536)
+            expected[ours_of] = ((scores.softmax(-1) * keep) @ v).transpose(0, 1)
     for each in (query, key, value):
         each.grad = None
     expected.backward(above)
-    real = slice(0, sum(lengths))
+    real = slice(0, sum(queries.lengths))
     assert torch.allclose(ours[real], expected[real], atol=1e-5)
     for one, each in zip(got, (query, key, value), strict=True):
         assert torch.allclose(one, each.grad, atol=1e-5)
@@ -466,6 +508,8 @@ def config(kind: str = "bert", **facts: Any) -> Any:
     [
         (config("roberta"), "cpu", "fp32", "packing is not known to be right for roberta"),
         (config(), "cpu", "fp16", "fp16 is not fused"),
+        (config(is_decoder=True), "cpu", "fp32", "an encoder that decodes reads a token that sees no other"),
+        (config(chunk_size_feed_forward=8), "cpu", "fp32", "its feed-forward layers compute in chunks"),
         (config(), "mps", "bf16", "there is no packed attention for mps"),
         (config(), "cuda", "fp32", "flash attention computes in 16 bits"),
         (config(), "cuda", "bf16", "dropout within attention needs the package flash-attn here"),

@@ -10,13 +10,12 @@ from importlib import util
 from typing import Any, Literal, get_args
 from weakref import WeakKeyDictionary
 
+from runner.kernels.families import FAMILIES
+
 Name = Literal["fast", "reference"]
 """`fast` computes no padding, where it knows how; `reference` is transformers as it is."""
 
 NAMES: tuple[Name, ...] = get_args(Name)
-
-MODEL_TYPES = ("bert", "distilbert", "llama")
-"""Families that are known to compute token by token outside of attention, at the positions that they are given."""
 
 _told: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 """What computes each model that `enable` was asked about."""
@@ -81,9 +80,13 @@ def unfit(config: Any, device: str, precision: str, padding_side: str = "right")
     """
     kind, on_cpu = config.model_type, device == "cpu"
     inside = [getattr(config, name, 0.0) for name in ("attention_probs_dropout_prob", "attention_dropout")]
+    decoder = kind in FAMILIES and FAMILIES[kind].decoder
     reasons = {
-        f"packing is not known to be right for {kind}": kind not in MODEL_TYPES,
-        "an encoder that is padded on the left reads its padding": padding_side == "left" and kind != "llama",
+        f"packing is not known to be right for {kind}": kind not in FAMILIES,
+        "an encoder that is padded on the left reads its padding": padding_side == "left" and not decoder,
+        "an encoder that decodes reads a token that sees no other": getattr(config, "is_decoder", False)
+        and not decoder,
+        "its feed-forward layers compute in chunks": bool(getattr(config, "chunk_size_feed_forward", 0)),
         "fp16 is not fused": on_cpu and precision == "fp16",
         f"there is no packed attention for {device}": device not in ("cpu", "cuda"),
         "flash attention computes in 16 bits": not on_cpu and precision == "fp32",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from runner.kernels import fused
+from runner.kernels.dropout import draw_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,6 +70,12 @@ class Layout:
         return self._indices[heads, 0]
 
     @cached_property
+    def single(self) -> Layout:
+        """The same sequences in the same groups, with one token each."""
+        count = len(self.lengths)
+        return Layout((1,) * count, count, tuple((1, members) for _, members in self.groups))
+
+    @cached_property
     def tokens(self) -> tuple[Tensor, ...]:
         """Of each group the tokens of its sequences, shape (sequences,)."""
         return tuple(torch.tensor([self.lengths[member] for member in members]) for _, members in self.groups)
@@ -100,6 +107,55 @@ def layout(lengths: Sequence[int], total: int) -> Layout:
     return Layout(tuple(lengths), total, tuple(groups))
 
 
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, queries: Layout, keys: Layout, scale: float, causal: bool, dropout: float
+) -> Any:
+    """Attention of packed sequences: fused on a CPU, flash attention on CUDA.
+
+    Args:
+        query: Shape (tokens, heads, size).
+        key: Shape (tokens, heads or fewer, size); the tokens may be others.
+        value: As the key.
+        queries: Layout of the queries: that of the keys, or its `single`.
+        keys: Layout of keys and values.
+        scale: What scores are multiplied with.
+        causal: Whether a query sees no key after it.
+        dropout: Chance that a probability is dropped.
+
+    Returns:
+        Shape (tokens, heads, size), as the query.
+    """
+    if torch.is_autocast_enabled(query.device.type):  # rotated queries and keys come in 32 bits
+        query, key, value = (each.to(torch.get_autocast_dtype(query.device.type)) for each in (query, key, value))
+    if query.device.type == "cuda":
+        return _on_cuda(query, key, value, queries, keys, scale, causal, dropout)
+    chance = fused.threshold(dropout)
+    seed = draw_seed() if chance else 0
+    return PackedAttention.apply(query, key, value, queries, keys, scale, causal, chance, seed)  # type: ignore[no-untyped-call]
+
+
+def _on_cuda(
+    query: Tensor, key: Tensor, value: Tensor, queries: Layout, keys: Layout, scale: float, causal: bool, dropout: float
+) -> Any:
+    """The same by flash attention: that of torch, which has no dropout, or of the package `flash-attn`."""
+    (starts, most), (key_starts, key_most) = (
+        (torch.tensor((0, *each.lengths), device=query.device).cumsum(0, dtype=torch.int32), max(each.lengths))
+        for each in (queries, keys)
+    )
+    if dropout:
+        from flash_attn import flash_attn_varlen_func
+
+        options = {"dropout_p": dropout, "softmax_scale": scale, "causal": causal}
+        return flash_attn_varlen_func(query, key, value, starts, key_starts, most, key_most, **options)
+    from torch.nn.attention.varlen import varlen_attn
+
+    window = (-1, 0) if causal else (-1, -1)
+    grouped = query.shape[1] != key.shape[1]
+    return varlen_attn(
+        query, key, value, starts, key_starts, most, key_most, scale=scale, window_size=window, enable_gqa=grouped
+    )
+
+
 class PackedAttention(torch.autograd.Function):
     """Softmax(scale · Q Kᵀ) V by sequence, with dropout of the probabilities: products by torch, the rest fused."""
 
@@ -109,44 +165,49 @@ class PackedAttention(torch.autograd.Function):
 
         Args:
             ctx: For the gradient.
-            arguments: Queries, keys and values, each of shape (tokens, heads, size); the layout; scale; whether it is
-                causal; the dropout's threshold; its seed.
+            arguments: Queries, shape (tokens, heads, size), keys and values, shape (tokens, heads or fewer, size); the
+                layout of queries, and of keys; scale; whether it is causal; the dropout's threshold; its seed.
         """
-        query, key, value, packed, scale, causal, threshold, seed = arguments
+        query, key, value, queries, keys, scale, causal, threshold, seed = arguments
         heads = query.shape[1]
-        slots = [_gather(packed, vectors, heads) for vectors in (query, key, value)]
+        slots = (_gather(queries, query, heads), _gather(keys, key, heads), _gather(keys, value, heads))
         found = _empty(slots[0])
         probabilities = []
-        for call, (q, k, v, out) in enumerate(
-            zip(*(packed.split(each, heads) for each in (*slots, found)), strict=True)
-        ):
-            tokens, length = packed.tokens[call], q.shape[1]
-            scores = torch.bmm(q, k.transpose(1, 2)).view(len(tokens), heads, length, length)
+        parts = zip(*(queries.split(each, heads) for each in (slots[0], found)), strict=True)
+        others = zip(*(keys.split(each, heads) for each in slots[1:]), strict=True)
+        for call, ((q, out), (k, v)) in enumerate(zip(parts, others, strict=True)):
+            tokens = keys.tokens[call]
+            scores = torch.bmm(q, k.transpose(1, 2)).view(len(tokens), heads, -1, k.shape[1])
             dropped, kept = fused.softmax_forward(scores, tokens, scale, causal, threshold, seed, call)
-            torch.bmm(dropped.view(-1, length, length), v, out=out)
+            torch.bmm(dropped.flatten(0, 1), v, out=out)
             probabilities.append(kept)
         ctx.save_for_backward(*slots, *probabilities)
-        ctx.packed, ctx.heads, ctx.of, ctx.scale, ctx.threshold = packed, heads, key.shape[1], scale, threshold
-        return _return(packed, found, heads, heads)
+        ctx.queries, ctx.keys, ctx.heads, ctx.of = queries, keys, heads, key.shape[1]
+        ctx.scale, ctx.threshold = scale, threshold
+        return _return(queries, found, heads, heads)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of queries, keys and values."""
-        packed, heads = ctx.packed, ctx.heads
-        slots = (*ctx.saved_tensors[:3], _gather(packed, gradients[0], heads))
-        found = [_empty(slots[0]) for _ in range(3)]
-        parts = zip(*(packed.split(each, heads) for each in (*slots, *found)), strict=True)
-        for kept, (q, k, v, g, dq, dk, dv) in zip(ctx.saved_tensors[3:], parts, strict=True):
-            length = kept.shape[-1]
-            above = torch.bmm(g, v.transpose(1, 2)).view_as(kept)
+        queries, keys, heads = ctx.queries, ctx.keys, ctx.heads
+        query, key, value, *probabilities = ctx.saved_tensors
+        above = _gather(queries, gradients[0], heads)
+        of_query, of_key, of_value = _empty(query), _empty(key), _empty(value)
+        parts = zip(*(queries.split(each, heads) for each in (query, above, of_query)), strict=True)
+        others = zip(*(keys.split(each, heads) for each in (key, value, of_key, of_value)), strict=True)
+        for kept, (q, g, dq), (k, v, dk, dv) in zip(probabilities, parts, others, strict=True):
+            scores = torch.bmm(g, v.transpose(1, 2)).view_as(kept)
             # Overwriting what was kept: a second pass backward, which nobody here asks for, would need a copy.
-            scores, dropped = fused.softmax_backward(above, kept, ctx.scale, ctx.threshold)
-            scores, dropped = scores.view(-1, length, length), dropped.view(-1, length, length)
+            scores, dropped = fused.softmax_backward(scores, kept, ctx.scale, ctx.threshold)
+            scores, dropped = scores.flatten(0, 1), dropped.flatten(0, 1)
             torch.bmm(dropped.transpose(1, 2), g, out=dv)
             torch.bmm(scores, k, out=dq)
             torch.bmm(scores.transpose(1, 2), q, out=dk)
-        dq, dk, dv = (_return(packed, each, heads, of) for each, of in zip(found, (heads, ctx.of, ctx.of), strict=True))
-        return dq, dk, dv, None, None, None, None, None
+        return (
+            _return(queries, of_query, heads, heads),
+            *(_return(keys, each, heads, ctx.of) for each in (of_key, of_value)),
+            *(None,) * 6,
+        )
 
 
 def _gather(packed: Layout, vectors: Tensor, heads: int) -> Tensor:

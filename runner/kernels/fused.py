@@ -28,11 +28,9 @@ def softmax_forward(
     """As `plain.softmax_forward`, in place."""
     if (compiled := _compiled("softmax_forward", scores)) is None:
         return plain.softmax_forward(scores, tokens, scale, causal, threshold, seed, call)
-    sequences, heads, length, _ = scores.shape
     kept = torch.empty_like(scores) if threshold else scores
-    sizes = (sequences, heads, length)
     pointers = (scores.data_ptr(), kept.data_ptr(), tokens.data_ptr())
-    compiled(*pointers, *sizes, scale, causal, threshold, seed, call, torch.get_num_threads())
+    compiled(*pointers, *scores.shape, scale, causal, threshold, seed, call, torch.get_num_threads())
     return scores, kept
 
 

@@ -88,8 +88,8 @@ inline int64_t seen(int64_t query, int64_t tokens, bool causal) {
 // In place from scores to dropped probabilities; `kept` gets the probabilities before, negative where they are dropped.
 // Scores below the highest by more than 80 count as 80 below: smaller ones would be denormal, which is slow.
 template <class Number>
-void forward(Number *scores, Number *kept, const int64_t *tokens, int64_t sequences, int64_t heads, int64_t length,
-             float scale, bool causal, uint32_t threshold, uint64_t seed, uint32_t call, int threads) {
+void forward(Number *scores, Number *kept, const int64_t *tokens, int64_t sequences, int64_t heads, int64_t queries,
+             int64_t length, float scale, bool causal, uint32_t threshold, uint64_t seed, uint32_t call, int threads) {
     const float up = scale_of_kept(threshold);
 #pragma omp parallel num_threads(threads)
     {
@@ -97,9 +97,9 @@ void forward(Number *scores, Number *kept, const int64_t *tokens, int64_t sequen
         float *__restrict e = values.data();
         Draws draws(threshold ? length : 0);
 #pragma omp for schedule(static)
-        for (int64_t row = 0; row < sequences * heads * length; ++row) {
+        for (int64_t row = 0; row < sequences * heads * queries; ++row) {
             Number *__restrict s = scores + row * length, *__restrict k = kept + row * length;
-            const int64_t count = seen(row % length, tokens[row / (heads * length)], causal);
+            const int64_t count = seen(row % queries, tokens[row / (heads * queries)], causal);
             float highest = -INFINITY, sum = 0;
 #pragma omp simd reduction(max : highest)
             for (int64_t i = 0; i < count; ++i) {
@@ -177,9 +177,10 @@ void dropout(const Number *from, Number *to, int64_t count, uint32_t threshold, 
 
 #define EXPORTED(name, Number)                                                                                          \
     void softmax_forward_##name(Number *scores, Number *kept, const int64_t *tokens, int64_t sequences, int64_t heads,  \
-                                int64_t length, float scale, int causal, uint32_t threshold, uint64_t seed,            \
-                                uint32_t call, int threads) {                                                          \
-        forward(scores, kept, tokens, sequences, heads, length, scale, causal, threshold, seed, call, threads);        \
+                                int64_t queries, int64_t length, float scale, int causal, uint32_t threshold,          \
+                                uint64_t seed, uint32_t call, int threads) {                                           \
+        forward(scores, kept, tokens, sequences, heads, queries, length, scale, causal, threshold, seed, call,         \
+                threads);                                                                                              \
     }                                                                                                                  \
     void softmax_backward_##name(Number *gradients, Number *kept, int64_t rows, int64_t length, float scale,           \
                                  uint32_t threshold, int threads) {                                                    \

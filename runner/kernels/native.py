@@ -26,7 +26,7 @@ SECONDS = 60
 _SIGNATURES = {
     "softmax_forward": [
         *(c_void_p, c_void_p, c_void_p),
-        *(c_int64, c_int64, c_int64),
+        *(c_int64, c_int64, c_int64, c_int64),
         *(c_float, c_int, c_uint32, c_uint64, c_uint32, c_int),
     ],
     "softmax_backward": [c_void_p, c_void_p, c_int64, c_int64, c_float, c_uint32, c_int],

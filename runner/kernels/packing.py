@@ -1,7 +1,8 @@
 """A batch's real tokens as one row, inside the model only: collator, heads and loss see padded batches as ever.
 
-Hooks around the encoder take the padding out before it and put it back after it. Attention, which transformers lets
-anybody register, keeps the sequences apart; all else in an encoder goes token by token.
+Hooks around the encoder take the padding out before it and show the head, after it, the tokens that it reads.
+Attention, which transformers lets anybody register, keeps the sequences apart; all else in an encoder goes token by
+token.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import AttentionInterface
 
-from runner.kernels.attention import Layout, PackedAttention, layout
-from runner.kernels.dropout import draw_seed
-from runner.kernels.fused import threshold
+from runner.kernels import attention
+from runner.kernels.families import FAMILIES
+from runner.kernels.last_layer import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from torch import Tensor
 
@@ -28,18 +29,18 @@ BUCKET = 512
 
 
 class Packing:
-    """The packing of one model. What it holds is of the batch that is being computed."""
+    """The packing of one model."""
 
-    mask: Tensor
-    """Which places of the batch are real, shape (rows, longest)."""
-    packed: Layout
-    """Where these are in the row."""
+    longest: int
+    """Places of a sequence in the batch that is being computed, padding counted."""
 
     def __init__(self, model: Any):
         """Put the hooks on a classifier of transformers."""
+        self.config, encoder = model.config, model.base_model
+        self.family = FAMILIES[model.config.model_type]
         model.set_attn_implementation(NAME)
-        encoder = model.base_model
         encoder.register_forward_pre_hook(self.flatten, with_kwargs=True)
+        shorten(encoder, self.family)
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler.register_forward_pre_hook(self.first)
         else:
@@ -48,30 +49,37 @@ class Packing:
     def flatten(self, encoder: Any, arguments: tuple[Any, ...], given: Mapping[str, Any]) -> tuple[Any, ...]:
         """Before the encoder: the real tokens one after the other, shape (1, tokens), where its batch was padded."""
         ids = arguments[0] if arguments else given["input_ids"]
-        mask = given.get("attention_mask")
-        self.mask = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
-        self.mask[:, 0] |= ~self.mask.any(1)  # a row without any token is read at its first place
-        lengths = self.mask.sum(1).tolist()
-        filling = -sum(lengths) % BUCKET if ids.device.type == "cpu" else 0
-        self.packed = layout(lengths, sum(lengths) + filling)
-        parts = {"input_ids": ids, "position_ids": torch.arange(ids.shape[1], device=ids.device).expand_as(ids)}
+        mask, self.longest = given.get("attention_mask"), ids.shape[1]
+        mask = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
+        places = torch.arange(self.longest, device=ids.device).expand_as(ids)
+        if self.family.decoder:  # what comes after the token that is read, nobody sees
+            mask = mask & (places <= self._last(ids, places))
+        mask[:, 0] |= ~mask.any(1)  # a row without any token is read at its first place
+        lengths = mask.sum(1)
+        total = int(lengths.sum())
+        filling = -total % BUCKET if ids.device.type == "cpu" else 0
+        parts = {"input_ids": ids, "position_ids": places}
         # A decoder would keep keys and values for a text that goes on; here none does.
         parts |= {name: given[name] for name in ("position_ids", "token_type_ids") if given.get(name) is not None}
-        rows = {name: torch.nn.functional.pad(part[self.mask], (0, filling))[None] for name, part in parts.items()}
+        rows = {name: torch.nn.functional.pad(part[mask], (0, filling))[None] for name, part in parts.items()}
         fixed = {"attention_mask": None, **({"use_cache": False} if "use_cache" in given else {})}
-        return (), {**given, **rows, **fixed, "packed": self.packed}
+        ends = lengths.cumsum(0)
+        read = ends - 1 if self.family.decoder else ends - lengths
+        packed = attention.layout(lengths.tolist(), total + filling)
+        return (), {**given, **rows, **fixed, "packed": packed, "read": read}
+
+    def _last(self, ids: Tensor, places: Tensor) -> Tensor:
+        """Where a decoder's classifier reads, shape (rows, 1): the last token but padding, masked or not."""
+        pad = self.config.get_text_config().pad_token_id
+        return places[:, -1:] if pad is None else ((ids != pad) * places).amax(1, keepdim=True)
 
     def first(self, pooler: Any, arguments: tuple[Tensor, ...]) -> tuple[Tensor]:
-        """Before a pooler, which reads the first token: the first ones, shape (rows, 1, size)."""
-        starts = torch.tensor((0, *self.packed.lengths[:-1]), device=arguments[0].device).cumsum(0)
-        return (arguments[0][0, starts][:, None],)
+        """Before a pooler, which reads the first token: those that are read, shape (rows, 1, width)."""
+        return (arguments[0][0][:, None],)
 
     def unflatten(self, encoder: Any, arguments: tuple[Any, ...], output: Any) -> Any:
-        """After an encoder without pooler: padded again, with zeros, shape (rows, longest, size)."""
-        states = output.last_hidden_state
-        padded = states.new_zeros(*self.mask.shape, states.shape[-1])
-        padded[self.mask] = states[0, : sum(self.packed.lengths)]
-        output.last_hidden_state = padded
+        """After an encoder without pooler: in each place the token that is read, shape (rows, longest, width)."""
+        output.last_hidden_state = output.last_hidden_state[0][:, None].expand(-1, self.longest, -1)
         return output
 
 
@@ -82,7 +90,7 @@ def attend(
     value: Tensor,
     attention_mask: None,
     *,
-    packed: Layout,
+    packed: attention.Layout,
     scaling: float | None = None,
     dropout: float = 0.0,
     **others: Any,
@@ -105,34 +113,8 @@ def attend(
     """
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     causal = bool(getattr(module, "is_causal", False))
-    vectors = [each[0].transpose(0, 1) for each in (query, key, value)]
-    if torch.is_autocast_enabled(query.device.type):  # rotated queries and keys come in 32 bits
-        vectors = [each.to(torch.get_autocast_dtype(query.device.type)) for each in vectors]
-    if query.device.type == "cuda":
-        return _on_cuda(vectors, packed, scale, causal, dropout)[None], None
-    chance = threshold(dropout)
-    seed = draw_seed() if chance else 0
-    found = PackedAttention.apply(*vectors, packed, scale, causal, chance, seed)  # type: ignore[no-untyped-call]
-    return found[None], None
-
-
-def _on_cuda(vectors: Sequence[Tensor], packed: Layout, scale: float, causal: bool, dropout: float) -> Any:
-    """The same by flash attention: that of torch, which has no dropout, or of the package `flash-attn`."""
-    query, key, value = vectors
-    lengths = torch.tensor((0, *packed.lengths), device=query.device)
-    bounds, longest = lengths.cumsum(0, dtype=torch.int32), max(packed.lengths)
-    if dropout:
-        from flash_attn import flash_attn_varlen_func
-
-        options = {"dropout_p": dropout, "softmax_scale": scale, "causal": causal}
-        return flash_attn_varlen_func(query, key, value, bounds, bounds, longest, longest, **options)
-    from torch.nn.attention.varlen import varlen_attn
-
-    window = (-1, 0) if causal else (-1, -1)
-    grouped = query.shape[1] != key.shape[1]
-    return varlen_attn(
-        query, key, value, bounds, bounds, longest, longest, scale=scale, window_size=window, enable_gqa=grouped
-    )
+    query, key, value = (each[0].transpose(0, 1) for each in (query, key, value))
+    return attention.attend(query, key, value, packed, packed, scale, causal, dropout)[None], None
 
 
 AttentionInterface.register(NAME, attend)

@@ -20,7 +20,8 @@ def softmax_forward(
     """Probabilities with dropout, and those before it.
 
     Args:
-        scores: Products of queries and keys, shape (sequences, heads, length, length).
+        scores: Products of queries and keys, shape (sequences, heads, queries, length); queries are as many as keys, or
+            one, which sees all tokens.
         tokens: Tokens of each sequence, shape (sequences,); those after them are padding, whose rows become zero.
         scale: What scores are multiplied with.
         causal: Whether a query sees no key after it.
@@ -33,10 +34,10 @@ def softmax_forward(
         and number type of the scores.
     """
     places = torch.arange(scores.shape[-1])
-    real = places < tokens[:, None]
-    seen = real[:, None, :, None] & real[:, None, None, :]
+    queries, real = places[: scores.shape[-2]], places < tokens[:, None]
+    seen = real[:, None, queries, None] & real[:, None, None, :]
     if causal:
-        seen = seen & (places[None, :] <= places[:, None])
+        seen = seen & (places[None, :] <= queries[:, None])
     exact = scores.float().mul_(scale).masked_fill_(~seen, -torch.inf).softmax(-1).masked_fill_(~seen, 0)
     if not threshold:
         found = exact.to(scores.dtype)
@@ -49,7 +50,7 @@ def softmax_backward(gradients: Tensor, kept: Tensor, scale: float, threshold: i
     """Gradients of the scores, and the dropped probabilities again.
 
     Args:
-        gradients: Those of the dropped probabilities, shape (sequences, heads, length, length).
+        gradients: Those of the dropped probabilities, shape (sequences, heads, queries, length).
         kept: What `softmax_forward` returned second.
         scale: As there.
         threshold: As there.
