@@ -100,6 +100,7 @@ def worker(shape: str, way: str, variant: str, file: Path, batch_size: int) -> t
     from transformers import DataCollatorWithPadding, PreTrainedTokenizerFast, Trainer, TrainingArguments
 
     from runner import kernels, trainer
+    from runner.collating import Collator
     from runner.kernels import native
     from runner.machine import detect
 
@@ -129,7 +130,9 @@ def worker(shape: str, way: str, variant: str, file: Path, batch_size: int) -> t
         disable_tqdm=True,
         logging_steps=10**6,
     )
-    collator = DataCollatorWithPadding(pad, padding=padding, max_length=LONGEST if padding == "max_length" else None)
+    longest = LONGEST if padding == "max_length" else None
+    theirs = DataCollatorWithPadding(pad, padding=padding, max_length=longest)
+    collator = theirs if kind == "plain" else Collator(pad, longest)
     return Trainer(model=model, args=arguments, train_dataset=rows, eval_dataset=rows, data_collator=collator), rows
 
 

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from transformers import DataCollatorWithPadding, EvalPrediction, Trainer, TrainerCallback, TrainingArguments
+from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import EvalLoopOutput
 
 from runner import kernels, plugins, ranks, tracking
+from runner.collating import Collator
 from runner.metrics import Sample
 from runner.record import Item
 from runner.runs import flush, write
@@ -126,11 +127,7 @@ def make_trainer(
             train_dataset=train,
             eval_dataset=scored,
             processing_class=tokenizer,
-            data_collator=DataCollatorWithPadding(
-                tokenizer,
-                padding=tokens.padding,
-                max_length=tokens.max_length if tokens.padding == "max_length" else None,
-            ),
+            data_collator=Collator(tokenizer, tokens.max_length if tokens.padding == "max_length" else None),
             compute_metrics=_epoch_metrics(card),
         )
     trainer.remove_callback(PrinterCallback)

@@ -318,7 +318,7 @@ def test_the_gradient_of_dropout_is_dropped_at_the_same_places(either: str) -> N
 @pytest.mark.parametrize("sees", ["all", "none after it", "all, one of each sequence"])
 def test_attention_with_dropout_is_that_of_a_reference_with_the_same_mask(sees: str, either: str) -> None:
     lengths, heads, size, chance = (5, 40, 33, 1), 2, 16, 0.2
-    packed, step, seed, causal = layout(lengths, 96), fused.threshold(chance), 5, sees == "none after it"
+    packed, step, seed, causal = layout(lengths, 96, heads), fused.threshold(chance), 5, sees == "none after it"
     queries = packed.single if sees == "all, one of each sequence" else packed
     drawn = torch.Generator().manual_seed(3)
     query, key, value = (
@@ -388,7 +388,7 @@ def test_dropout_in_an_adapter_is_fast_too() -> None:
 )
 def test_every_token_comes_back_from_its_slot(lengths: list[int], filling: int, heads: tuple[int, int]) -> None:
     queries, of = heads
-    packed = layout(lengths, sum(lengths) + filling)
+    packed = layout(lengths, sum(lengths) + filling, heads[0])
     vectors = torch.arange(packed.total * of).view(packed.total, of)
     slots = vectors.flatten()[packed.into(queries, of)]
     back = torch.cat((slots, torch.tensor([-1])))[packed.back(queries)].view(packed.total, queries)

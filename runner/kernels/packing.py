@@ -65,7 +65,7 @@ class Packing:
         fixed = {"attention_mask": None, **({"use_cache": False} if "use_cache" in given else {})}
         ends = lengths.cumsum(0)
         read = ends - 1 if self.family.decoder else ends - lengths
-        packed = attention.layout(lengths.tolist(), total + filling)
+        packed = attention.layout(lengths.tolist(), total + filling, self.config.num_attention_heads)
         return (), {**given, **rows, **fixed, "packed": packed, "read": read}
 
     def _last(self, ids: Tensor, places: Tensor) -> Tensor:
