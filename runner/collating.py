@@ -30,7 +30,7 @@ class Collator:
         self.filling = {name: known.get(name, 0) for name in tokenizer.model_input_names}
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        """Tensors of shape (rows, longest) of what the tokenizer gives, (rows, …) of `labels` and what else there is."""
+        """Tensors of shape (rows, longest) of what the tokenizer gives, (rows, …) of labels and all else."""
         lengths = [len(row["input_ids"]) for row in rows]
         shape = (len(rows), max(lengths) if self.longest is None else self.longest)
         found = {}
