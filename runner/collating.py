@@ -26,20 +26,24 @@ class Collator:
             longest: Tokens to fill up to; null is those of the longest row.
         """
         self.on_the_left, self.longest = tokenizer.padding_side == "left", longest
-        known = {"input_ids": tokenizer.pad_token_id, "token_type_ids": tokenizer.pad_token_type_id}
-        self.filling = {name: known.get(name, 0) for name in tokenizer.model_input_names}
+        self.filling = dict.fromkeys(tokenizer.model_input_names, 0) | {
+            "input_ids": tokenizer.pad_token_id,
+            "token_type_ids": tokenizer.pad_token_type_id,
+            "special_tokens_mask": 1,
+        }
+        self.always = [name for name in tokenizer.model_input_names if name == "attention_mask"]
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """Tensors of shape (rows, longest) of what the tokenizer gives, (rows, …) of labels and all else."""
         lengths = [len(row["input_ids"]) for row in rows]
         shape = (len(rows), max(lengths) if self.longest is None else self.longest)
         found = {}
-        for name in rows[0]:
+        for name in dict.fromkeys((*rows[0], *self.always)):
             if name in self.filling:
                 filled = np.full(shape, self.filling[name])
                 for place, row, length in zip(filled, rows, lengths, strict=True):
-                    place[shape[1] - length if self.on_the_left else 0 :][:length] = row[name]
+                    place[shape[1] - length if self.on_the_left else 0 :][:length] = row.get(name, 1)
                 found[name] = torch.from_numpy(filled)
             else:
-                found["labels" if name == "label" else name] = torch.tensor([row[name] for row in rows])
+                found["labels" if name in ("label", "label_ids") else name] = torch.tensor([row[name] for row in rows])
         return found

@@ -68,7 +68,7 @@ def make_trainer(
     # transformers 5.23 counts a classification head's loss once per accumulated batch (its issue 47688) unless the
     # model says that its loss knows nothing of the number of items.
     kernels.inner(model).accepts_loss_kwargs = False
-    kernels.enable(model, plan.kernels, plan.device, plan.precision, getattr(tokenizer, "padding_side", "right"))
+    kernels.enable(model, plan.kernels, plan.device, plan.precision, tokenizer)
     training = card.training
     each_epoch = scored is not None
     best = each_epoch and training.select == "best"

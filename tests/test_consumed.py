@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 import pytest
 import torch
-from conftest import CARD, SHAPES, draw_reviews, on_base, save_base
+from conftest import CARD, SHAPES, draw_reviews, on_base, save_base, word_tokenizer
 from hub_server import Hub, take_for_the_hub
 from torch.nn.modules.module import register_module_forward_hook
 from torch.optim.optimizer import register_optimizer_step_pre_hook
@@ -552,7 +552,8 @@ class Trainers:
         recipe = loaded.card.training.model_copy(update=training)
         loaded = replace(loaded, card=loaded.card.model_copy(update={"training": recipe}))
         plan = make_plan(loaded, self.machine)
-        worker = make_trainer(loaded.card, plan, models.from_architecture(loaded.card, 320), None, self.workshop.folder)
+        model, words = models.from_architecture(loaded.card, 320), word_tokenizer("bert")
+        worker = make_trainer(loaded.card, plan, model, words, self.workshop.folder)
         worker.create_optimizer_and_scheduler(num_training_steps=10)
         return worker
 

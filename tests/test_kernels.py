@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from conftest import on_base
+from conftest import on_base, word_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_oracle import EIGHT_BITS, FOUR_BITS, KINDS, NO_DROPOUT, ia3, lora
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
 from runner import kernels
-from runner.kernels import fused, native, plain
+from runner.kernels import attention, fused, native, plain
 from runner.kernels.attention import PackedAttention, layout
 from runner.kernels.dropout import FastDropout
 
@@ -161,6 +161,22 @@ def test_odd_batches_are_computed_alike(kind: str, lengths: tuple[int, ...], lon
     assert relative(gradients, theirs) < 1e-5
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_sequences_that_fill_several_groups_are_computed_alike(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "SCORES", 2 * 4 * 32**2)  # two sequences of 32 tokens with four heads
+    reference, inputs = classifier(kind, **NEVER[kind]), batch((9, 30, 5, 31, 40, 3, 70))
+    (logits, gradients), (expected, theirs) = (outcome(m, inputs) for m in (fast(reference), reference))
+    assert torch.allclose(logits, expected, atol=1e-5)
+    assert relative(gradients, theirs) < 1e-5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_without_a_token_leaves_the_others_as_they_are(kind: str) -> None:
+    reference = classifier(kind, **NEVER[kind])
+    logits, expected = (outcome(model, batch((6, 0, 9)))[0][[0, 2]] for model in (fast(reference), reference))
+    assert torch.allclose(logits, expected, atol=1e-5)
+
+
 def test_a_decoder_may_be_padded_on_the_left() -> None:
     reference = classifier("llama")
     inputs = batch((4, 9, 1), left=True)
@@ -208,7 +224,9 @@ def test_layers_whose_activations_are_computed_again_have_the_same_gradients(kin
 
 def test_an_encoder_that_is_padded_on_the_left_stays_as_it_is() -> None:
     """It reads its first token, which is then padding: no result that anybody wants, but the reference's."""
-    told = kernels.enable(classifier("bert"), "fast", "cpu", "fp32", "left")
+    words = word_tokenizer("bert")
+    words.padding_side = "left"
+    told = kernels.enable(classifier("bert"), "fast", "cpu", "fp32", words)
     assert told == "reference (an encoder that is padded on the left reads its padding)"
 
 
@@ -245,9 +263,9 @@ def test_label_smoothing_and_the_loss_are_computed_outside() -> None:
     assert found.logits.shape == (3, 2) and found.loss.ndim == 0
 
 
-@pytest.mark.parametrize("queries", [37, 1])
+@pytest.mark.parametrize(("queries", "causal"), [(37, False), (37, True), (1, False)])
 @pytest.mark.parametrize("number", [torch.float32, torch.bfloat16])
-def test_the_compiled_kernels_are_their_plain_twins(number: torch.dtype, queries: int) -> None:
+def test_the_compiled_kernels_are_their_plain_twins(number: torch.dtype, queries: int, causal: bool) -> None:
     if native.library() is None:
         pytest.skip("there is no C++ compiler here")
     drawn = torch.Generator().manual_seed(0)
@@ -255,15 +273,14 @@ def test_the_compiled_kernels_are_their_plain_twins(number: torch.dtype, queries
     above = torch.randn(scores.shape, generator=drawn).to(number)
     tokens = torch.tensor([37, 5, 1])
     exact = {torch.float32: 1e-6, torch.bfloat16: 2**-8}[number]
-    for causal in (False, True)[:queries]:
-        ours, _ = fused.softmax_forward(scores.clone(), tokens, 0.3, causal, 0, 1, 0)
-        theirs, also = plain.softmax_forward(scores.clone(), tokens, 0.3, causal, 0, 1, 0)
-        assert torch.allclose(ours.float(), theirs.float(), rtol=exact, atol=1e-7)
-        signed = also * torch.where(torch.rand(also.shape, generator=drawn) < 0.3, -1, 1)
-        got = fused.softmax_backward(above.clone(), signed.to(number).clone(), 0.3, 1000)
-        want = plain.softmax_backward(above.clone(), signed.to(number).clone(), 0.3, 1000)
-        for one, other in zip(got, want, strict=True):
-            assert torch.allclose(one.float(), other.float(), rtol=2 * exact, atol=2e-6 if exact < 1e-3 else 2e-3)
+    ours, _ = fused.softmax_forward(scores.clone(), tokens, 0.3, causal, 0, 1, 0)
+    theirs, also = plain.softmax_forward(scores.clone(), tokens, 0.3, causal, 0, 1, 0)
+    assert torch.allclose(ours.float(), theirs.float(), rtol=exact, atol=1e-7)
+    signed = also * torch.where(torch.rand(also.shape, generator=drawn) < 0.3, -1, 1)
+    got = fused.softmax_backward(above.clone(), signed.to(number).clone(), 0.3, 1000)
+    want = plain.softmax_backward(above.clone(), signed.to(number).clone(), 0.3, 1000)
+    for one, other in zip(got, want, strict=True):
+        assert torch.allclose(one.float(), other.float(), rtol=2 * exact, atol=2e-6 if exact < 1e-3 else 2e-3)
 
 
 def test_a_score_that_is_no_number_is_not_hidden(either: str) -> None:
@@ -366,8 +383,11 @@ def test_nothing_is_dropped_in_evaluation(kind: str, either: str) -> None:
         assert torch.allclose(again.eval()(**inputs).logits, reference.eval()(**inputs).logits, atol=1e-5)
 
 
-def test_something_is_dropped_in_training(either: str) -> None:
-    ours = fast(classifier("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.5))
+@pytest.mark.parametrize("layers", [1, 2])
+def test_something_is_dropped_in_training(layers: int, either: str) -> None:
+    """Also of the attention of the last layer, which is computed apart."""
+    dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.5}
+    ours = fast(classifier("bert", num_hidden_layers=layers, **dropout))
     assert not torch.equal(ours(**batch()).logits, ours(**batch()).logits)
 
 
@@ -503,8 +523,14 @@ def config(kind: str = "bert", **facts: Any) -> Any:
     return AutoConfig.for_model(kind, **facts)
 
 
+def shape_of(facts: Any) -> Any:
+    """A classifier without weights."""
+    with torch.device("meta"):
+        return AutoModelForSequenceClassification.from_config(facts)
+
+
 @pytest.mark.parametrize(
-    ("model", "device", "precision", "reason"),
+    ("facts", "device", "precision", "reason"),
     [
         (config("roberta"), "cpu", "fp32", "packing is not known to be right for roberta"),
         (config(), "cpu", "fp16", "fp16 is not fused"),
@@ -515,12 +541,27 @@ def config(kind: str = "bert", **facts: Any) -> Any:
         (config(), "cuda", "bf16", "dropout within attention needs the package flash-attn here"),
     ],
 )
-def test_what_cannot_be_fast_is_told(model: Any, device: str, precision: str, reason: str) -> None:
-    assert kernels.unfit(model, device, precision) == reason
+def test_what_cannot_be_fast_is_told(facts: Any, device: str, precision: str, reason: str) -> None:
+    assert kernels.unfit(shape_of(facts), device, precision) == reason
 
 
 def test_on_cuda_what_has_no_dropout_is_packed() -> None:
-    assert kernels.unfit(config("llama"), "cuda", "bf16") is None
+    assert kernels.unfit(shape_of(config("llama")), "cuda", "bf16") is None
+
+
+def test_a_head_that_reads_every_token_gets_every_token() -> None:
+    with torch.device("meta"):
+        model = AutoModelForTokenClassification.from_config(config())
+    assert str(kernels.unfit(model, "cpu", "fp32")).startswith("only of a sequence classifier")
+
+
+def test_a_decoder_that_takes_another_token_for_padding_than_its_tokenizer_stays_as_it_is() -> None:
+    words = word_tokenizer("llama")
+    words.pad_token = words.eos_token
+    model = shape_of(config("llama", pad_token_id=words.eos_token_id))
+    assert kernels.unfit(model, "cpu", "fp32", words) is None
+    model.config.pad_token_id = 0
+    assert str(kernels.unfit(model, "cpu", "fp32", words)).startswith("a decoder whose tokenizer pads")
 
 
 def test_a_model_of_another_family_stays_as_it_is() -> None:

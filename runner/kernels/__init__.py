@@ -21,7 +21,7 @@ _told: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 """What computes each model that `enable` was asked about."""
 
 
-def enable(model: Any, wanted: str, device: str, precision: str, padding_side: str = "right") -> str:
+def enable(model: Any, wanted: str, device: str, precision: str, tokenizer: Any = None) -> str:
     """Let a classifier compute fast where that is wanted and known to be right.
 
     Args:
@@ -29,7 +29,7 @@ def enable(model: Any, wanted: str, device: str, precision: str, padding_side: s
         wanted: `fast` or `reference`.
         device: Kind of device.
         precision: Number type of the products: `fp32`, `bf16` or `fp16`.
-        padding_side: Where its tokenizer fills up short rows.
+        tokenizer: What fills up its rows; null is one that does so on the right, with the token that the model knows.
 
     Returns:
         What computes it, in a line for the record: begins with `fast` or `reference`, and tells why.
@@ -37,7 +37,7 @@ def enable(model: Any, wanted: str, device: str, precision: str, padding_side: s
     classifier = inner(model)
     if is_fast(classifier):
         return _told[classifier]
-    reason = unfit(classifier.config, device, precision, padding_side) if wanted == "fast" else "asked for"
+    reason = unfit(classifier, device, precision, tokenizer) if wanted == "fast" else "asked for"
     _told[classifier] = f"reference ({reason})" if reason is not None else f"fast ({_enable(model, device)})"
     return _told[classifier]
 
@@ -69,21 +69,29 @@ def inner(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-def unfit(config: Any, device: str, precision: str, padding_side: str = "right") -> str | None:
+def unfit(model: Any, device: str, precision: str, tokenizer: Any = None) -> str | None:
     """Why a model cannot be computed fast; null where it can.
 
     Args:
-        config: Its configuration.
+        model: The model of transformers.
         device: Kind of device.
         precision: Number type of the products.
-        padding_side: Where its tokenizer fills up short rows.
+        tokenizer: As of `enable`.
     """
-    kind, on_cpu = config.model_type, device == "cpu"
+    config, on_cpu = model.config, device == "cpu"
+    kind, family = config.model_type, FAMILIES.get(config.model_type)
+    decoder, on_the_left = family is not None and family.decoder, getattr(tokenizer, "padding_side", None) == "left"
+    pad = config.get_text_config().pad_token_id
     inside = [getattr(config, name, 0.0) for name in ("attention_probs_dropout_prob", "attention_dropout")]
-    decoder = kind in FAMILIES and FAMILIES[kind].decoder
     reasons = {
-        f"packing is not known to be right for {kind}": kind not in FAMILIES,
-        "an encoder that is padded on the left reads its padding": padding_side == "left" and not decoder,
+        f"packing is not known to be right for {kind}": family is None,
+        "only of a sequence classifier is it known what its head reads": (
+            not type(model).__name__.endswith("ForSequenceClassification")
+        ),
+        "an encoder that is padded on the left reads its padding": on_the_left and not decoder,
+        "a decoder whose tokenizer pads with another token than it knows reads its padding": (
+            decoder and tokenizer is not None and tokenizer.pad_token_id != pad
+        ),
         "an encoder that decodes reads a token that sees no other": getattr(config, "is_decoder", False)
         and not decoder,
         "its feed-forward layers compute in chunks": bool(getattr(config, "chunk_size_feed_forward", 0)),

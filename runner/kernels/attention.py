@@ -107,7 +107,7 @@ def layout(lengths: Sequence[int], total: int, heads: int) -> Layout:
     return Layout(tuple(lengths), total, tuple(groups))
 
 
-def attend(
+def packed_attention(
     query: Tensor, key: Tensor, value: Tensor, queries: Layout, keys: Layout, scale: float, causal: bool, dropout: float
 ) -> Any:
     """Attention of packed sequences: fused on a CPU, flash attention on CUDA.

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Family:
-    """What a family calls the parts of its last layer, which is computed for the tokens alone that are read.
+    """How a family names the parts of its last layer, of which `last_layer.py` computes one token of each sequence.
 
     Attributes:
-        layers: The list of layers, from the encoder.
-        attention: Attention, from the layer.
-        query: What makes queries of states, from the attention, as all that follows but the last two.
-        key: What makes keys of states.
-        value: What makes values of states.
-        size: Numbers of a head's vector.
-        dropout: Chance that a probability of attention is dropped in training.
-        output: What is done with the values that were attended to; null where that is no part of the attention.
-        before: What a layer does with states before its attention, from the layer; null for nothing.
+        layers: The encoder's list of layers.
+        attention: The layer's attention.
+        query: The attention's projection of states to queries.
+        key: Its projection to keys.
+        value: Its projection to values.
+        head_size: Its numbers of a head's vector.
+        dropout: Its chance that a probability is dropped in training.
+        output: Its projection of what was attended to; null where that is no part of it.
+        norm: The layer's norm before the attention; null where there is none.
         decoder: Whether a token sees none after it, and a classifier reads the last one instead of the first.
     """
 
@@ -27,20 +27,39 @@ class Family:
     query: str
     key: str
     value: str
-    size: str = "attention_head_size"
+    head_size: str = "attention_head_size"
     dropout: str = "dropout.p"
     output: str | None = None
-    before: str | None = None
+    norm: str | None = None
     decoder: bool = False
 
 
 FAMILIES = {
-    "bert": Family("encoder.layer", "attention.self", "query", "key", "value"),
-    "distilbert": Family("transformer.layer", "attention", "q_lin", "k_lin", "v_lin", output="out_lin"),
+    "bert": Family(
+        layers="encoder.layer",
+        attention="attention.self",
+        query="query",
+        key="key",
+        value="value",
+    ),
+    "distilbert": Family(
+        layers="transformer.layer",
+        attention="attention",
+        query="q_lin",
+        key="k_lin",
+        value="v_lin",
+        output="out_lin",
+    ),
     "llama": Family(
-        *("layers", "self_attn", "q_proj", "k_proj", "v_proj", "head_dim", "attention_dropout"),
+        layers="layers",
+        attention="self_attn",
+        query="q_proj",
+        key="k_proj",
+        value="v_proj",
+        head_size="head_dim",
+        dropout="attention_dropout",
         output="o_proj",
-        before="input_layernorm",
+        norm="input_layernorm",
         decoder=True,
     ),
 }

@@ -1,6 +1,6 @@
 // What is not a matrix product in training a transformer, each in one pass over memory: the softmax of attention
 // scores with mask and dropout, its gradient, and dropout alone. The compiler vectorizes every inner loop; products are
-// torch's. `runner/kernels/attention.py` and `dropout.py` hold the same in torch and numpy.
+// torch's. `runner/kernels/plain.py` holds the same in torch and numpy.
 
 #include <cmath>
 #include <cstdint>

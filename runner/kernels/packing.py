@@ -1,6 +1,6 @@
-"""A batch's real tokens as one row, inside the model only: collator, heads and loss see padded batches as ever.
+"""A batch's real tokens as one row, inside the encoder only: collator and loss see padded batches as ever.
 
-Hooks around the encoder take the padding out before it and show the head, after it, the tokens that it reads.
+Hooks take the padding out before the encoder and show the head, after it, the tokens that it reads.
 Attention, which transformers lets anybody register, keeps the sequences apart; all else in an encoder goes token by
 token.
 """
@@ -66,7 +66,7 @@ class Packing:
         ends = lengths.cumsum(0)
         read = ends - 1 if self.family.decoder else ends - lengths
         packed = attention.layout(lengths.tolist(), total + filling, self.config.num_attention_heads)
-        return (), {**given, **rows, **fixed, "packed": packed, "read": read}
+        return (), {**given, **rows, **fixed, "packed": packed, "read_positions": read}
 
     def _last(self, ids: Tensor, places: Tensor) -> Tensor:
         """Where a decoder's classifier reads, shape (rows, 1): the last token but padding, masked or not."""
@@ -114,7 +114,7 @@ def attend(
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     causal = bool(getattr(module, "is_causal", False))
     query, key, value = (each[0].transpose(0, 1) for each in (query, key, value))
-    return attention.attend(query, key, value, packed, packed, scale, causal, dropout)[None], None
+    return attention.packed_attention(query, key, value, packed, packed, scale, causal, dropout)[None], None
 
 
 AttentionInterface.register(NAME, attend)
