@@ -54,8 +54,8 @@ def measure(shape: str, way: str, variant: str, file: Path) -> None:
     print(BATCH * (len(times) - 1) / (times[-1] - times[0]))
 
 
-def profile(shape: str, way: str, file: Path, warm: int = 3, steps: int = 8) -> None:
-    """Print the share of each part in the time of a step, and what its products reach."""
+def profile(shape: str, way: str, file: Path, warm: int = 12, steps: int = 12) -> None:
+    """Print the share of each part in the time of a step, and what its products reach; memory grows before."""
     import torch
     from transformers import TrainerCallback
 

@@ -69,7 +69,7 @@ class Packing:
         return (), {**given, **rows, **fixed, "packed": packed, "read_positions": read}
 
     def _last(self, ids: Tensor, places: Tensor) -> Tensor:
-        """Where a decoder's classifier reads, shape (rows, 1): the last token but padding, masked or not."""
+        """Where a decoder's classifier reads, shape (rows, 1): at the last token that is not the one of padding."""
         pad = self.config.get_text_config().pad_token_id
         return places[:, -1:] if pad is None else ((ids != pad) * places).amax(1, keepdim=True)
 
