@@ -20,6 +20,7 @@ from typing import Any
 
 from bench import workload
 from runner.flops import product_speed, training_flops
+from runner.kernels.families import FAMILIES
 
 BATCH, WARM, SECONDS, FEWEST = 16, 5, 10, 2
 
@@ -100,11 +101,13 @@ def spared(shape: str, way: str, file: Path) -> float:
     import numpy as np
 
     lengths = np.load(file)["lengths"].astype(float)
-    layer = workload.classifier(shape, "full").base_model.encoder.layer[-1]
-    kept = sum(part.weight.numel() for part in (layer.attention.self.key, layer.attention.self.value))
+    model = workload.classifier(shape, "full")
+    family = FAMILIES[model.config.model_type]
+    layer, attention = family.last(model.base_model)
+    kept = sum(getattr(attention, name).weight.numel() for name in (family.key, family.value))
     products = sum(part.weight.numel() for part in layer.modules() if hasattr(part, "in_features")) - kept
     a_token = (6 if way == "full" else 4) * products
-    return float(((lengths - 1) * a_token + 12 * lengths * (lengths - 1) * layer.output.dense.out_features).mean())
+    return float(((lengths - 1) * a_token + 12 * lengths * (lengths - 1) * model.config.hidden_size).mean())
 
 
 def main(shapes: list[str], rounds: int) -> None:

@@ -131,8 +131,10 @@ def worker(shape: str, way: str, variant: str, file: Path, batch_size: int) -> t
         logging_steps=10**6,
     )
     longest = LONGEST if padding == "max_length" else None
-    theirs = DataCollatorWithPadding(pad, padding=padding, max_length=longest)
-    collator = theirs if kind == "plain" else Collator(pad, longest)
+    if kind == "plain":
+        collator = DataCollatorWithPadding(pad, padding=padding, max_length=longest)
+    else:
+        collator = Collator(pad, longest)
     return Trainer(model=model, args=arguments, train_dataset=rows, eval_dataset=rows, data_collator=collator), rows
 
 

@@ -31,14 +31,17 @@ class Collator:
             "token_type_ids": tokenizer.pad_token_type_id,
             "special_tokens_mask": 1,
         }
-        self.always = [name for name in tokenizer.model_input_names if name == "attention_mask"]
+        self.masked = "attention_mask" in tokenizer.model_input_names
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """Tensors of shape (rows, longest) of what the tokenizer gives, (rows, …) of labels and all else."""
         lengths = [len(row["input_ids"]) for row in rows]
         shape = (len(rows), max(lengths) if self.longest is None else self.longest)
         found = {}
-        for name in dict.fromkeys((*rows[0], *self.always)):
+        names = [*rows[0]]
+        if self.masked and "attention_mask" not in names:
+            names.append("attention_mask")
+        for name in names:
             if name in self.filling:
                 filled = np.full(shape, self.filling[name])
                 for place, row, length in zip(filled, rows, lengths, strict=True):

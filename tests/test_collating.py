@@ -29,7 +29,9 @@ def same(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
     side=st.sampled_from(["left", "right"]),
     longest=st.sampled_from([None, 30, 41]),
     label=st.sampled_from([("labels", 1), ("label", 0), ("label_ids", 1), ("labels", 0.5), ("labels", [0.0, 1.0])]),
-    names=st.sampled_from([(), ("attention_mask",), ("token_type_ids", "attention_mask"), ("token_type_ids",)]),
+    names=st.sampled_from(
+        [(), ("attention_mask",), ("token_type_ids", "attention_mask"), ("token_type_ids",), ("special_tokens_mask",)]
+    ),
     known=st.sampled_from([("attention_mask",), ("token_type_ids", "attention_mask")]),
 )
 def test_batches_are_those_of_transformers(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Family:
     output: str | None = None
     norm: str | None = None
     decoder: bool = False
+
+    def last(self, encoder: Any) -> tuple[Any, Any]:
+        """An encoder's last layer, and its attention."""
+        layer = attrgetter(self.layers)(encoder)[-1]
+        return layer, attrgetter(self.attention)(layer)
 
 
 FAMILIES = {

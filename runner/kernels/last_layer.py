@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 
 def shorten(encoder: Any, family: Family) -> None:
     """Let the last layer of an encoder, which is given packed rows, compute the tokens at `read_positions` alone."""
-    layer = attrgetter(family.layers)(encoder)[-1]
+    layer, module = family.last(encoder)
     layer.register_forward_pre_hook(_select, with_kwargs=True)
-    module = attrgetter(family.attention)(layer)
-    module.forward = LastAttention(module, family, attrgetter(family.norm)(layer) if family.norm else None)
+    module.forward = LastAttention(module, family, getattr(layer, family.norm) if family.norm else None)
 
 
 def _select(layer: Any, arguments: tuple[Any, ...], given: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -1,8 +1,7 @@
 """A batch's real tokens as one row, inside the encoder only: collator and loss see padded batches as ever.
 
-Hooks take the padding out before the encoder and show the head, after it, the tokens that it reads.
-Attention, which transformers lets anybody register, keeps the sequences apart; all else in an encoder goes token by
-token.
+Hooks take the padding out before the encoder and show the head, after it, the tokens that it reads. Attention, which
+transformers lets anybody register, keeps the sequences apart; all else in an encoder goes token by token.
 """
 
 from __future__ import annotations
