@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,7 +11,11 @@ import torch
 from runner.kernels import fused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
+
+_thread = threading.local()
 
 
 class FastDropout(torch.nn.Dropout):
@@ -40,8 +46,22 @@ class Dropped(torch.autograd.Function):
 
 
 def draw_seed() -> int:
-    """A seed from torch's own generator, which a checkpoint keeps."""
-    return int(torch.randint(2**63 - 1, ()))
+    """A seed from torch's own generator, which a checkpoint keeps, or from what this thread is `drawing` from."""
+    return int(torch.randint(2**63 - 1, (), generator=getattr(_thread, "generator", None)))
+
+
+@contextmanager
+def drawing(seed: int | None) -> Iterator[None]:
+    """Draw this thread's seeds from a generator of its own: several would take those of torch's in an order of chance.
+
+    Args:
+        seed: Its seed; null where nothing is drawn.
+    """
+    _thread.generator = None if seed is None else torch.Generator().manual_seed(seed)
+    try:
+        yield
+    finally:
+        _thread.generator = None
 
 
 def replace(model: torch.nn.Module) -> None:
