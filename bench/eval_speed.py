@@ -17,7 +17,7 @@ from bench import workload
 BATCH, SECONDS = 32, 10
 
 
-def measure(shape: str, variant: str, file: Path) -> None:
+def measure(variant: str, shape: str, file: Path) -> None:
     """Print examples a second."""
     from runner import trainer
 
@@ -41,7 +41,7 @@ def main(shapes: list[str], rounds: int) -> None:
             found: dict[str, list[float]] = {variant: [] for variant in workload.VARIANTS}
             for _ in range(rounds):
                 for variant, speeds in found.items():
-                    speeds.append(workload.child("bench.eval_speed", shape, variant, str(file)))
+                    speeds.append(workload.child("bench.eval_speed", variant, shape, str(file)))
             median = {variant: statistics.median(speeds) for variant, speeds in found.items()}
             print(f"\n{shape}\n\n| | examples/s | times the cards' way |\n|---|---|---|")
             for variant, speed in median.items():

@@ -158,7 +158,7 @@ def kernels(small: bool) -> None:
         for shape, way in cases:
             flops = train_speed.flops(shape, way, file)
             for variant in workload.ON_A_GPU:
-                speed = workload.child("bench.train_speed", shape, way, variant, str(file))
+                speed = workload.child("bench.train_speed", variant, shape, way, str(file))
                 share = f"{speed * flops / peak:.0%}" if peak else "–"
                 print(f"| {shape}, {way} | {variant} | {speed * mean:,.0f} | {share} |", flush=True)
 

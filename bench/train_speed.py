@@ -1,6 +1,7 @@
 """How fast training is beside the cards' own way: `python -m bench.train_speed [MiniLM|bert-tiny …] [--rounds N]`.
 
-With `--profile` instead: where the time of a step of the fast kernels goes, and how fast its products are.
+With `--profile` instead: where the time of a step of the fast kernels goes on one core, each of which works alone, and
+how fast its products are.
 
 Each variant trains in a process of its own, in turn, on the same random batches of 16 reviews, at most 512 tokens
 each; what counts is the median of the rounds, of each the examples a second after the first step and the first seconds,
@@ -36,7 +37,7 @@ PARTS = {
 """What the profiler names the parts of a step."""
 
 
-def measure(shape: str, way: str, variant: str, file: Path) -> None:
+def measure(variant: str, shape: str, way: str, file: Path) -> None:
     """Print examples a second."""
     from transformers import TrainerCallback
 
@@ -60,6 +61,7 @@ def profile(shape: str, way: str, file: Path, warm: int = 12, steps: int = 12) -
     import torch
     from transformers import TrainerCallback
 
+    torch.set_num_threads(1)
     worker, _ = workload.worker(shape, way, "fast", file, BATCH)
     profiler = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], with_flops=True)
 
@@ -122,7 +124,7 @@ def main(shapes: list[str], rounds: int) -> None:
                 for _ in range(rounds):
                     peaks.append(product_speed("cpu", "bf16") / 1e9)
                     for variant, speeds in found.items():
-                        speeds.append(workload.child("bench.train_speed", shape, way, variant, str(file)))
+                        speeds.append(workload.child("bench.train_speed", variant, shape, way, str(file)))
                 needed = flops(shape, way, file) / 1e9, spared(shape, way, file) / 1e9
                 table(f"{shape}, {way}", found, *needed, statistics.median(peaks))
 

@@ -144,7 +144,11 @@ def asked(words: list[str]) -> tuple[list[str], int]:
     return [word for word in words if word != "--rounds"] or list(ON_A_CPU), count
 
 
-def child(script: str, *arguments: str) -> float:
-    """What a child process measured: the last word that it prints."""
-    words = [sys.executable, "-m", script, "--one", *arguments]
-    return float(subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()[-1])
+def child(script: str, variant: str, *arguments: str) -> float:
+    """What a child process measured, the last word that it prints; ours waits for its threads as `replicard` does."""
+    from runner.cli import SPINS
+
+    ours = {**VARIANTS, **ON_A_GPU}[variant][0] != "plain"
+    words = [sys.executable, "-m", script, "--one", variant, *arguments]
+    environment = {**os.environ, **({"GOMP_SPINCOUNT": SPINS} if ours else {})}
+    return float(subprocess.run(words, capture_output=True, text=True, check=True, env=environment).stdout.split()[-1])

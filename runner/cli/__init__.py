@@ -27,7 +27,7 @@ for verb in VERBS:
 # How long a waiting thread of GNU OpenMP spins before it sleeps. By its default, two runs on the same two cores keep
 # each other waiting: training the quickstart in two terminals at once took 67 s each, and 36 s with this (alone 16
 # and 14 s).
-_SPINS = "2000"
+SPINS = "2000"
 
 
 def _colours() -> bool | None:
@@ -50,7 +50,7 @@ def main() -> None:
     # A cluster that wants its machine back ends a run as Ctrl-C does; what is done is kept.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)  # read when torch is loaded, which no verb has done yet
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # read when torch is loaded, which no verb has done yet
     try:
         # Returns the code of a `typer.Exit`, and 130 after Ctrl-C.
         code = app(prog_name="replicard", standalone_mode=False, color=_colours())
