@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from runner.progress import Advance
     from runner.record import Plan, Spread
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 MARKER = "complete"
 """File that says that a checkpoint was written to its end."""
@@ -350,14 +350,13 @@ class ShowSteps(TrainerCallback):  # type: ignore[misc]
 def _keep_freed_memory() -> None:
     """Let glibc keep what is freed: every step frees and takes the same large blocks, each time with page faults.
 
-    A training step of MiniLM in bf16 took 1.6 times as long without it (`bench/allocator.py`). Threads share one arena:
-    one of their own is of heaps of 64 MiB, which are given back whatever is asked here. Elsewhere it does nothing.
+    A training step of MiniLM in bf16 took 1.6 times as long without it (`bench/allocator.py`).
+    Elsewhere it does nothing.
     """
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
         libc.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
-        libc.mallopt(_M_ARENA_MAX, 1)
 
 
 def _divided(card: Card, plan: Plan) -> dict[str, Any]:

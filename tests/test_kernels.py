@@ -197,6 +197,17 @@ def test_a_decoder_reads_before_tokens_at_the_end_that_look_like_padding() -> No
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_copy_of_a_fast_model_is_one_and_computes_with_its_own_weights(kind: str) -> None:
+    first = fast(classifier(kind, **NEVER[kind]))
+    second = fast(first)
+    expected = outcome(first, batch())
+    for weight in first.parameters():
+        weight.data.zero_()
+    for ours, theirs in zip(outcome(second, batch()), expected, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_last_layer_computes_one_token_of_each_sequence(kind: str) -> None:
     seen: dict[str, int] = {}
     ours = fast(classifier(kind))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -226,6 +228,38 @@ def test_each_row_is_in_one_share_and_none_could_go_to_one_that_costs_less(costs
         assert all(total - costs[index] <= min(sums) for index in share)
 
 
-def test_a_thread_divides_its_operations_among_its_part_of_the_cores() -> None:
-    found = shares._crew(2, 3).submit(torch.get_num_threads).result()
-    assert (found, torch.get_num_threads()) == (3, 2)
+def test_threads_that_come_later_have_as_many_as_ever() -> None:
+    """torch hands what one thread sets for itself on to those that begin after it."""
+    crew = shares._crew(2, 3)
+    assert crew.submit(torch.get_num_threads).result() == 3
+    with ThreadPoolExecutor(1) as later:
+        assert later.submit(torch.get_num_threads).result() == 2
+
+
+@pytest.mark.parametrize(
+    ("most", "threads", "expected"), [(2, 2, 2), (4, 8, 4), (4, 6, 3), (8, 12, 6), (16, 24, 12), (1, 5, 1)]
+)
+def test_no_core_is_idle_where_fewer_shares_come_out_even(most: int, threads: int, expected: int) -> None:
+    assert shares._even(most, threads) == expected
+
+
+def test_few_tokens_are_not_shared(computing: set[str]) -> None:
+    """The gradients of each share would take more memory than what they are of."""
+    fast(classifier("bert"))(**batch((5,) * 20))
+    assert computing == {"MainThread"}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads cannot be bound here")
+def test_a_thread_that_is_bound_to_its_core_shares_nothing(computing: set[str]) -> None:
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        fast(classifier("bert"))(**batch())
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert computing == {"MainThread"}
+
+
+def test_nobody_is_warned_of_what_transformers_gives_up(recwarn: pytest.WarningsRecorder) -> None:
+    fast(classifier("bert"))(**batch())
+    assert not [each for each in recwarn if issubclass(each.category, FutureWarning)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from importlib import util
 from typing import Any, Literal, get_args
-from weakref import WeakKeyDictionary
 
 from runner.kernels.families import FAMILIES
 
@@ -17,8 +16,8 @@ Name = Literal["fast", "reference"]
 
 NAMES: tuple[Name, ...] = get_args(Name)
 
-_told: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-"""What computes each model that `enable` was asked about."""
+_TOLD = "_replicard_kernels"
+"""Where a model carries what computes it, so that a copy of it does too."""
 
 
 def enable(model: Any, wanted: str, device: str, precision: str, tokenizer: Any = None) -> str:
@@ -35,16 +34,15 @@ def enable(model: Any, wanted: str, device: str, precision: str, tokenizer: Any 
         What computes it, in a line for the record: begins with `fast` or `reference`, and tells why.
     """
     classifier = inner(model)
-    if is_fast(classifier):
-        return _told[classifier]
-    reason = unfit(classifier, device, precision, tokenizer) if wanted == "fast" else "asked for"
-    _told[classifier] = f"reference ({reason})" if reason is not None else f"fast ({_enable(model, device)})"
-    return _told[classifier]
+    if not is_fast(classifier):
+        reason = unfit(classifier, device, precision, tokenizer) if wanted == "fast" else "asked for"
+        setattr(classifier, _TOLD, f"reference ({reason})" if reason else f"fast ({_enable(model, device)})")
+    return told(classifier)
 
 
 def told(model: Any) -> str:
     """What computes a classifier, as `enable` told."""
-    return _told.get(inner(model), "reference (nobody asked for another)")
+    return str(getattr(inner(model), _TOLD, "reference (nobody asked for another)"))
 
 
 def is_fast(model: Any) -> bool:

@@ -5,6 +5,8 @@ torch divides each operation instead, and the cores wait for one another after e
 
 from __future__ import annotations
 
+import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -18,28 +20,31 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-FEWEST = 4
-"""A share is of so many rows at least: with fewer the shares come out uneven."""
+ROWS = 4
+"""A batch has so many rows for each share at least: with fewer the shares come out uneven."""
 
 
-def shared(compute: Callable[[list[int]], Tensor], costs: Sequence[float], encoder: Any) -> Tensor:
+def shared(compute: Callable[[list[int]], Tensor], lengths: Sequence[int], encoder: Any) -> Tensor:
     """What `compute` gives for all rows of a batch, by several threads where that is known to be right.
 
     Args:
-        compute: From rows to what is read of each, shape (rows, width).
-        costs: Of each row, how long it takes beside the others.
+        compute: From indices of rows to what is read of each, shape (rows, width).
+        lengths: Tokens of each row.
         encoder: What computes; its parameters get the gradients.
 
     Returns:
         Shape (rows, width), in the order of the rows.
     """
-    threads = torch.get_num_threads()
-    count = 1 if _must_stay_whole(encoder) else max(1, min(threads, len(costs) // FEWEST))
+    width, rows = encoder.config.hidden_size, len(lengths)
+    # With as many tokens as the model is wide, the gradients of a share take about as much memory as its activations.
+    most = min(_cores(), rows // ROWS, sum(lengths) // width)
+    count = 1 if most < 2 or _must_stay_whole(encoder) else _even(most, torch.get_num_threads())
     if count == 1:
-        return compute(list(range(len(costs))))
+        return compute(list(range(rows)))
     weights = [weight for weight in encoder.parameters() if weight.requires_grad] if torch.is_grad_enabled() else []
-    crew = _crew(count, threads // count)
-    found: Tensor = Shared.apply(compute, divided(costs, count), crew, encoder.training, *weights)  # type: ignore[no-untyped-call]
+    shares = divided([length * (6 * width + length) for length in lengths], count)  # as the products of a layer
+    crew = _crew(count, torch.get_num_threads() // count)
+    found: Tensor = Shared.apply(compute, shares, crew, encoder.training, *weights)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -58,13 +63,27 @@ def divided(costs: Sequence[float], count: int) -> list[list[int]]:
     return [sorted(share) for share in shares]
 
 
+def _cores() -> int:
+    """Threads that torch computes with, and that may run on cores of their own: OpenMP can bind this one to its own."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else torch.get_num_threads()
+    return min(allowed, torch.get_num_threads())
+
+
+def _even(most: int, threads: int) -> int:
+    """How many shares, at most so many, leave the fewest threads without work."""
+    return max(range(1, most + 1), key=lambda count: (threads // count * count, count))
+
+
 def _must_stay_whole(encoder: Any) -> bool:
     """Whether what an encoder computes hangs on more than its rows and weights."""
     return (
-        encoder.is_gradient_checkpointing  # would draw other masks when it computes again
-        or (torch.distributed.is_available() and torch.distributed.is_initialized())  # gathers weights on the way
+        (torch.distributed.is_available() and torch.distributed.is_initialized())  # gathers weights on the way
         or _rope(encoder) in ("dynamic", "longrope")  # rotates by the longest row
-        or any(type(part).__module__.startswith("bitsandbytes") for part in encoder.modules())  # keeps notes in them
+        or any(
+            getattr(part, "gradient_checkpointing", False)  # would draw other masks when it computes again
+            or type(part).__module__.startswith("bitsandbytes")  # keeps notes in its layers
+            for part in encoder.modules()
+        )
     )
 
 
@@ -76,7 +95,17 @@ def _rope(encoder: Any) -> str | None:
 @cache
 def _crew(count: int, threads: int) -> ThreadPoolExecutor:
     """Threads that wait for work; torch divides an operation of theirs among so many of its own."""
-    return ThreadPoolExecutor(count, "share", initializer=torch.set_num_threads, initargs=(threads,))
+    usual, all_there = torch.get_num_threads(), threading.Barrier(count)
+
+    def begin() -> None:
+        torch.get_num_threads()  # a thread that is first asked later begins with what another has set by then
+        torch.set_num_threads(threads)
+        all_there.wait()
+
+    crew = ThreadPoolExecutor(count, "share", initializer=begin)
+    list(crew.map(lambda _: None, range(count)))
+    torch.set_num_threads(usual)  # what a thread sets for itself, later ones begin with
+    return crew
 
 
 class Shared(torch.autograd.Function):
@@ -89,7 +118,12 @@ class Shared(torch.autograd.Function):
         number, mixed = torch.get_autocast_dtype("cpu"), torch.is_autocast_enabled("cpu")
 
         def run(share: list[int], seed: int | None) -> Tensor:  # a thread begins with torch's own settings
-            with torch.set_grad_enabled(bool(weights)), torch.autocast("cpu", number, mixed), drawing(seed):
+            # The cache of weights in 16 bits is one for all threads, which clear it when they end.
+            with (
+                torch.set_grad_enabled(bool(weights)),
+                torch.autocast("cpu", number, mixed, cache_enabled=False),
+                drawing(seed),
+            ):
                 found: Tensor = compute(share)
                 return found
 
@@ -106,12 +140,10 @@ class Shared(torch.autograd.Function):
         def run(share: list[int], output: Tensor) -> tuple[Tensor | None, ...]:
             return tuple(torch.autograd.grad(output, ctx.weights, gradients[0][share], allow_unused=True))
 
-        found = zip(*ctx.crew.map(run, ctx.shares, ctx.found), strict=True)
-        return (*(None,) * 4, *(_sum([each for each in of_one if each is not None]) for of_one in found))
-
-
-def _sum(parts: list[Tensor]) -> Tensor | None:
-    """The sum of gradients, in the place of the first."""
-    for part in parts[1:]:
-        parts[0] += part
-    return parts[0] if parts else None
+        sums: list[Tensor | None] = [None] * len(ctx.weights)
+        for of_share in ctx.crew.map(run, ctx.shares, ctx.found):
+            for index, gradient in enumerate(of_share):
+                earlier = sums[index]
+                if gradient is not None:
+                    sums[index] = gradient if earlier is None else earlier.add_(gradient)
+        return (*(None,) * 4, *sums)
