@@ -40,6 +40,7 @@ VARIANTS = {
     "fast": ("fast", "longest", "bf16"),
     "fast, no compiler": ("uncompiled", "longest", "bf16"),
 }
+MADE_OF = {**VARIANTS, **ON_A_GPU}
 
 
 def tokens(file: Path) -> str:
@@ -105,7 +106,7 @@ def worker(shape: str, way: str, variant: str, file: Path, batch_size: int) -> t
     from runner.machine import detect
 
     device = detect().device
-    kind, padding, precision = {**VARIANTS, **ON_A_GPU}[variant]
+    kind, padding, precision = MADE_OF[variant]
     model, rows = classifier(shape, way), rows_of(file)
     if kind == "uncompiled":
         native.library = lambda: None  # type: ignore[assignment]
@@ -148,7 +149,7 @@ def child(script: str, variant: str, *arguments: str) -> float:
     """What a child process measured, the last word that it prints; ours waits for its threads as `replicard` does."""
     from runner.cli import SPINS
 
-    ours = {**VARIANTS, **ON_A_GPU}[variant][0] != "plain"
+    ours = MADE_OF[variant][0] != "plain"
     words = [sys.executable, "-m", script, "--one", variant, *arguments]
     environment = {**os.environ, **({"GOMP_SPINCOUNT": SPINS} if ours else {})}
     return float(subprocess.run(words, capture_output=True, text=True, check=True, env=environment).stdout.split()[-1])
