@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
+def small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "TOKENS", 1)
+
+
+@pytest.fixture(autouse=True)
 def two_threads() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -242,10 +247,22 @@ def test_no_core_is_idle_where_fewer_shares_come_out_even(most: int, threads: in
     assert shares._even(most, threads) == expected
 
 
-def test_few_tokens_are_not_shared(computing: set[str]) -> None:
+def test_few_tokens_for_the_width_are_not_shared(computing: set[str]) -> None:
     """The gradients of each share would take more memory than what they are of."""
     fast(classifier("bert"))(**batch((5,) * 20))
     assert computing == {"MainThread"}
+
+
+@pytest.mark.parametrize(
+    ("gradients", "length", "shared"), [(True, 99, False), (True, 100, True), (False, 299, False), (False, 300, True)]
+)
+def test_shares_have_so_many_tokens_and_thrice_as_many_without_gradients(
+    gradients: bool, length: int, shared: bool, computing: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares, "TOKENS", 400)
+    with torch.set_grad_enabled(gradients):
+        fast(classifier("bert", max_position_embeddings=512))(**batch((length,) * 8))
+    assert (computing != {"MainThread"}) is shared
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads cannot be bound here")

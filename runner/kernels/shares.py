@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 ROWS = 4
 """A batch has so many rows for each share at least: with fewer the shares come out uneven."""
 
+TOKENS = 1024
+"""A batch has so many tokens for each share at least, thrice as many where no gradients are computed, a third of the
+work: with fewer, what a share costs whatever its rows (Python, that one thread runs at a time) outweighs the gain."""
+
 
 def shared(compute: Callable[[list[int]], Tensor], lengths: Sequence[int], encoder: Any) -> Tensor:
     """What `compute` gives for all rows of a batch, by several threads where that is known to be right.
@@ -36,12 +40,13 @@ def shared(compute: Callable[[list[int]], Tensor], lengths: Sequence[int], encod
         Shape (rows, width), in the order of the rows.
     """
     width, rows = encoder.config.hidden_size, len(lengths)
+    weights = [weight for weight in encoder.parameters() if weight.requires_grad] if torch.is_grad_enabled() else []
     # With as many tokens as the model is wide, the gradients of a share take about as much memory as its activations.
-    most = min(_cores(), rows // ROWS, sum(lengths) // width)
+    fewest = max(width, TOKENS if weights else 3 * TOKENS)
+    most = min(_cores(), rows // ROWS, sum(lengths) // fewest)
     count = 1 if most < 2 or _must_stay_whole(encoder) else _even(most, torch.get_num_threads())
     if count == 1:
         return compute(list(range(rows)))
-    weights = [weight for weight in encoder.parameters() if weight.requires_grad] if torch.is_grad_enabled() else []
     shares = divided([length * (6 * width + length) for length in lengths], count)  # as the products of a layer
     crew = _crew(count, torch.get_num_threads() // count)
     found: Tensor = Shared.apply(compute, shares, crew, encoder.training, *weights)  # type: ignore[no-untyped-call]
