@@ -40,13 +40,14 @@ def shared(compute: Callable[[list[int]], Tensor], lengths: Sequence[int], encod
         Shape (rows, width), in the order of the rows.
     """
     width, rows = encoder.config.hidden_size, len(lengths)
-    weights = [weight for weight in encoder.parameters() if weight.requires_grad] if torch.is_grad_enabled() else []
+    learns = torch.is_grad_enabled() and any(weight.requires_grad for weight in encoder.parameters())
     # With as many tokens as the model is wide, the gradients of a share take about as much memory as its activations.
-    fewest = max(width, TOKENS if weights else 3 * TOKENS)
+    fewest = max(width, TOKENS if learns else 3 * TOKENS)
     most = min(_cores(), rows // ROWS, sum(lengths) // fewest)
     count = 1 if most < 2 or _must_stay_whole(encoder) else _even(most, torch.get_num_threads())
     if count == 1:
         return compute(list(range(rows)))
+    weights = [weight for weight in encoder.parameters() if weight.requires_grad] if learns else []
     shares = divided([length * (6 * width + length) for length in lengths], count)  # as the products of a layer
     crew = _crew(count, torch.get_num_threads() // count)
     found: Tensor = Shared.apply(compute, shares, crew, encoder.training, *weights)  # type: ignore[no-untyped-call]
